@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// wasmicro: Hugging Face transformer checkpoints, run from the files as they are.
+//
+//     wm_source files[] = {{WM_TEXT("config.json"), config}, {WM_TEXT("vocab.txt"), vocab},
+//                          {WM_TEXT("model.safetensors"), weights}};
+//     wm_pipeline *pipeline;
+//     wm_error error;
+//     if (wm_pipeline_open(&pipeline, files, 3, NULL, &error) != WM_OK) return fail(error.text);
+//     float *vector = malloc(wm_pipeline_dim(pipeline) * sizeof(float));
+//     wm_pipeline_embed(pipeline, WM_TEXT("Hello world"), NULL, vector, NULL, &error);
+//     wm_pipeline_close(pipeline);
+//
+// The library takes bytes, never paths; it never prints, exits, aborts, or keeps global state.
+// Every fallible function returns a wm_status and, if `error` is not NULL, fills it on failure.
+// Options structs start with `size`: set it to sizeof the struct, leave the rest zero for defaults;
+// NULL in place of options means all defaults.
+// Threads: a model and a tokenizer are immutable once open and may be shared; a pipeline and a
+// session are one timeline each, used by one thread at a time.
+
+#ifndef WASMICRO_H
+#define WASMICRO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(WM_SHARED) && defined(__GNUC__)
+#define WM_API __attribute__((visibility("default")))
+#else
+#define WM_API
+#endif
+
+#define WM_VERSION "0.1.0"
+
+// ---- Errors ---------------------------------------------------------------------------------
+
+// Codes are grouped in tens by topic; a number, once given, is never changed.
+typedef enum wm_status {
+    WM_OK = 0,
+    WM_ERROR_TRUNC = 10,       // a file ends early
+    WM_ERROR_FORMAT = 11,      // malformed content
+    WM_ERROR_JSON = 12,        // not JSON
+    WM_ERROR_UTF8 = 13,        // not UTF-8
+    WM_ERROR_LIMIT = 14,       // over a stated limit
+    WM_ERROR_OVERFLOW = 15,    // a product or sum of sizes does not fit
+    WM_ERROR_SHAPE = 16,       // two sizes that must agree do not
+    WM_ERROR_MISSING = 17,     // a file, key, tensor or token is absent
+    WM_ERROR_UNSUPPORTED = 18, // well-formed, but not something wasmicro runs
+    WM_ERROR_DUP = 19,         // a name given twice
+    WM_ERROR_NOMEM = 20,       // the host gave no memory
+    WM_ERROR_ARG = 30,         // a caller's argument is out of its range
+    WM_ERROR_STATE = 31,       // the call does not fit the object's state
+    WM_ERROR_CANCEL = 32,      // cancelled by the caller
+    WM_ERROR_IO = 40,          // the host could not read or write
+    WM_ERROR_HTTP = 41,        // a server refused
+    WM_ERROR_HASH = 42,        // bytes are not those that were promised
+    WM_ERROR_PATH = 43,        // a path that leads outside its root
+    WM_ERROR_NUMERIC = 50,     // NaN or infinity where a number is needed
+} wm_status;
+
+// What went wrong. `text` is NUL-terminated UTF-8: what, where, expected, got, what to do.
+typedef struct wm_error {
+    wm_status status;
+    uint64_t offset; // byte offset in the file that `text` names, 0 where none applies
+    char text[240];
+} wm_error;
+
+// The code's name as in the enum without its prefix: "TRUNC"; "OK" for WM_OK. Static storage.
+WM_API const char *wm_status_name(wm_status status);
+
+// ---- Bytes ----------------------------------------------------------------------------------
+
+// A run of bytes owned by somebody else; text is UTF-8 and not NUL-terminated.
+typedef struct wm_span {
+    const uint8_t *p;
+    size_t n;
+} wm_span;
+
+// A file of the repository: its path there ("model.safetensors", "1_Pooling/config.json") and bytes.
+typedef struct wm_source {
+    wm_span path;
+    wm_span bytes;
+} wm_source;
+
+#ifdef __cplusplus
+#define WM_TEXT(literal) (wm_span{(const uint8_t *)(literal), sizeof(literal) - 1})
+#else
+#define WM_TEXT(literal) ((wm_span){(const uint8_t *)(literal), sizeof(literal) - 1})
+#endif
+
+// The host's memory. `allocate` returns NULL when there is none, otherwise memory aligned for any
+// type; `release` takes what `allocate` gave, never NULL. Used by one thread at a time per object.
+typedef struct wm_allocator {
+    void *context;
+    void *(*allocate)(void *context, size_t size);
+    void (*release)(void *context, void *memory);
+} wm_allocator;
+
+// ---- Pipeline: files in, vectors out --------------------------------------------------------
+
+typedef struct wm_pipeline wm_pipeline;
+
+typedef enum wm_pooling {
+    WM_POOLING_FILES = 0, // as the repository's own files say; mean where they say nothing
+    WM_POOLING_MEAN,
+    WM_POOLING_CLS,
+    WM_POOLING_MAX,
+    WM_POOLING_LAST,
+} wm_pooling;
+
+typedef enum wm_toggle { WM_FROM_FILES = 0, WM_ON, WM_OFF } wm_toggle;
+
+typedef enum wm_truncate {
+    WM_TRUNCATE_END = 0, // cut the end off, and say so in wm_embed_info
+    WM_TRUNCATE_START,   // keep the end of the text
+    WM_TRUNCATE_ERROR,   // WM_ERROR_LIMIT
+} wm_truncate;
+
+typedef struct wm_pipeline_options {
+    size_t size;
+    const wm_allocator *allocator; // NULL: malloc and free
+    const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "avx512", …
+    uint64_t max_bytes;            // 0: no limit; else WM_ERROR_LIMIT before more than this is allocated
+} wm_pipeline_options;
+
+typedef struct wm_embed_options {
+    size_t size;
+    uint32_t max_length; // tokens, special ones counted; 0: the files' limit; never above the model's
+    wm_pooling pooling;
+    wm_toggle normalize;
+    wm_truncate truncate;
+    wm_span prompt;      // put before the text; p NULL: by prompt_name
+    wm_span prompt_name; // a name of config_sentence_transformers.json's prompts; p NULL: its default
+} wm_embed_options;
+
+// What became of one text.
+typedef struct wm_embed_info {
+    uint32_t tokens; // embedded, special ones counted
+    bool truncated;  // some of the text did not fit
+} wm_embed_info;
+
+// Opens a model from the files of its repository: config.json, model.safetensors (or the shards
+// that model.safetensors.index.json names), the tokenizer's files, and whichever of modules.json,
+// 1_Pooling/config.json, sentence_bert_config.json, … there are. Unknown files are ignored.
+// Owner: the caller keeps `files`' bytes unchanged until close; the weights are used in place.
+// Errors: every code of a malformed file, UNSUPPORTED, MISSING, SHAPE, NOMEM, ARG.
+WM_API wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
+                                  const wm_pipeline_options *options, wm_error *error);
+
+// Frees all that the pipeline allocated; the files' bytes are the caller's. NULL is allowed.
+WM_API void wm_pipeline_close(wm_pipeline *pipeline);
+
+// The length of one embedding.
+WM_API size_t wm_pipeline_dim(const wm_pipeline *pipeline);
+
+// vector [dim] = the embedding of `text`; `info` may be NULL.
+// Errors: UTF8, ARG, LIMIT (WM_TRUNCATE_ERROR), NOMEM, NUMERIC (NaN or infinite weights).
+WM_API wm_status wm_pipeline_embed(wm_pipeline *pipeline, wm_span text, const wm_embed_options *options,
+                                   float *vector, wm_embed_info *info, wm_error *error);
+
+// vectors [count, dim], infos [count] or NULL. Bit for bit the vectors that wm_pipeline_embed gives
+// one by one: no text is padded. Nothing is written on error.
+WM_API wm_status wm_pipeline_embed_batch(wm_pipeline *pipeline, const wm_span *texts, size_t count,
+                                         const wm_embed_options *options, float *vectors,
+                                         wm_embed_info *infos, wm_error *error);
+
+// hidden [count, width] = the last hidden state of each token id, as they stand (mask all ones,
+// token types 0).  Errors: ARG (an id outside the vocabulary, more ids than positions), NOMEM.
+WM_API wm_status wm_pipeline_hidden(wm_pipeline *pipeline, const int32_t *ids, size_t count,
+                                    float *hidden, wm_error *error);
+
+// What the pipeline is made of. Strings are static or owned by the pipeline.
+typedef struct wm_pipeline_info {
+    const char *model_type; // the family: "bert", "roberta", …
+    const char *tokenizer;  // "wordpiece", "bpe", …
+    const char *dtype;      // of the weights: "F32", "F16", "BF16" or "mixed"
+    const char *isa;        // of the kernels in use
+    const char *pooling;    // "mean", "cls", "max", "last", "mean_sqrt_len", … or "a+b"
+    bool normalize;
+    uint32_t width;         // of a hidden state
+    uint32_t dim;           // of an embedding
+    uint32_t layers, heads, vocabulary;
+    uint32_t max_tokens;    // a longer text is truncated
+    uint64_t parameters;
+    uint64_t weight_bytes;  // read in place
+    uint64_t model_bytes;   // allocated at open, the tokenizer's included
+    uint64_t session_bytes; // the most that embedding one text of max_tokens allocates on top
+} wm_pipeline_info;
+
+WM_API void wm_pipeline_info_get(const wm_pipeline *pipeline, wm_pipeline_info *info);
+
+// The pipeline's tokenizer; it lives as long as the pipeline.
+typedef struct wm_tokenizer wm_tokenizer;
+WM_API const wm_tokenizer *wm_pipeline_tokenizer(const wm_pipeline *pipeline);
+
+// The family that a config.json belongs to: a static string, NULL (and `error`) where it is none.
+WM_API const char *wm_detect_model_type(wm_span config, wm_error *error);
+
+// ---- Tokenizer: works without a model ---------------------------------------------------------
+
+typedef struct wm_encode_options {
+    size_t size;
+    wm_toggle special;   // WM_FROM_FILES and WM_ON: add [CLS], </s>, … as the tokenizer's files say
+    uint32_t max_length; // special tokens counted; 0: no truncation
+    wm_truncate truncate;
+} wm_encode_options;
+
+// One tokenized text. Owned by the caller, who calls wm_encoding_free; start from {0}.
+// Reusing one keeps its memory.
+typedef struct wm_encoding {
+    int32_t *ids;   // [count]
+    uint8_t *types; // [count] token type: 0, or 1 for the second of a pair
+    uint32_t *starts, *ends; // [count] the token's bytes in its text, 0 0 for special tokens
+    size_t count;
+    bool truncated;
+    size_t capacity; // private, as is the allocator
+    const wm_allocator *allocator;
+} wm_encoding;
+
+// Opens the tokenizer of a repository from tokenizer.json, else vocab.txt, else vocab.json and
+// merges.txt, with tokenizer_config.json, special_tokens_map.json and config.json where given.
+// Owner: the caller keeps `files`' bytes unchanged until close.
+WM_API wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files, size_t file_count,
+                                   const wm_allocator *allocator, wm_error *error);
+WM_API void wm_tokenizer_close(wm_tokenizer *tokenizer);
+
+// Ids of `text`, or of the pair `text`, `pair` (pair NULL: none). Bytes that are not UTF-8: UTF8.
+WM_API wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const wm_span *pair,
+                                     const wm_encode_options *options, wm_encoding *encoding,
+                                     wm_error *error);
+WM_API void wm_encoding_free(wm_encoding *encoding);
+
+WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1
+WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpiece", "bpe", …
+
+// ---- Lower level: file → model → session ------------------------------------------------------
+
+// A parsed safetensors container: names to typed views into the caller's bytes.
+typedef struct wm_file wm_file;
+
+typedef enum wm_dtype {
+    WM_DTYPE_BOOL, WM_DTYPE_F4, WM_DTYPE_F6_E2M3, WM_DTYPE_F6_E3M2, WM_DTYPE_U8, WM_DTYPE_I8,
+    WM_DTYPE_F8_E5M2, WM_DTYPE_F8_E4M3, WM_DTYPE_F8_E8M0, WM_DTYPE_F8_E4M3FNUZ, WM_DTYPE_F8_E5M2FNUZ,
+    WM_DTYPE_I16, WM_DTYPE_U16, WM_DTYPE_F16, WM_DTYPE_BF16, WM_DTYPE_I32, WM_DTYPE_U32, WM_DTYPE_F32,
+    WM_DTYPE_C64, WM_DTYPE_F64, WM_DTYPE_I64, WM_DTYPE_U64,
+    WM_DTYPE_COUNT,
+} wm_dtype;
+
+#define WM_MAX_RANK 8
+
+typedef struct wm_tensor {
+    wm_span name;
+    wm_dtype dtype;
+    uint32_t rank;
+    uint64_t shape[WM_MAX_RANK];
+    wm_span bytes; // in the file, at any alignment, little-endian
+} wm_tensor;
+
+// Reads the header of one safetensors file; the data is not touched.
+// Owner: `bytes` stays the caller's, unchanged until close.
+WM_API wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator *allocator,
+                               wm_error *error);
+WM_API void wm_file_close(wm_file *file);
+WM_API size_t wm_file_count(const wm_file *file);
+WM_API const wm_tensor *wm_file_tensor(const wm_file *file, size_t index);  // in order of offset
+WM_API const wm_tensor *wm_file_find(const wm_file *file, wm_span name);    // NULL: no such tensor
+WM_API const char *wm_dtype_name(wm_dtype dtype);                           // "F32"
+
+#ifdef __cplusplus
+}
+#endif
+#endif

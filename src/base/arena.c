@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "arena.h"
+
+enum { ARENA_ALIGN = 64, ARENA_BLOCK = 1 << 16 };
+
+struct wm_block {
+    wm_block *older;
+    uint8_t *base; // first aligned byte
+    size_t used, size;
+    uint64_t bytes; // asked of the host, this header included
+};
+
+static void *host_allocate(void *context, size_t size) {
+    (void)context;
+    return malloc(size);
+}
+
+static void host_release(void *context, void *memory) {
+    (void)context;
+    free(memory);
+}
+
+const wm_allocator wm_allocator_default = {NULL, host_allocate, host_release};
+
+void wm_arena_init(wm_arena *arena, const wm_allocator *host, uint64_t limit) {
+    *arena = (wm_arena){host ? *host : wm_allocator_default, NULL, 0, limit};
+}
+
+static void pop_block(wm_arena *arena) {
+    wm_block *block = arena->blocks;
+    arena->blocks = block->older;
+    arena->bytes -= block->bytes;
+    arena->host.release(arena->host.context, block);
+}
+
+void wm_arena_free(wm_arena *arena) {
+    while (arena->blocks) pop_block(arena);
+}
+
+static bool push_block(wm_arena *arena, uint64_t size) {
+    uint64_t bytes, total;
+    if (!wm_add(size, sizeof(wm_block) + ARENA_ALIGN, &bytes) || !wm_add(arena->bytes, bytes, &total))
+        return false;
+    if (bytes > SIZE_MAX / 2 || (arena->limit && total > arena->limit)) return false;
+    wm_block *block = arena->host.allocate(arena->host.context, (size_t)bytes);
+    if (!block) return false;
+    uintptr_t base = ((uintptr_t)(block + 1) + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1);
+    *block = (wm_block){arena->blocks, (uint8_t *)base, 0, (size_t)size, bytes};
+    arena->blocks = block;
+    arena->bytes = total;
+    return true;
+}
+
+void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size) {
+    uint64_t bytes;
+    if (!wm_mul(count, size, &bytes) || !wm_add(bytes, ARENA_ALIGN - 1, &bytes)) return NULL;
+    bytes &= ~(uint64_t)(ARENA_ALIGN - 1);
+    wm_block *block = arena->blocks;
+    if (!block || bytes > block->size - block->used) {
+        // A large request gets a block of its own size: nothing of it is wasted.
+        if (!push_block(arena, WM_MAX(bytes, ARENA_BLOCK)) && !push_block(arena, bytes)) return NULL;
+        block = arena->blocks;
+    }
+    void *memory = block->base + block->used;
+    block->used += (size_t)bytes;
+    return memory;
+}
+
+wm_status wm_arena_array(wm_arena *arena, void **to, uint64_t count, uint64_t size, wm_error *error) {
+    *to = wm_arena_alloc(arena, count, size);
+    if (*to) return WM_OK;
+    uint64_t bytes = UINT64_MAX;
+    if (!wm_mul(count, size, &bytes)) bytes = UINT64_MAX;
+    return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes, arena->bytes);
+}
+
+wm_mark wm_arena_mark(const wm_arena *arena) {
+    return (wm_mark){arena->blocks, arena->blocks ? arena->blocks->used : 0};
+}
+
+void wm_arena_reset(wm_arena *arena, wm_mark mark) {
+    while (arena->blocks != mark.block) pop_block(arena);
+    if (mark.block) mark.block->used = mark.used;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Memory from the host, freed all at once: a model has one arena, a session one, loading a scratch one.
+#ifndef WM_ARENA_H
+#define WM_ARENA_H
+
+#include "base.h"
+
+typedef struct wm_block wm_block;
+
+typedef struct wm_arena {
+    wm_allocator host;
+    wm_block *blocks; // newest first
+    uint64_t bytes;   // asked of the host and not released
+    uint64_t limit;   // `bytes` stays at or below this; 0: no limit
+} wm_arena;
+
+// A point to go back to.
+typedef struct wm_mark {
+    wm_block *block;
+    size_t used;
+} wm_mark;
+
+// malloc and free.
+extern const wm_allocator wm_allocator_default;
+
+// `host` NULL: wm_allocator_default. Allocates nothing.
+void wm_arena_init(wm_arena *arena, const wm_allocator *host, uint64_t limit);
+void wm_arena_free(wm_arena *arena);
+
+// `count` × `size` bytes, 64-byte aligned, not cleared; NULL where the host has none, the limit is
+// reached or the product does not fit. A count of 0 gives a valid pointer.
+void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size);
+
+wm_mark wm_arena_mark(const wm_arena *arena);
+void wm_arena_reset(wm_arena *arena, wm_mark mark); // frees what was allocated since
+
+// *to = an array of `count` elements; fails with NOMEM, saying how many bytes were wanted.
+#define WM_ALLOC(arena, to, count, error) \
+    wm_arena_array((arena), (void **)&(to), (count), sizeof *(to), (error))
+wm_status wm_arena_array(wm_arena *arena, void **to, uint64_t count, uint64_t size, wm_error *error);
+
+#endif

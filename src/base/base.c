@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "base.h"
+
+const char *wm_status_name(wm_status status) {
+    switch (status) {
+    case WM_OK: return "OK";
+    case WM_ERROR_TRUNC: return "TRUNC";
+    case WM_ERROR_FORMAT: return "FORMAT";
+    case WM_ERROR_JSON: return "JSON";
+    case WM_ERROR_UTF8: return "UTF8";
+    case WM_ERROR_LIMIT: return "LIMIT";
+    case WM_ERROR_OVERFLOW: return "OVERFLOW";
+    case WM_ERROR_SHAPE: return "SHAPE";
+    case WM_ERROR_MISSING: return "MISSING";
+    case WM_ERROR_UNSUPPORTED: return "UNSUPPORTED";
+    case WM_ERROR_DUP: return "DUP";
+    case WM_ERROR_NOMEM: return "NOMEM";
+    case WM_ERROR_ARG: return "ARG";
+    case WM_ERROR_STATE: return "STATE";
+    case WM_ERROR_CANCEL: return "CANCEL";
+    case WM_ERROR_IO: return "IO";
+    case WM_ERROR_HTTP: return "HTTP";
+    case WM_ERROR_HASH: return "HASH";
+    case WM_ERROR_PATH: return "PATH";
+    case WM_ERROR_NUMERIC: return "NUMERIC";
+    }
+    return "UNKNOWN";
+}
+
+typedef struct text_out {
+    char *p;
+    size_t n, capacity;
+} text_out;
+
+static void put_byte(text_out *out, char byte) {
+    if (out->n + 1 < out->capacity) out->p[out->n++] = byte;
+}
+
+static void put_u64(text_out *out, uint64_t value) {
+    char digits[20];
+    size_t n = 0;
+    do digits[n++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (n) put_byte(out, digits[--n]);
+}
+
+static void put_span(text_out *out, wm_span span) {
+    for (size_t i = 0; i < span.n; i++) {
+        uint8_t byte = span.p[i];
+        put_byte(out, byte < 0x20 || byte == 0x7F ? '?' : (char)byte);
+    }
+}
+
+// Drops a UTF-8 character that the end of the buffer cut in two.
+static void trim_utf8(text_out *out) {
+    size_t start = out->n;
+    while (start && ((uint8_t)out->p[start - 1] & 0xC0) == 0x80) start--;
+    if (!start) return;
+    uint8_t lead = (uint8_t)out->p[start - 1];
+    size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+    if (lead >= 0xC0 && start - 1 + length > out->n) out->n = start - 1;
+}
+
+wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char *format, ...) {
+    if (!error) return status;
+    text_out out = {error->text, 0, sizeof error->text};
+    va_list arguments;
+    va_start(arguments, format);
+    for (const char *c = format; *c; c++) {
+        if (*c != '%') {
+            put_byte(&out, *c);
+            continue;
+        }
+        switch (*++c) {
+        case 's': put_span(&out, *va_arg(arguments, const wm_span *)); break;
+        case 'z': put_span(&out, wm_span_of(va_arg(arguments, const char *))); break;
+        case 'u': put_u64(&out, va_arg(arguments, uint64_t)); break;
+        case 'd': {
+            int64_t value = va_arg(arguments, int64_t);
+            if (value < 0) put_byte(&out, '-');
+            put_u64(&out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+            break;
+        }
+        default: put_byte(&out, *c);
+        }
+    }
+    va_end(arguments);
+    trim_utf8(&out);
+    out.p[out.n] = 0;
+    error->status = status;
+    error->offset = offset;
+    return status;
+}
+
+const wm_source *wm_source_find(const wm_source *files, size_t count, const char *path) {
+    for (size_t i = 0; i < count; i++)
+        if (wm_span_is(files[i].path, path)) return &files[i];
+    return NULL;
+}
+
+uint32_t wm_hash(wm_span bytes) {
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < bytes.n; i++) hash = (hash ^ bytes.p[i]) * 16777619u;
+    hash ^= hash >> 15;
+    hash *= 0x2C1B3C6Du;
+    return hash ^ hash >> 12;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The inner loops, one table an instruction set: scalar, simd128 (wasm), avx2, avx512. Everything here
+// is f32 in and out, row-major; pointers need no alignment; ld… are in elements; outputs alias no input
+// unless a line says so. Preconditions are the caller's: nothing is checked here, nothing fails.
+// Letters: T tokens, N outputs, K inputs, n length of a row.
+//
+// One summation order a kernel and ISA: element [t, n] of a product depends on row t of x, row n of w
+// and K alone, never on T, N or where the row stands in its tile. Hence a text's vector is bit for bit
+// the same alone and in any batch.
+#ifndef WM_KERNELS_H
+#define WM_KERNELS_H
+
+#include "../base/base.h"
+
+// How a weight's numbers are stored.
+typedef enum wm_weight_type { WM_F32, WM_F16, WM_BF16, WM_WEIGHT_TYPES } wm_weight_type;
+
+typedef struct wm_kernels {
+    const char *isa;
+
+    // y [T, N] = x [T, K] · w [N, K]ᵀ + b [N]; b f32, may be NULL. w of the table's type, any alignment,
+    // widened in the tile. Row dots: lanes over K.
+    void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                                    size_t ldw, const float *b, size_t T, size_t N, size_t K);
+
+    // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N, k in ascending order. For attention's
+    // probabilities × values, and weights stored [in, out].
+    void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                                      size_t ldw, const float *b, size_t T, size_t N, size_t K);
+
+    // y [n] = a [n] widened (F16, BF16) or copied (F32).
+    void (*widen[WM_WEIGHT_TYPES])(float *y, const void *a, size_t n);
+
+    // y [n] += a [n].  y may not overlap a.
+    void (*add)(float *y, const float *a, size_t n);
+    // y [n] = max(y, a)
+    void (*max)(float *y, const float *a, size_t n);
+    // y [n] *= s
+    void (*scale)(float *y, float s, size_t n);
+    // y [n] *= a [n]
+    void (*mul)(float *y, const float *a, size_t n);
+
+    // x [n] = softmax(x · s + bias), in place; bias [n] may be NULL; -INFINITY entries give 0; n ≥ 1.
+    void (*softmax)(float *x, const float *bias, float s, size_t n);
+
+    // y [n] = (x - mean) / sqrt(var + eps) · w + b; two passes; y may be x. torch.nn.LayerNorm
+    void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t n);
+    // y [n] = x / sqrt(mean(x²) + eps) · w; y may be x. T5LayerNorm, LlamaRMSNorm
+    void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t n);
+
+    // In place, exact to 2 ulp of the f32 input's true value. Functions of models/arch.h's activations.
+    void (*gelu_erf)(float *x, size_t n);  // x/2 · (1 + erf(x/√2))
+    void (*gelu_tanh)(float *x, size_t n); // x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³)))
+    void (*relu)(float *x, size_t n);
+    void (*silu)(float *x, size_t n); // x / (1 + exp(-x))
+    void (*tanh)(float *x, size_t n);
+    void (*sigmoid)(float *x, size_t n);
+} wm_kernels;
+
+// The table of `isa` ("scalar", "simd128", "avx2", "avx512"), NULL: the best this machine has. Returns
+// NULL where the machine or the build has no such one.
+const wm_kernels *wm_kernels_select(const char *isa);
+
+#endif
