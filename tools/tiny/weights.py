@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Weights drawn so that a wrong choice shows: Hugging Face's own start (norms 1, biases 0, scores near 0) would hide it."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+
+def draw(model, seed: int, embedding_std: float) -> None:
+    """Draws every weight; each tensor's numbers depend on the seed and its name only."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        owner, _, leaf = name.rpartition(".")
+        module = model.get_submodule(owner)
+        mean, std = 0.0, 0.3  # a bias
+        if type(module).__name__.endswith("Norm") and leaf == "weight":
+            mean = 1.0
+        elif isinstance(module, torch.nn.Embedding):
+            std = embedding_std
+        elif weight.dim() == 2:
+            scores = any(part in name for part in ("query", "key", "q_lin", "k_lin"))
+            std = (1.5 if scores else 1.0) * weight.shape[1] ** -0.5
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        values = rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(std) + np.float32(mean)
+        with torch.no_grad():
+            weight.copy_(torch.from_numpy(values))
+
+
+def edit(folder: Path, rename: dict[str, str], extra: dict) -> None:
+    """Renames parts of the tensors' names and adds tensors in a saved model.safetensors."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    tensors = {}
+    for name, tensor in load_file(path).items():
+        for old, new in rename.items():
+            name = name.replace(old, new)
+        tensors[name] = tensor
+    save_file(tensors | extra, path, metadata={"format": "pt"})
+
+
+def settle(folder: Path, model_type: str) -> None:
+    """config.json without what differs from machine to machine."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config.pop("_name_or_path", None)
+    assert config["model_type"] == model_type
+    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
