@@ -49,7 +49,9 @@ void test_int(unsigned long long a, unsigned long long b, bool equal, const char
 void test_string(const char *a, const char *b, const char *file, int line);
 void test_memory(const void *a, const void *b, size_t size, const char *file, int line);
 
-int main(void);
+// Clang renames a wasm's main by its signature.
+#define main test_main
+__attribute__((export_name("main"))) int test_main(void);
 
 #endif
 
