@@ -8,6 +8,7 @@ Needs verify/requirements.txt.
 """
 
 import argparse
+import json
 import shutil
 import sys
 import zlib
@@ -18,23 +19,29 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from tiny import golden, vocabularies, weights  # noqa: E402
 
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+BERT_ODD = ["[MASK]", "[unused0]", "[UNK]", "[SEP]", "[unused1]", "[CLS]", "[PAD]"]
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+ROBERTA_PAD0 = ["<pad>", "</s>", "<s>", "<mask>", "<unk>"]
+ROBERTA_PAD3 = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
+GAMMA_BETA = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
 @dataclass(frozen=True)
 class Folder:
     model: str  # class of transformers
     config: dict
-    tokenizer: str = "wordpiece"
-    size: int = 200  # pieces, or merges
-    special: tuple[str, ...] = ()
+    special: list[str] = field(default_factory=lambda: BERT)
+    size: int = 200  # pieces (WordPiece) or merges (BPE)
     options: dict = field(default_factory=dict)  # of the tokenizer
-    forms: str = "both"
+    forms: str = "both"  # tokenizer files: vocabularies.save
     dtype: str = "float32"
     embedding_std: float = 0.5
-    rename: dict = field(default_factory=dict)
-    positions: bool = False  # with an I64 position_ids tensor
+    rename: dict = field(default_factory=dict)  # in the tensors' names
+    position_ids: str = ""  # name of an I64 tensor to add
     shard: str = "1GB"
+    modules: list[dict] = field(default_factory=list)  # sentence-transformers' after the Transformer
+    files: dict = field(default_factory=dict)  # further JSON files
+    tries: list[dict] = field(default_factory=list)  # options to embed with
 
 
 def bert(width: int, layers: int, heads: int, ffn: int, positions: int, act: str, eps: float, types: int = 2, **more) -> dict:
@@ -47,12 +54,107 @@ def distil(width: int, layers: int, heads: int, ffn: int, positions: int, act: s
             "activation": act} | more
 
 
+# ---- sentence-transformers' modules ----
+
+def pooling(width: int, *modes: str, include_prompt: bool = True) -> dict:
+    all_modes = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
+    return {"kind": "Pooling", "word_embedding_dimension": width} | {
+        f"pooling_mode_{mode}": mode in modes for mode in all_modes} | {"include_prompt": include_prompt}
+
+
+def dense(inputs: int, outputs: int, bias: bool, activation: str) -> dict:
+    return {"kind": "Dense", "in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": activation}
+
+
+NORMALIZE = {"kind": "Normalize"}
+TANH, IDENTITY = "torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"
+CASED = {"do_lower_case": False, "strip_accents": False}
+PROMPTS = {"query": "the question is: ", "passage": "Walking ", "none": ""}
+
+
+def st(*modules: dict, special=BERT, width: int = 12, max_length: int | None = 24, lower: bool = False, prompts: dict | None = None,
+       default: str | None = None, **more) -> Folder:
+    """A one-layer model in sentence-transformers' form."""
+    roberta = special[0].startswith("<")
+    files = {"sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": lower}}
+    files["config_sentence_transformers.json"] = {
+        "__version__": {"sentence_transformers": "2.7.0", "transformers": "4.40.2", "pytorch": "1.13.0"},
+        "prompts": prompts or {}, "default_prompt_name": default}
+    return Folder("RobertaModel" if roberta else "BertModel", bert(width, 1, 2, 20, 48, "gelu", 1e-12, 1 if roberta else 2),
+                  special, 100 if roberta else 190, modules=list(modules), files=files, **more)
+
+
 FOLDERS = {
     "bert-f32": Folder("BertModel", bert(24, 2, 4, 56, 131, "gelu", 1e-12)),
-    "roberta-f32": Folder("RobertaModel", bert(20, 2, 2, 48, 70, "gelu", 1e-5, 1), "bpe", 140, forms="plain"),
+    "bert-odd": Folder("BertForMaskedLM", bert(15, 3, 3, 37, 61, "gelu_new", 1e-3), BERT_ODD, rename=GAMMA_BETA,
+                       position_ids="bert.embeddings.position_ids", forms="plain", options=CASED),
+    "bert-f16": Folder("BertForSequenceClassification", bert(20, 2, 1, 33, 70, "silu", 1e-5, 1, num_labels=3), dtype="float16",
+                       forms="json", options={"model_max_length": 50}),
+    "bert-bf16": Folder("BertModel", bert(22, 2, 2, 41, 47, "relu", 1e-2), dtype="bfloat16", shard="8KB",
+                        options={"tokenize_chinese_chars": False, "strip_accents": False}),
+    "bert-tanh": Folder("BertForTokenClassification", bert(16, 2, 2, 40, 40, "gelu_pytorch_tanh", 1e-6), forms="plain",
+                        position_ids="bert.embeddings.position_ids", options={"strip_accents": False}),
+    "roberta-f32": Folder("RobertaModel", bert(20, 2, 2, 48, 70, "gelu", 1e-5, 1), ROBERTA, 140, forms="plain"),
+    "roberta-pad3": Folder("RobertaForMaskedLM", bert(15, 2, 3, 29, 64, "relu", 1e-2, 1), ROBERTA_PAD3, 120, forms="json"),
+    "roberta-f16": Folder("RobertaForSequenceClassification", bert(21, 2, 3, 50, 55, "gelu_new", 1e-5, 1), ROBERTA_PAD0, 200,
+                          dtype="float16", rename=GAMMA_BETA),
+    "roberta-bf16": Folder("RobertaModel", bert(20, 2, 5, 36, 51, "silu", 1e-3, 2), ROBERTA, 160, dtype="bfloat16", forms="plain",
+                           options={"add_prefix_space": True, "model_max_length": 40}, position_ids="embeddings.position_ids"),
     "distilbert-f32": Folder("DistilBertModel", distil(24, 2, 3, 56, 64, "gelu"), embedding_std=0.01),
+    "distilbert-f16": Folder("DistilBertForMaskedLM", distil(15, 3, 3, 31, 45, "relu"), dtype="float16", forms="plain",
+                             options=CASED),
+    "distilbert-bf16": Folder("DistilBertForSequenceClassification", distil(18, 2, 1, 40, 39, "gelu", sinusoidal_pos_embds=True),
+                              BERT_ODD, dtype="bfloat16", forms="json"),
     "electra-f32": Folder("ElectraModel", bert(24, 2, 3, 40, 67, "gelu", 1e-12, embedding_size=20)),
+    "electra-f16": Folder("ElectraForPreTraining", bert(20, 2, 4, 35, 52, "gelu_new", 1e-5, 1, embedding_size=20), dtype="float16",
+                          forms="json"),
+    "electra-bf16": Folder("ElectraForMaskedLM", bert(15, 2, 3, 44, 43, "relu", 1e-2, embedding_size=27), dtype="bfloat16",
+                           rename=GAMMA_BETA, forms="plain", shard="10KB"),
+    "st-mean": st(pooling(12, "mean_tokens"), NORMALIZE, tries=[
+        {"pooling": "cls"}, {"pooling": "max", "normalize": False}, {"pooling": "last"}, {"max_length": 7},
+        {"max_length": 7, "truncate": "start"}, {"prompt": "Museum: "}]),
+    "st-cls": st(pooling(12, "cls_token"), NORMALIZE, special=ROBERTA, tries=[{"pooling": "mean"}]),
+    "st-max": st(pooling(12, "max_tokens"), max_length=None, options={"model_max_length": 30}),
+    "st-sqrt": st(pooling(12, "mean_sqrt_len_tokens"), options=CASED),
+    "st-weighted": st(pooling(12, "weightedmean_tokens"), dtype="bfloat16"),
+    "st-last": st(pooling(12, "lasttoken"), NORMALIZE, special=ROBERTA_PAD3, dtype="float16"),
+    "st-concat": st(pooling(12, "lasttoken", "cls_token", "mean_tokens"), dense(36, 9, False, IDENTITY), NORMALIZE, dtype="float16"),
+    "st-dense": st(pooling(12, "mean_tokens"), dense(12, 17, True, TANH), dense(17, 10, True, IDENTITY), tries=[{"pooling": "max"}]),
+    "st-lower": st(pooling(12, "mean_tokens"), options=CASED, lower=True),
+    "st-prompts": st(pooling(12, "mean_tokens"), NORMALIZE, prompts=PROMPTS, default="query",
+                     tries=[{"prompt_name": "passage"}, {"prompt_name": "none"}, {"prompt": "snow "}]),
+    "st-without-prompt": st(pooling(12, "mean_tokens", "max_tokens", "weightedmean_tokens", "lasttoken", include_prompt=False),
+                            prompts=PROMPTS, tries=[
+                                {"prompt_name": "query"}, {"prompt_name": "none"}, {"prompt": "snow on: "}]),
 }
+
+
+def open_tokenizer(spec: Folder, prefix: str):
+    learn = vocabularies.byte_level if spec.special[0].startswith("<") else vocabularies.wordpiece
+    return learn(prefix + "TokenizerFast", spec.size, spec.special, **spec.options)
+
+
+def write_modules(spec: Folder, seed: int, target: Path) -> None:
+    """modules.json and a folder a module, Dense as safetensors."""
+    import torch
+    from safetensors.torch import save_file
+
+    listed = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
+    for i, module in enumerate(spec.modules, 1):
+        config = dict(module)
+        kind = config.pop("kind")
+        path = f"{i}_{kind}"
+        listed.append({"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"})
+        if config:
+            (target / path).mkdir()
+            (target / path / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+        if kind == "Dense":
+            layer = torch.nn.Linear(config["in_features"], config["out_features"], config["bias"])
+            weights.draw(layer, seed + i, 0)
+            save_file({f"linear.{name}": tensor.detach().to(getattr(torch, spec.dtype)) for name, tensor in layer.named_parameters()},
+                      target / path / "model.safetensors", metadata={"format": "pt"})
+    for name, value in ({"modules.json": listed} | spec.files).items():
+        (target / name).write_text(json.dumps(value, indent=1) + "\n")
 
 
 def make(name: str, spec: Folder, target: Path) -> None:
@@ -63,11 +165,7 @@ def make(name: str, spec: Folder, target: Path) -> None:
     torch.manual_seed(seed)
     cls = getattr(transformers, spec.model)
     family = cls.config_class.model_type
-    prefix = {"bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert", "electra": "Electra"}[family]
-    if spec.tokenizer == "wordpiece":
-        tokenizer = vocabularies.wordpiece(prefix + "TokenizerFast", spec.size, list(spec.special or BERT), **spec.options)
-    else:
-        tokenizer = vocabularies.byte_level(prefix + "TokenizerFast", spec.size, list(spec.special or ROBERTA), **spec.options)
+    tokenizer = open_tokenizer(spec, {"bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert", "electra": "Electra"}[family])
     special = {key: getattr(tokenizer, key) for key in ("pad_token_id", "bos_token_id", "eos_token_id")}
     model = cls(cls.config_class(**({"vocab_size": len(tokenizer)} | special | spec.config)))
     weights.draw(model, seed, spec.embedding_std)
@@ -75,13 +173,14 @@ def make(name: str, spec: Folder, target: Path) -> None:
     vocabularies.save(tokenizer, target, spec.forms)
     weights.settle(target, family)
     extra = {}
-    if spec.positions:
-        extra["bert.embeddings.position_ids"] = torch.arange(model.config.max_position_embeddings)[None]
-    if extra or spec.rename:
-        weights.edit(target, spec.rename, extra)
-    for path in target.glob("*.safetensors"):
+    if spec.position_ids:
+        extra[spec.position_ids] = torch.arange(model.config.max_position_embeddings)[None]
+    weights.edit(target, spec.rename, extra)
+    if spec.modules:
+        write_modules(spec, seed, target)
+    golden.write(target, golden.sentence(target, spec.tries) if spec.modules else golden.plain(target, seed))
+    for path in target.rglob("*.safetensors"):
         path.chmod(0o644)
-    golden.write(target, golden.plain(target, seed))
 
 
 def main() -> None:
@@ -89,15 +188,22 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {', '.join(FOLDERS)}; all if none is named")
     parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parents[1] / "tests" / "tiny")
     arguments = parser.parse_args()
+    import logging
+
     import transformers
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    total = 0
     for name in arguments.folders or FOLDERS:
         target = arguments.into / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         make(name, FOLDERS[name], target)
         size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+        total += size
         print(f"{name:24} {size / 1024:6.1f} KB")
+    print(f"{'':24} {total / 1024:6.1f} KB")
 
 
 if __name__ == "__main__":

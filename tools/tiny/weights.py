@@ -21,8 +21,7 @@ def draw(model, seed: int, embedding_std: float) -> None:
         elif isinstance(module, torch.nn.Embedding):
             std = embedding_std
         elif weight.dim() == 2:
-            scores = any(part in name for part in ("query", "key", "q_lin", "k_lin"))
-            std = (1.5 if scores else 1.0) * weight.shape[1] ** -0.5
+            std = 1.8 * weight.shape[1] ** -0.5  # sharp attention; activations off their straight parts; residuals that count
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         values = rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(std) + np.float32(mean)
         with torch.no_grad():
@@ -30,16 +29,24 @@ def draw(model, seed: int, embedding_std: float) -> None:
 
 
 def edit(folder: Path, rename: dict[str, str], extra: dict) -> None:
-    """Renames parts of the tensors' names and adds tensors in a saved model.safetensors."""
+    """Renames parts of the tensors' names and adds tensors, in model.safetensors or its shards."""
     from safetensors.torch import load_file, save_file
 
-    path = folder / "model.safetensors"
-    tensors = {}
-    for name, tensor in load_file(path).items():
+    def renamed(name: str) -> str:
         for old, new in rename.items():
             name = name.replace(old, new)
-        tensors[name] = tensor
-    save_file(tensors | extra, path, metadata={"format": "pt"})
+        return name
+
+    if not rename and not extra:
+        return
+    for path in folder.glob("*.safetensors"):
+        tensors = {renamed(name): tensor for name, tensor in load_file(path).items()}
+        save_file(tensors | extra, path, metadata={"format": "pt"})
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        content = json.loads(index.read_text())
+        content["weight_map"] = {renamed(name): shard for name, shard in content["weight_map"].items()}
+        index.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def settle(folder: Path, model_type: str) -> None:
