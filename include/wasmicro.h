@@ -125,7 +125,7 @@ typedef struct wm_pipeline_options {
     size_t size;
     const wm_allocator *allocator; // NULL: malloc and free
     const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "avx512", …
-    uint64_t max_bytes;            // 0: no limit; else WM_ERROR_LIMIT before more than this is allocated
+    uint64_t max_bytes;            // 0: no limit; else NOMEM rather than allocate more than this
 } wm_pipeline_options;
 
 typedef struct wm_embed_options {
@@ -169,8 +169,7 @@ WM_API wm_status wm_pipeline_embed_batch(wm_pipeline *pipeline, const wm_span *t
                                          const wm_embed_options *options, float *vectors,
                                          wm_embed_info *infos, wm_error *error);
 
-// hidden [count, width] = the last hidden state of each token id, as they stand (mask all ones,
-// token types 0).  Errors: ARG (an id outside the vocabulary, more ids than positions), NOMEM.
+// hidden [count, width] = the last hidden state of each token id, as wm_session_hidden.
 WM_API wm_status wm_pipeline_hidden(wm_pipeline *pipeline, const int32_t *ids, size_t count,
                                     float *hidden, wm_error *error);
 
@@ -193,6 +192,10 @@ typedef struct wm_pipeline_info {
 } wm_pipeline_info;
 
 WM_API void wm_pipeline_info_get(const wm_pipeline *pipeline, wm_pipeline_info *info);
+
+// The name of the index-th tensor of the weight files that the model does not use (a head, a buffer);
+// {NULL, 0} past the last one.
+WM_API wm_span wm_pipeline_ignored_tensor(const wm_pipeline *pipeline, size_t index);
 
 // The pipeline's tokenizer; it lives as long as the pipeline.
 typedef struct wm_tokenizer wm_tokenizer;
@@ -270,6 +273,34 @@ WM_API size_t wm_file_count(const wm_file *file);
 WM_API const wm_tensor *wm_file_tensor(const wm_file *file, size_t index);  // in order of offset
 WM_API const wm_tensor *wm_file_find(const wm_file *file, wm_span name);    // NULL: no such tensor
 WM_API const char *wm_dtype_name(wm_dtype dtype);                           // "F32"
+
+// What a config.json asks for.  Errors: JSON, FORMAT, MISSING, UNSUPPORTED, LIMIT, SHAPE, NOMEM.
+typedef struct wm_config wm_config;
+WM_API wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocator *allocator,
+                                     wm_error *error);
+WM_API void wm_config_close(wm_config *config);
+WM_API const char *wm_config_model_type(const wm_config *config); // "bert": static
+
+// The weights bound to a configuration: immutable, may serve many sessions on many threads.
+// `files` as in wm_pipeline_open, the weight files among them; `config` is not needed afterwards.
+typedef struct wm_model wm_model;
+WM_API wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files,
+                               size_t file_count, const wm_pipeline_options *options, wm_error *error);
+WM_API void wm_model_close(wm_model *model); // after its sessions
+WM_API uint32_t wm_model_width(const wm_model *model);
+WM_API uint32_t wm_model_max_tokens(const wm_model *model);
+
+// One timeline of a model: its memory grows to the longest text it has seen and is kept.
+typedef struct wm_session wm_session;
+WM_API wm_status wm_session_open(wm_session **session, const wm_model *model, const wm_allocator *allocator,
+                                 wm_error *error);
+WM_API void wm_session_close(wm_session *session);
+// The bytes that a session needs for a text of `tokens` tokens.
+WM_API uint64_t wm_session_bytes(const wm_model *model, size_t tokens);
+// hidden [count, width] = the last hidden state of each id; mask all ones, token types 0.
+// Errors: ARG (an id outside the vocabulary, no ids, more ids than the model takes), NOMEM.
+WM_API wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count, float *hidden,
+                                   wm_error *error);
 
 #ifdef __cplusplus
 }

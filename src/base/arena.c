@@ -22,8 +22,35 @@ static void host_release(void *context, void *memory) {
 
 const wm_allocator wm_allocator_default = {NULL, host_allocate, host_release};
 
-void wm_arena_init(wm_arena *arena, const wm_allocator *host, uint64_t limit) {
-    *arena = (wm_arena){host ? *host : wm_allocator_default, NULL, 0, limit};
+enum { BUDGET_HEAD = 64 }; // before each piece: its size, and the host's alignment kept
+
+static void *budget_allocate(void *context, size_t size) {
+    wm_budget *budget = context;
+    uint64_t total;
+    if (size > SIZE_MAX - BUDGET_HEAD || !wm_add(budget->used, size, &total)) return NULL;
+    if (budget->limit && total > budget->limit) return NULL;
+    uint8_t *memory = budget->host.allocate(budget->host.context, size + BUDGET_HEAD);
+    if (!memory) return NULL;
+    memcpy(memory, &size, sizeof size);
+    budget->used = total;
+    return memory + BUDGET_HEAD;
+}
+
+static void budget_release(void *context, void *memory) {
+    wm_budget *budget = context;
+    uint8_t *head = (uint8_t *)memory - BUDGET_HEAD;
+    size_t size;
+    memcpy(&size, head, sizeof size);
+    budget->used -= size;
+    budget->host.release(budget->host.context, head);
+}
+
+wm_allocator wm_budget_allocator(wm_budget *budget) {
+    return (wm_allocator){budget, budget_allocate, budget_release};
+}
+
+void wm_arena_init(wm_arena *arena, const wm_allocator *host) {
+    *arena = (wm_arena){host ? *host : wm_allocator_default, NULL, 0};
 }
 
 static void pop_block(wm_arena *arena) {
@@ -41,7 +68,7 @@ static bool push_block(wm_arena *arena, uint64_t size) {
     uint64_t bytes, total;
     if (!wm_add(size, sizeof(wm_block) + ARENA_ALIGN, &bytes) || !wm_add(arena->bytes, bytes, &total))
         return false;
-    if (bytes > SIZE_MAX / 2 || (arena->limit && total > arena->limit)) return false;
+    if (bytes > SIZE_MAX / 2) return false;
     wm_block *block = arena->host.allocate(arena->host.context, (size_t)bytes);
     if (!block) return false;
     uintptr_t base = ((uintptr_t)(block + 1) + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1);
@@ -66,11 +93,9 @@ void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size) {
     return memory;
 }
 
-wm_status wm_arena_array(wm_arena *arena, void **to, uint64_t count, uint64_t size, wm_error *error) {
-    *to = wm_arena_alloc(arena, count, size);
-    if (*to) return WM_OK;
+wm_status wm_arena_fail(const wm_arena *arena, uint64_t count, uint64_t size, wm_error *error) {
     uint64_t bytes = UINT64_MAX;
-    if (!wm_mul(count, size, &bytes)) bytes = UINT64_MAX;
+    (void)wm_mul(count, size, &bytes);
     return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes, arena->bytes);
 }
 

@@ -11,7 +11,6 @@ typedef struct wm_arena {
     wm_allocator host;
     wm_block *blocks; // newest first
     uint64_t bytes;   // asked of the host and not released
-    uint64_t limit;   // `bytes` stays at or below this; 0: no limit
 } wm_arena;
 
 // A point to go back to.
@@ -23,20 +22,30 @@ typedef struct wm_mark {
 // malloc and free.
 extern const wm_allocator wm_allocator_default;
 
+// Counts what several arenas take of one host, and refuses beyond a limit.
+typedef struct wm_budget {
+    wm_allocator host;
+    uint64_t used, limit; // limit 0: none
+} wm_budget;
+
+// An allocator on the budget: it must stay where it is as long as memory from it is in use.
+wm_allocator wm_budget_allocator(wm_budget *budget);
+
 // `host` NULL: wm_allocator_default. Allocates nothing.
-void wm_arena_init(wm_arena *arena, const wm_allocator *host, uint64_t limit);
+void wm_arena_init(wm_arena *arena, const wm_allocator *host);
 void wm_arena_free(wm_arena *arena);
 
-// `count` × `size` bytes, 64-byte aligned, not cleared; NULL where the host has none, the limit is
-// reached or the product does not fit. A count of 0 gives a valid pointer.
+// `count` × `size` bytes, 64-byte aligned, not cleared; NULL where the host has none or the product
+// does not fit. A count of 0 gives a valid pointer.
 void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size);
 
 wm_mark wm_arena_mark(const wm_arena *arena);
 void wm_arena_reset(wm_arena *arena, wm_mark mark); // frees what was allocated since
 
-// *to = an array of `count` elements; fails with NOMEM, saying how many bytes were wanted.
-#define WM_ALLOC(arena, to, count, error) \
-    wm_arena_array((arena), (void **)&(to), (count), sizeof *(to), (error))
-wm_status wm_arena_array(wm_arena *arena, void **to, uint64_t count, uint64_t size, wm_error *error);
+// to = an array of `count` elements; fails with NOMEM, saying how many bytes were wanted.
+#define WM_ALLOC(arena, to, count, error)                          \
+    (((to) = wm_arena_alloc((arena), (count), sizeof *(to))) ? WM_OK \
+         : wm_arena_fail((arena), (count), sizeof *(to), (error)))
+wm_status wm_arena_fail(const wm_arena *arena, uint64_t count, uint64_t size, wm_error *error);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct wm_tensors {
 wm_status wm_tensors_open(wm_tensors *tensors, const wm_source *files, size_t file_count,
                           wm_arena *arena, wm_error *error);
 
-const wm_tensor *wm_tensors_find(const wm_tensors *tensors, wm_span name); // NULL: no such tensor
+uint32_t wm_tensors_index(const wm_tensors *tensors, wm_span name); // into `all`; `count`: no such tensor
 
 uint32_t wm_dtype_bits(wm_dtype dtype);
 

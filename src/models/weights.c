@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Tensors' names → slots, by the family's table. Every shape is checked against the descriptor before
+// anything is allocated for it. Matrices stay where the file has them; norms and biases become f32.
+#include "../base/half.h"
+#include "model.h"
+
+typedef struct binder {
+    wm_model *model;
+    wm_tensors tensors;
+    const char *prefix; // of every name in this file
+    uint8_t *used;      // [tensors.count]
+    uint32_t dtypes;    // a bit for each wm_weight_type seen
+    wm_error *error;
+    uint8_t name[WM_LIMIT_NAME];
+} binder;
+
+// prefix + pattern with % as the layer + suffix; patterns are short, so it always fits.
+static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
+    size_t n = 0;
+    const char *parts[] = {b->prefix, pattern, suffix};
+    for (size_t i = 0; i < WM_COUNT(parts); i++) {
+        for (const char *c = parts[i]; *c; c++) {
+            if (*c != '%') {
+                b->name[n++] = (uint8_t)*c;
+                continue;
+            }
+            uint32_t power = 1;
+            while (layer / power >= 10) power *= 10;
+            for (; power; power /= 10) b->name[n++] = (uint8_t)('0' + layer / power % 10);
+        }
+    }
+    return (wm_span){b->name, n};
+}
+
+static const wm_tensor *find_tensor(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
+    uint32_t index = wm_tensors_index(&b->tensors, tensor_name(b, pattern, layer, suffix));
+    return index < b->tensors.count ? b->tensors.all[index] : NULL;
+}
+
+static uint32_t letter_size(const wm_arch *arch, char letter) {
+    switch (letter) {
+    case 'V': return arch->vocabulary;
+    case 'P': return arch->positions;
+    case 'Y': return arch->token_types;
+    case 'E': return arch->embedding_width;
+    case 'D': return arch->width;
+    case 'F': return arch->ffn_width;
+    default: return arch->heads * arch->head_width; // A
+    }
+}
+
+static wm_status check_tensor(binder *b, const wm_tensor *tensor, const char *shape) {
+    uint64_t want[2] = {letter_size(&b->model->arch, shape[0]),
+                        shape[1] ? letter_size(&b->model->arch, shape[1]) : 1};
+    uint64_t got[2] = {tensor->rank > 0 ? tensor->shape[0] : 1, tensor->rank > 1 ? tensor->shape[1] : 1};
+    if (tensor->rank != (shape[1] ? 2u : 1u) || want[0] != got[0] || want[1] != got[1])
+        return wm_fail(b->error, WM_ERROR_SHAPE, 0, "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
+                       &tensor->name, want[0], want[1], got[0], got[1], (uint64_t)tensor->rank);
+    if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 && tensor->dtype != WM_DTYPE_BF16 &&
+        tensor->dtype != WM_DTYPE_F64)
+        return wm_fail(b->error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: dtype %z is not supported for a weight",
+                       &tensor->name, wm_dtype_name(tensor->dtype));
+    b->used[wm_tensors_index(&b->tensors, tensor->name)] = 1;
+    b->model->parameters += want[0] * want[1];
+    b->model->weight_bytes += tensor->bytes.n;
+    return WM_OK;
+}
+
+// *to = the tensor's `count` numbers as f32 in the model's arena
+static wm_status copy_f32(binder *b, const wm_tensor *tensor, uint64_t count, const float **to) {
+    float *copy;
+    WM_TRY(WM_ALLOC(&b->model->arena, copy, count, b->error));
+    for (uint64_t i = 0; i < count; i++) {
+        const uint8_t *p = tensor->bytes.p;
+        switch (tensor->dtype) {
+        case WM_DTYPE_F32: copy[i] = wm_read_f32(p + 4 * i); break;
+        case WM_DTYPE_F16: copy[i] = wm_f16_to_f32(wm_read_u16(p + 2 * i)); break;
+        case WM_DTYPE_BF16: copy[i] = wm_bf16_to_f32(wm_read_u16(p + 2 * i)); break;
+        default: { // F64
+            double wide;
+            memcpy(&wide, p + 8 * i, sizeof wide);
+            copy[i] = (float)wide;
+        }
+        }
+    }
+    *to = copy;
+    return WM_OK;
+}
+
+static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix,
+                             const char *old_suffix, const float **to) {
+    const wm_tensor *tensor = find_tensor(b, slot->name, layer, suffix);
+    if (!tensor && old_suffix) tensor = find_tensor(b, slot->name, layer, old_suffix);
+    if (!tensor) {
+        wm_span name = tensor_name(b, slot->name, layer, suffix);
+        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
+    }
+    char shape[2] = {slot->shape[0], 0};
+    WM_TRY(check_tensor(b, tensor, shape));
+    return copy_f32(b, tensor, letter_size(&b->model->arch, shape[0]), to);
+}
+
+static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
+    const wm_tensor *tensor = find_tensor(b, slot->name, layer, ".weight");
+    uint32_t rows = letter_size(&b->model->arch, slot->shape[0]);
+    uint32_t cols = letter_size(&b->model->arch, slot->shape[1]);
+    if (!tensor) {
+        if (slot->optional && rows == cols) return WM_OK;
+        wm_span name = tensor_name(b, slot->name, layer, ".weight");
+        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
+    }
+    WM_TRY(check_tensor(b, tensor, slot->shape));
+    *matrix = (wm_matrix){.data = tensor->bytes.p, .rows = rows, .cols = cols, .stride = cols};
+    if (tensor->dtype == WM_DTYPE_F64) {
+        const float *copy;
+        WM_TRY(copy_f32(b, tensor, (uint64_t)rows * cols, &copy));
+        matrix->data = (const uint8_t *)copy;
+    }
+    matrix->type = tensor->dtype == WM_DTYPE_F16 ? WM_F16 : tensor->dtype == WM_DTYPE_BF16 ? WM_BF16 : WM_F32;
+    b->dtypes |= 1u << matrix->type;
+    return slot->kind == WM_SLOT_LINEAR ? bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias) : WM_OK;
+}
+
+static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, void *weights) {
+    for (const wm_slot *slot = slots; slot->name; slot++) {
+        void *field = (char *)weights + slot->field;
+        if (slot->kind == WM_SLOT_NORM) {
+            wm_norm *norm = field;
+            norm->eps = b->model->arch.norm_eps;
+            WM_TRY(bind_vector(b, slot, layer, ".weight", ".gamma", &norm->weight));
+            WM_TRY(bind_vector(b, slot, layer, ".bias", ".beta", &norm->bias));
+        } else {
+            WM_TRY(bind_matrix(b, slot, layer, field));
+        }
+    }
+    return WM_OK;
+}
+
+// The names of tensors that no slot asked for, so that a user can see what was left out.
+static wm_status list_ignored(binder *b) {
+    wm_model *model = b->model;
+    for (uint32_t i = 0; i < b->tensors.count; i++) model->ignored_count += !b->used[i];
+    WM_TRY(WM_ALLOC(&model->arena, model->ignored, model->ignored_count, b->error));
+    for (uint32_t i = 0, n = 0; i < b->tensors.count; i++)
+        if (!b->used[i]) model->ignored[n++] = b->tensors.all[i]->name;
+    return WM_OK;
+}
+
+static wm_status bind_model(binder *b, const wm_source *files, size_t file_count) {
+    wm_model *model = b->model;
+    const wm_family *family = model->family;
+    WM_TRY(wm_tensors_open(&b->tensors, files, file_count, &model->arena, b->error));
+    WM_TRY(WM_ALLOC(&model->arena, b->used, b->tensors.count, b->error));
+    memset(b->used, 0, b->tensors.count);
+    b->prefix = family->prefix;
+    if (!find_tensor(b, family->embedding_slots->name, 0, ".weight")) b->prefix = "";
+    WM_TRY(bind_slots(b, family->embedding_slots, 0, &model->embedding));
+    // A depth that the file does not bear out is found here, before it is allocated.
+    const wm_slot *first = family->layer_slots;
+    uint32_t last = model->arch.layers - 1;
+    if (!find_tensor(b, first->name, last, ".weight")) {
+        wm_span name = tensor_name(b, first->name, last, ".weight");
+        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file, config.json asks for %u layers",
+                       &name, (uint64_t)model->arch.layers);
+    }
+    WM_TRY(WM_ALLOC(&model->arena, model->layers, model->arch.layers, b->error));
+    memset(model->layers, 0, model->arch.layers * sizeof *model->layers);
+    for (uint32_t i = 0; i < model->arch.layers; i++)
+        WM_TRY(bind_slots(b, family->layer_slots, i, &model->layers[i]));
+    model->dtype = b->dtypes == 1u << WM_F32    ? "F32"
+                   : b->dtypes == 1u << WM_F16  ? "F16"
+                   : b->dtypes == 1u << WM_BF16 ? "BF16"
+                                                : "mixed";
+    return list_ignored(b);
+}
+
+wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files, size_t file_count,
+                        const wm_pipeline_options *options, wm_error *error) {
+    *model = NULL;
+    wm_arena arena;
+    wm_arena_init(&arena, options ? options->allocator : NULL);
+    const char *isa = options ? options->isa : NULL;
+    const wm_kernels *kernels = wm_kernels_select(isa);
+    if (!kernels)
+        return wm_fail(error, WM_ERROR_ARG, 0, "isa: this machine or this build has no %z", isa);
+    wm_model *made;
+    WM_TRY(WM_ALLOC(&arena, made, 1, error));
+    *made = (wm_model){.family = config->family, .arch = config->arch, .kernels = kernels, .arena = arena};
+    binder b = {.model = made, .error = error};
+    wm_status status = bind_model(&b, files, file_count);
+    if (status == WM_OK)
+        *model = made;
+    else
+        wm_model_close(made);
+    return status;
+}
+
+void wm_model_close(wm_model *model) {
+    if (!model) return;
+    wm_arena arena = model->arena; // the model lies in it
+    wm_arena_free(&arena);
+}
+
+uint32_t wm_model_width(const wm_model *model) { return model->arch.width; }
+
+uint32_t wm_model_max_tokens(const wm_model *model) { return wm_arch_max_tokens(&model->arch); }

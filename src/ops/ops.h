@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Free functions over f32 activations: what a transformer is made of, in terms of the kernels.
+// Letters: T tokens, D width, H heads, dh head width, N outputs, K inputs; row-major; out, in, weights,
+// sizes. Outputs alias no input unless a line says so. Nothing here fails or allocates.
+#ifndef WM_OPS_H
+#define WM_OPS_H
+
+#include "../kernels/kernels.h"
+
+// A weight where the file has it, at any alignment: [rows, cols], or [cols, rows] if transposed.
+typedef struct wm_matrix {
+    const uint8_t *data; // NULL: the model has no such weight
+    const float *bias;   // [rows]; NULL: none
+    uint32_t rows, cols; // outputs, inputs
+    uint32_t stride;     // elements from one stored row to the next
+    wm_weight_type type;
+    bool transposed;
+} wm_matrix;
+
+typedef struct wm_norm {
+    const float *weight, *bias; // [D]; weight NULL: the model has no such norm; bias NULL for RMS norms
+    float eps;
+} wm_norm;
+
+typedef enum wm_activation {
+    WM_IDENTITY, WM_GELU_ERF, WM_GELU_TANH, WM_RELU, WM_SILU, WM_TANH, WM_SIGMOID,
+} wm_activation;
+
+uint32_t wm_weight_size(wm_weight_type type); // bytes of one element
+
+// y [T, rows] = x [T, cols] · wᵀ + bias
+void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
+               const wm_matrix *w, size_t T);
+
+// y [w.cols] = row `row` of a table (not transposed), widened
+void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row);
+
+// y [T, D] = norm of each row of x [T, D]; y may be x
+void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, const wm_norm *norm,
+                       size_t T, size_t D);
+
+void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n);
+
+// One text's self-attention without a mask. q, k, v, y [T, H·dh] with rows `ld` apart; y may be q.
+// scratch [WM_ATTENTION_ROWS, T].
+//     y_h = softmax(scale · q_h · k_hᵀ) · v_h     "Attention Is All You Need", eq. 1
+enum { WM_ATTENTION_ROWS = 64 };
+void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k, const float *v,
+                  size_t ld, float *scratch, float scale, size_t T, size_t H, size_t dh);
+
+// Pooling of hidden [T, D] over the tokens from `first` on, first < T: sentence_transformers.models.Pooling
+typedef enum wm_pool {
+    WM_POOL_CLS,  // hidden 0, whatever `first` is
+    WM_POOL_MAX,
+    WM_POOL_MEAN,
+    WM_POOL_MEAN_SQRT_LEN,
+    WM_POOL_WEIGHTED_MEAN, // token t weighs t + 1
+    WM_POOL_LAST,
+    WM_POOL_KINDS,
+} wm_pool;
+
+void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool, size_t first,
+                  size_t T, size_t D);
+
+// x [n] /= max(‖x‖₂, 1e-12)    torch.nn.functional.normalize
+void wm_l2_normalize(const wm_kernels *kernels, float *x, size_t n);
+
+#endif
