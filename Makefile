@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make lib        build/libwasmicro.a       make unit        every tests/test_*.c natively (T=json: one)
+# make cli        build/wasmicro, the command line
 # make wasm       npm/dist/wasmicro.wasm    make unit-wasm   the same tests as wasm under Node
 # BUILD=dir builds elsewhere than in build/ (two makes at once should not share one).  V=1 shows the commands.
 
@@ -19,7 +20,8 @@ OBJECTS = $(CORE:%.c=$(BUILD)/obj/%.o)
 TESTS = $(patsubst tests/test_%.c,%,$(sort $(wildcard tests/test_*.c)))
 T ?= $(TESTS)
 
-.PHONY: all lib wasm unit unit-wasm clean
+
+.PHONY: all lib cli wasm unit unit-wasm clean
 .DELETE_ON_ERROR:
 all: lib
 
@@ -73,6 +75,16 @@ $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/test
 
 unit-wasm: $(T:%=$(BUILD)/wasm-tests/test_%.wasm)
 	$(NODE) tests/run_wasm.mjs $^
+
+# The command line: C with POSIX, on the public header alone.
+CLI = $(sort $(wildcard cli/*.c))
+
+cli: $(BUILD)/wasmicro
+
+$(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
+$(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
 
 clean:
 	rm -rf $(BUILD)

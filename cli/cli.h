@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What the commands share: exit codes, options, a model's folder as mapped files, lines in, numbers out.
+// The command line uses the library through its public header only.
+#ifndef WM_CLI_H
+#define WM_CLI_H
+
+#include "../include/wasmicro.h"
+
+#include <stdio.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+// "wasmicro: …" on stderr; the code that follows is returned, so that a check reads
+//     return cli_fail("%s: %s", path, strerror(errno));
+__attribute__((format(printf, 1, 2))) int cli_fail(const char *format, ...);  // CLI_FAILED
+__attribute__((format(printf, 1, 2))) int cli_usage(const char *format, ...); // CLI_USAGE
+int cli_error(const char *what, const wm_error *error);                       // CLI_FAILED
+
+// ---- Options ----------------------------------------------------------------------------------
+
+typedef enum cli_kind {
+    CLI_FLAG,   // bool *
+    CLI_COUNT,  // uint32_t *: a whole number from 1 on
+    CLI_TEXT,   // const char **
+    CLI_CHOICE, // int *: the place in `choices`, from 1 on
+    CLI_ON,     // wm_toggle * = WM_ON
+    CLI_OFF,    // wm_toggle * = WM_OFF
+} cli_kind;
+
+typedef struct cli_option {
+    const char *name; // "--max-len", "-k"
+    cli_kind kind;
+    void *value;
+    const char *const *choices; // NULL-terminated
+} cli_option;
+
+// Reads options wherever they stand before a "--", and leaves the other arguments in front of
+// `arguments`, their number in *count, a NULL behind them.
+int cli_parse(char **arguments, int *count, const cli_option *options, size_t option_count);
+
+// The options that embed and search have in common.
+typedef struct cli_embedding {
+    const char *isa, *prompt;
+    uint32_t max_length;
+    int pooling;
+    wm_toggle normalize;
+} cli_embedding;
+
+extern const char *const cli_poolings[];
+
+wm_embed_options cli_embed_options(const cli_embedding *embedding);
+
+// ---- A model's folder --------------------------------------------------------------------------
+
+// The files that matter, mapped read-only, under their paths in the repository.
+typedef struct cli_folder {
+    wm_source *files;
+    size_t count, capacity;
+    char *root, *blobs; // where links may lead; blobs NULL: no hub cache
+} cli_folder;
+
+int cli_folder_open(cli_folder *folder, const char *path);
+void cli_folder_close(cli_folder *folder);
+
+// The folder and its pipeline; on failure both are closed.
+int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pipeline **pipeline);
+void cli_model_close(cli_folder *folder, wm_pipeline *pipeline);
+
+// ---- Texts ------------------------------------------------------------------------------------
+
+// Lines of a file, each up to its LF; the last needs none. Start from {.file, .name}.
+typedef struct cli_lines {
+    FILE *file;
+    const char *name; // for messages
+    char *buffer;
+    size_t capacity;
+    unsigned long number; // of the line last read, from 1 on
+    bool failed;
+} cli_lines;
+
+// false at the end and on failure, which is then printed. The line is good until the next call.
+bool cli_lines_next(cli_lines *lines, wm_span *line);
+void cli_lines_free(cli_lines *lines);
+
+wm_span cli_span(const char *text); // NULL gives {NULL, 0}
+
+// The texts of a command: its arguments, or where there are none the lines of stdin. `one` says how
+// the run goes on; `name` is the text's for messages: "text 2", "line 7".
+typedef int (*cli_text_fn)(void *context, wm_span text, const char *name);
+int cli_each_text(char **arguments, int count, cli_text_fn one, void *context);
+
+// ---- Results ----------------------------------------------------------------------------------
+
+int cli_put_floats(const float *values, size_t count); // "[0.1,…]", 9 significant digits
+void cli_put_ids(const int32_t *ids, size_t count);    // "[101,…]"
+void cli_put_string(wm_span text);                     // a JSON string
+int cli_flush(void);                                   // what was printed has been written, or CLI_FAILED
+
+// A NumPy file of float32 [rows, width], row by row.
+typedef struct cli_npy {
+    FILE *file;
+    const char *path;
+    size_t rows, width;
+} cli_npy;
+
+int cli_npy_open(cli_npy *npy, const char *path, size_t width);
+int cli_npy_row(cli_npy *npy, const float *row);
+int cli_npy_close(cli_npy *npy, int result); // an unfinished file is removed
+
+// ---- Commands: the arguments behind the command's name, NULL at the end ---------------------------
+
+int cli_embed(char **arguments, int count);
+int cli_search(char **arguments, int count);
+int cli_tokenize(char **arguments, int count);
+int cli_hidden(char **arguments, int count);
+int cli_info(char **arguments, int count);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The command line: finds the command, runs it, sees to it that its output has been written.
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct command {
+    const char *name;
+    int (*run)(char **arguments, int count);
+    const char *help;
+} command;
+
+static const command commands[] = {
+    {"embed", cli_embed,
+     "wasmicro embed MODEL [TEXT…]\n"
+     "  One JSON array a text; without TEXT each line of stdin is one.\n"
+     "    --max-len N       cut a text to N tokens, special ones counted\n"
+     "    --pooling P       mean, cls, max or last, instead of what the model's files say\n"
+     "    --normalize, --no-normalize\n"
+     "    --prompt NAME     one of the model's own prompts\n"
+     "    --npy FILE        a NumPy file of float32 [texts, dimensions] instead of JSON\n"},
+    {"search", cli_search,
+     "wasmicro search MODEL FILE QUERY…\n"
+     "  The lines of FILE (- is stdin) nearest to QUERY: cosine, line number, line, with tabs between.\n"
+     "  Blank lines are left out. With several queries each table has its query above it.\n"
+     "    -k N              how many lines (10)\n"
+     "    --json            an array of {\"score\", \"line\", \"text\"} a query\n"
+     "    --time            say on stderr how long it took\n"
+     "    --prompt NAME     for the queries; --max-len N, --pooling P as in embed\n"},
+    {"tokenize", cli_tokenize,
+     "wasmicro tokenize MODEL TEXT…\n"
+     "  The token ids of each text, one JSON array a line. Needs the tokenizer's files alone.\n"
+     "    --stdin           each line of stdin is a text\n"
+     "    --pair B          tokenize each text with B as its second part\n"
+     "    --no-special      without [CLS], </s> and their like\n"
+     "    --max-len N       cut to N tokens, special ones counted\n"},
+    {"hidden", cli_hidden,
+     "wasmicro hidden MODEL --ids 1,2,3\n"
+     "  The last hidden state of each token id: {\"shape\":[ids, width], \"data\":[…]}.\n"},
+    {"info", cli_info,
+     "wasmicro info MODEL\n"
+     "  What the model is and the bytes it needs, as one JSON object.\n"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void put_help(FILE *to) {
+    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder.\n\n", WM_VERSION);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
+    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512): which kernels.\n"
+          "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 usage.\n", to);
+}
+
+static int message(int code, const char *format, va_list arguments) {
+    fflush(stdout);
+    fputs("wasmicro: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    return code;
+}
+
+int cli_fail(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int code = message(CLI_FAILED, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int cli_usage(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int code = message(CLI_USAGE, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int cli_error(const char *what, const wm_error *error) {
+    return cli_fail("%s: %s: %s", what, wm_status_name(error->status), error->text);
+}
+
+// A mapped file that another program cuts short: reading past its new end raises SIGBUS.
+static void file_shrank(int signal_number) {
+    (void)signal_number;
+    static const char text[] = "wasmicro: IO: a file of the model became shorter while it was read\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(CLI_FAILED);
+    _exit(CLI_FAILED);
+}
+
+static int prepare(void) {
+    // A file opened later must not become stdin or stderr.
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && (fd == STDOUT_FILENO || open("/dev/null", O_RDWR) < 0))
+            return cli_fail("standard output is closed");
+    signal(SIGPIPE, SIG_IGN); // a closed pipe is a failed write, see cli_flush
+    signal(SIGBUS, file_shrank);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    if (argc < 2) {
+        put_help(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        put_help(stdout);
+        return CLI_OK;
+    }
+    if (!strcmp(name, "--version")) {
+        printf("wasmicro %s\n", WM_VERSION);
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name)) continue;
+        if (argc == 3 && !strcmp(argv[2], "--help")) {
+            fputs(commands[i].help, stdout);
+            return CLI_OK;
+        }
+        return commands[i].run(argv + 2, argc - 2);
+    }
+    return cli_usage("no command \"%s\"; wasmicro --help lists them", name);
+}
+
+int main(int argc, char **argv) {
+    int result = prepare();
+    if (result == CLI_OK) result = run(argc, argv);
+    int flushed = cli_flush();
+    return result == CLI_OK ? flushed : result;
+}
