@@ -16,12 +16,14 @@ typedef struct wm_json {
     size_t n;
 } wm_json;
 
-enum { WM_JSON_NAN = 1 }; // flags: NaN, Infinity, -Infinity as Python writes them (config.json kinds)
+// flags: what Python's json reads and writes beyond the standard, for files that Python wrote
+// (config.json kinds): NaN, Infinity, -Infinity, and escapes that are half of a surrogate pair,
+// which decode to U+FFFD.
+enum { WM_JSON_PYTHON = 1 };
 
 // Checks `text` by RFC 8259 (UTF-8 strict, no BOM, depth ≤ WM_LIMIT_JSON_DEPTH, a string ≤
 // WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT; offset
-// of the byte). A lone surrogate escape is JSON's business, not UTF-8's: accepted here, and decoded
-// to U+FFFD.
+// of the byte).
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error);
 
 static inline bool wm_json_present(wm_json value) { return value.p != NULL; }
@@ -30,7 +32,7 @@ wm_json_type wm_json_type_of(wm_json value); // of a present value
 // Iteration: for (wm_json_iter i = wm_json_each(array or object); wm_json_next(&i);) … i.key, i.value.
 // Over anything that is not an array or object it ends at once.
 typedef struct wm_json_iter {
-    const uint8_t *p;
+    const uint8_t *p, *end;
     bool object;
     wm_json key; // a string value; absent in arrays
     wm_json value;
@@ -40,7 +42,8 @@ wm_json_iter wm_json_each(wm_json container);
 bool wm_json_next(wm_json_iter *iter);
 
 // The value of `key` in an object: the last one where there are several, as Python reads it.
-// Absent if there is none or `object` is no object (or absent itself).
+// Absent if there is none or `object` is no object (or absent itself). Each call reads all of the
+// object: for many keys of a large one, iterate once.
 wm_json wm_json_get(wm_json object, const char *key);
 
 // Strings. `decoded` has room for value.n bytes; both take string values only.
@@ -53,8 +56,11 @@ bool wm_json_string_plain(wm_json string, wm_span *view);        // true: no esc
 // 12, 12.0 and 1.2e1 are all twelve.
 bool wm_json_u64(wm_json value, uint64_t *number);
 bool wm_json_i64(wm_json value, int64_t *number);
-bool wm_json_f64(wm_json value, double *number); // correctly rounded for ≤ 19 digits and |exponent| ≤ 22,
-                                                 // within 1 ulp otherwise; NaN literals too
+bool wm_json_f64(wm_json value, double *number); // correctly rounded where the digits, without their
+                                                 // point, are below 2^64 and stand over or under
+                                                 // 10^27 at most (every f32, and most f64, as Python
+                                                 // prints them); within 1 ulp otherwise. Too large is
+                                                 // infinite, as in Python; NaN literals too
 bool wm_json_bool(wm_json value, bool *flag);
 
 #endif
