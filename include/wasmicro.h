@@ -238,6 +238,8 @@ WM_API wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text
                                      wm_error *error);
 WM_API void wm_encoding_free(wm_encoding *encoding);
 
+// tokenizer_config.json's model_max_length; 0 where it is not given, or is HF's "unset" (1e30).
+WM_API uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer);
 WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1
 WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpiece", "bpe", …
 

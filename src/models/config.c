@@ -97,6 +97,8 @@ static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_er
 }
 
 static wm_status find_family(wm_json config, const wm_family **family, wm_error *error) {
+    if (wm_json_type_of(config) != WM_JSON_OBJECT)
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: expected an object");
     wm_json type = wm_json_get(config, "model_type");
     wm_span text = json_text(type);
     if (!wm_json_present(type))
@@ -111,8 +113,6 @@ static wm_status find_family(wm_json config, const wm_family **family, wm_error 
 }
 
 wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json config, wm_error *error) {
-    if (wm_json_type_of(config) != WM_JSON_OBJECT)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: expected an object");
     WM_TRY(find_family(config, family, error));
     *arch = (*family)->defaults;
     for (const wm_key *key = (*family)->keys; key->key; key++) {
@@ -142,7 +142,7 @@ wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocat
                               wm_error *error) {
     *config = NULL;
     wm_json root;
-    WM_TRY(wm_json_check(json, "config.json", WM_JSON_NAN, &root, error));
+    WM_TRY(wm_json_check(json, "config.json", WM_JSON_PYTHON, &root, error));
     wm_config read = {.host = allocator ? *allocator : wm_allocator_default};
     WM_TRY(wm_arch_from_json(&read.arch, &read.family, root, error));
     wm_config *made = read.host.allocate(read.host.context, sizeof *made);
@@ -158,3 +158,12 @@ void wm_config_close(wm_config *config) {
 }
 
 const char *wm_config_model_type(const wm_config *config) { return config->family->model_type; }
+
+const char *wm_detect_model_type(wm_span json, wm_error *error) {
+    wm_json config;
+    const wm_family *family;
+    if (wm_json_check(json, "config.json", WM_JSON_PYTHON, &config, error) != WM_OK ||
+        find_family(config, &family, error) != WM_OK)
+        return NULL;
+    return family->model_type;
+}

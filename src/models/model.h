@@ -40,6 +40,12 @@ wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json con
 // The most ids one sequence may have.
 uint32_t wm_arch_max_tokens(const wm_arch *arch);
 
+// *matrix = the tensor [rows, cols] where it lies; *vector = the tensor [n] as f32 in `arena`. F64 tensors
+// are copied as f32 either way.  Errors: SHAPE, UNSUPPORTED (dtype), NOMEM.
+wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols, wm_arena *arena,
+                         wm_error *error);
+wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error);
+
 // *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's memory
 // until its next call. Each sequence has 1 … wm_arch_max_tokens ids. Whatever else runs beside it, a
 // sequence's states are the same bit for bit.

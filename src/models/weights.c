@@ -49,42 +49,62 @@ static uint32_t letter_size(const wm_arch *arch, char letter) {
     }
 }
 
-static wm_status check_tensor(binder *b, const wm_tensor *tensor, const char *shape) {
-    uint64_t want[2] = {letter_size(&b->model->arch, shape[0]),
-                        shape[1] ? letter_size(&b->model->arch, shape[1]) : 1};
+// cols 0: a vector
+static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t cols, wm_error *error) {
     uint64_t got[2] = {tensor->rank > 0 ? tensor->shape[0] : 1, tensor->rank > 1 ? tensor->shape[1] : 1};
-    if (tensor->rank != (shape[1] ? 2u : 1u) || want[0] != got[0] || want[1] != got[1])
-        return wm_fail(b->error, WM_ERROR_SHAPE, 0, "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
-                       &tensor->name, want[0], want[1], got[0], got[1], (uint64_t)tensor->rank);
+    if (tensor->rank != (cols ? 2u : 1u) || got[0] != rows || got[1] != WM_MAX(cols, 1))
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
+                       &tensor->name, rows, WM_MAX(cols, (uint64_t)1), got[0], got[1], (uint64_t)tensor->rank);
     if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 && tensor->dtype != WM_DTYPE_BF16 &&
         tensor->dtype != WM_DTYPE_F64)
-        return wm_fail(b->error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: dtype %z is not supported for a weight",
+        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: dtype %z is not supported for a weight",
                        &tensor->name, wm_dtype_name(tensor->dtype));
-    b->used[wm_tensors_index(&b->tensors, tensor->name)] = 1;
-    b->model->parameters += want[0] * want[1];
-    b->model->weight_bytes += tensor->bytes.n;
     return WM_OK;
 }
 
-// *to = the tensor's `count` numbers as f32 in the model's arena
-static wm_status copy_f32(binder *b, const wm_tensor *tensor, uint64_t count, const float **to) {
-    float *copy;
-    WM_TRY(WM_ALLOC(&b->model->arena, copy, count, b->error));
-    for (uint64_t i = 0; i < count; i++) {
-        const uint8_t *p = tensor->bytes.p;
-        switch (tensor->dtype) {
-        case WM_DTYPE_F32: copy[i] = wm_read_f32(p + 4 * i); break;
-        case WM_DTYPE_F16: copy[i] = wm_f16_to_f32(wm_read_u16(p + 2 * i)); break;
-        case WM_DTYPE_BF16: copy[i] = wm_bf16_to_f32(wm_read_u16(p + 2 * i)); break;
-        default: { // F64
-            double wide;
-            memcpy(&wide, p + 8 * i, sizeof wide);
-            copy[i] = (float)wide;
-        }
-        }
+static float number_at(const wm_tensor *tensor, uint64_t i) {
+    const uint8_t *p = tensor->bytes.p;
+    double wide;
+    switch (tensor->dtype) {
+    case WM_DTYPE_F16: return wm_f16_to_f32(wm_read_u16(p + 2 * i));
+    case WM_DTYPE_BF16: return wm_bf16_to_f32(wm_read_u16(p + 2 * i));
+    case WM_DTYPE_F64: memcpy(&wide, p + 8 * i, sizeof wide); return (float)wide;
+    default: return wm_read_f32(p + 4 * i);
     }
-    *to = copy;
+}
+
+static wm_status copy_f32(float **copy, const wm_tensor *tensor, uint64_t count, wm_arena *arena, wm_error *error) {
+    WM_TRY(WM_ALLOC(arena, *copy, count, error));
+    for (uint64_t i = 0; i < count; i++) (*copy)[i] = number_at(tensor, i);
     return WM_OK;
+}
+
+wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error) {
+    float *copy;
+    WM_TRY(check_tensor(tensor, n, 0, error));
+    WM_TRY(copy_f32(&copy, tensor, n, arena, error));
+    *vector = copy;
+    return WM_OK;
+}
+
+wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols, wm_arena *arena,
+                         wm_error *error) {
+    WM_TRY(check_tensor(tensor, rows, cols, error));
+    *matrix = (wm_matrix){.data = tensor->bytes.p, .rows = rows, .cols = cols, .stride = cols};
+    matrix->type = tensor->dtype == WM_DTYPE_F16 ? WM_F16 : tensor->dtype == WM_DTYPE_BF16 ? WM_BF16 : WM_F32;
+    if (tensor->dtype == WM_DTYPE_F64) {
+        float *copy;
+        WM_TRY(copy_f32(&copy, tensor, (uint64_t)rows * cols, arena, error));
+        matrix->data = (const uint8_t *)copy;
+    }
+    return WM_OK;
+}
+
+// Says that the model uses this tensor.
+static void count_tensor(binder *b, const wm_tensor *tensor) {
+    b->used[wm_tensors_index(&b->tensors, tensor->name)] = 1;
+    b->model->weight_bytes += tensor->bytes.n;
+    b->model->parameters += tensor->bytes.n / (wm_dtype_bits(tensor->dtype) / 8);
 }
 
 static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix,
@@ -95,9 +115,10 @@ static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, con
         wm_span name = tensor_name(b, slot->name, layer, suffix);
         return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
     }
-    char shape[2] = {slot->shape[0], 0};
-    WM_TRY(check_tensor(b, tensor, shape));
-    return copy_f32(b, tensor, letter_size(&b->model->arch, shape[0]), to);
+    uint32_t n = letter_size(&b->model->arch, slot->shape[0]);
+    WM_TRY(wm_vector_f32(to, tensor, n, &b->model->arena, b->error));
+    count_tensor(b, tensor);
+    return WM_OK;
 }
 
 static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
@@ -109,14 +130,8 @@ static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_
         wm_span name = tensor_name(b, slot->name, layer, ".weight");
         return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
     }
-    WM_TRY(check_tensor(b, tensor, slot->shape));
-    *matrix = (wm_matrix){.data = tensor->bytes.p, .rows = rows, .cols = cols, .stride = cols};
-    if (tensor->dtype == WM_DTYPE_F64) {
-        const float *copy;
-        WM_TRY(copy_f32(b, tensor, (uint64_t)rows * cols, &copy));
-        matrix->data = (const uint8_t *)copy;
-    }
-    matrix->type = tensor->dtype == WM_DTYPE_F16 ? WM_F16 : tensor->dtype == WM_DTYPE_BF16 ? WM_BF16 : WM_F32;
+    WM_TRY(wm_matrix_view(matrix, tensor, rows, cols, &b->model->arena, b->error));
+    count_tensor(b, tensor);
     b->dtypes |= 1u << matrix->type;
     return slot->kind == WM_SLOT_LINEAR ? bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias) : WM_OK;
 }

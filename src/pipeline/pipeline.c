@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Files in, vectors out: the tokenizer, the model and the sentence-transformers steps in one.
+#include "../base/utf8.h"
+#include "sentence.h"
+
+// Texts that run through the model side by side: as many as have this many tokens together. Their
+// weights are then read once; each text's vector is the same alone.
+enum { GROUP_TOKENS = 256, GROUP_TEXTS = 32 };
+
+struct wm_pipeline {
+    wm_budget budget;
+    wm_allocator allocator; // on the budget; everything but this struct comes from it
+    wm_arena arena;
+    wm_sentence sentence;
+    wm_tokenizer *tokenizer;
+    wm_model *model;
+    wm_session *session;
+    wm_encoding encodings[GROUP_TEXTS];
+    uint32_t max_tokens; // by the files
+    uint32_t dim;
+    float *vectors[2]; // [widest step] each: a step's input and output
+    const char *pooling;
+    uint64_t model_bytes;
+};
+
+// *to = the caller's options, zeros beyond what the caller's version of the struct holds.
+static void read_options(void *to, size_t size, const void *from) {
+    size_t given = 0;
+    memset(to, 0, size);
+    if (from) memcpy(&given, from, sizeof given);
+    memcpy(to, from ? from : to, WM_MIN(given, size));
+}
+
+// ---- Open -----------------------------------------------------------------------------------------------
+
+static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
+    const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
+    if (!file) return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
+    WM_TRY(wm_magic_check(file->bytes, file->path, error));
+    wm_config *config;
+    WM_TRY(wm_config_from_json(&config, file->bytes, &p->allocator, error));
+    wm_pipeline_options options = {.size = sizeof options, .allocator = &p->allocator, .isa = isa};
+    wm_status status =
+        wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count, &options, error);
+    wm_config_close(config);
+    WM_TRY(status);
+    return wm_session_open(&p->session, p->model, &p->allocator, error);
+}
+
+// "mean", or "cls+mean" where the files ask for both
+static wm_status name_pooling(wm_pipeline *p, wm_error *error) {
+    static const char *const names[WM_POOL_KINDS] = {"cls", "max", "mean", "mean_sqrt_len", "weighted_mean", "last"};
+    char *name;
+    size_t n = 0;
+    WM_TRY(WM_ALLOC(&p->arena, name, 64, error));
+    for (uint32_t i = 0; i < WM_POOL_KINDS; i++) {
+        if (!(p->sentence.steps[0].pools >> i & 1)) continue;
+        if (n) name[n++] = '+';
+        for (const char *c = names[i]; *c; c++) name[n++] = *c;
+    }
+    name[n] = 0;
+    p->pooling = name;
+    return WM_OK;
+}
+
+static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t count, const char *isa,
+                               wm_error *error) {
+    wm_sentence *sentence = &p->sentence;
+    WM_TRY(wm_sentence_open(sentence, files, count, &p->arena, error));
+    WM_TRY(open_model(p, isa, error));
+    WM_TRY(wm_tokenizer_open(&p->tokenizer, sentence->files, sentence->file_count, &p->allocator, error));
+    size_t pieces = wm_tokenizer_vocabulary(p->tokenizer);
+    if (pieces > p->model->arch.vocabulary)
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "the tokenizer has %u ids, the model's vocabulary is %u",
+                       (uint64_t)pieces, (uint64_t)p->model->arch.vocabulary);
+    WM_TRY(wm_sentence_fit(sentence, p->model->arch.width, error));
+    uint32_t widest = 0;
+    for (uint32_t i = 0; i < sentence->step_count; i++) widest = WM_MAX(widest, sentence->steps[i].width);
+    for (uint32_t i = 0; i < 2; i++) WM_TRY(WM_ALLOC(&p->arena, p->vectors[i], widest, error));
+    WM_TRY(name_pooling(p, error));
+    p->dim = sentence->steps[sentence->step_count - 1].width;
+    uint32_t said = sentence->max_length ? sentence->max_length : wm_tokenizer_model_max_length(p->tokenizer);
+    p->max_tokens = wm_model_max_tokens(p->model);
+    if (said) p->max_tokens = WM_MIN(p->max_tokens, said);
+    p->model_bytes = p->budget.used;
+    return WM_OK;
+}
+
+wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
+                           const wm_pipeline_options *options, wm_error *error) {
+    wm_pipeline_options o;
+    read_options(&o, sizeof o, options);
+    *pipeline = NULL;
+    wm_allocator host = o.allocator ? *o.allocator : wm_allocator_default;
+    wm_pipeline *p = host.allocate(host.context, sizeof *p);
+    if (!p) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", (uint64_t)sizeof *p);
+    *p = (wm_pipeline){.budget = {host, 0, o.max_bytes}};
+    p->allocator = wm_budget_allocator(&p->budget);
+    wm_arena_init(&p->arena, &p->allocator);
+    for (size_t i = 0; i < GROUP_TEXTS; i++) p->encodings[i].allocator = &p->allocator;
+    wm_status status = open_pipeline(p, files, file_count, o.isa, error);
+    if (status == WM_OK)
+        *pipeline = p;
+    else
+        wm_pipeline_close(p);
+    return status;
+}
+
+void wm_pipeline_close(wm_pipeline *p) {
+    if (!p) return;
+    for (size_t i = 0; i < GROUP_TEXTS; i++) wm_encoding_free(&p->encodings[i]);
+    wm_session_close(p->session);
+    wm_model_close(p->model);
+    wm_tokenizer_close(p->tokenizer);
+    wm_arena_free(&p->arena);
+    wm_allocator host = p->budget.host;
+    host.release(host.context, p);
+}
+
+// ---- Text → ids -----------------------------------------------------------------------------------------
+
+// What str.strip of Python drops: [\t-\r\x1c-\x20\x85\xa0] and Unicode's spaces.
+static bool python_space(uint32_t code) {
+    return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 ||
+           code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
+           code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+static wm_span strip(wm_span text) {
+    uint32_t code;
+    size_t n;
+    while ((n = wm_utf8_decode(text.p, text.n, &code)) && python_space(code)) {
+        text.p += n;
+        text.n -= n;
+    }
+    while (text.n) {
+        size_t start = text.n - 1;
+        while (start && (text.p[start] & 0xC0) == 0x80) start--;
+        if (!wm_utf8_decode(text.p + start, text.n - start, &code) || !python_space(code)) break;
+        text.n = start;
+    }
+    return text;
+}
+
+typedef struct embedding_call {
+    wm_pipeline *pipeline;
+    wm_embed_options options;
+    wm_span prompt;
+    uint32_t prompt_tokens; // to leave out of the pooling
+    wm_error *error;
+} embedding_call;
+
+static wm_status encode_text(embedding_call *call, wm_span prompt, wm_span text, wm_encoding *encoding) {
+    wm_pipeline *p = call->pipeline;
+    wm_mark mark = wm_arena_mark(&p->arena);
+    wm_encode_options options = {.size = sizeof options, .truncate = call->options.truncate};
+    options.max_length = p->max_tokens;
+    if (call->options.max_length) options.max_length = WM_MIN(call->options.max_length, wm_model_max_tokens(p->model));
+    wm_status status = WM_OK;
+    if (prompt.n) {
+        uint8_t *whole;
+        status = WM_ALLOC(&p->arena, whole, (uint64_t)prompt.n + text.n, call->error);
+        if (status == WM_OK) {
+            memcpy(whole, prompt.p, prompt.n);
+            if (text.n) memcpy(whole + prompt.n, text.p, text.n);
+            text = (wm_span){whole, prompt.n + text.n};
+        }
+    }
+    if (status == WM_OK) {
+        if (p->sentence.strip) text = strip(text);
+        status = wm_tokenizer_encode(p->tokenizer, text, NULL, &options, encoding, call->error);
+    }
+    wm_arena_reset(&p->arena, mark);
+    return status;
+}
+
+// ---- Ids → vector ---------------------------------------------------------------------------------------
+
+static uint32_t pools_of(const wm_pipeline *p, wm_pooling pooling) {
+    switch (pooling) {
+    case WM_POOLING_MEAN: return 1u << WM_POOL_MEAN;
+    case WM_POOLING_CLS: return 1u << WM_POOL_CLS;
+    case WM_POOLING_MAX: return 1u << WM_POOL_MAX;
+    case WM_POOLING_LAST: return 1u << WM_POOL_LAST;
+    default: return p->sentence.steps[0].pools;
+    }
+}
+
+static void pool_hidden(embedding_call *call, float *y, const float *hidden, size_t T) {
+    wm_pipeline *p = call->pipeline;
+    uint32_t D = p->model->arch.width, pools = pools_of(p, call->options.pooling);
+    size_t first = WM_MIN(call->prompt_tokens, T - 1);
+    for (uint32_t i = 0; i < WM_POOL_KINDS; i++) {
+        if (!(pools >> i & 1)) continue;
+        wm_pool_rows(p->model->kernels, y, hidden, (wm_pool)i, first, T, D);
+        y += D;
+    }
+}
+
+// vector [dim] = all steps over hidden [T, D]
+static wm_status run_steps(embedding_call *call, float *vector, const float *hidden, size_t T) {
+    wm_pipeline *p = call->pipeline;
+    const wm_kernels *kernels = p->model->kernels;
+    float *from = p->vectors[0], *to = p->vectors[1];
+    bool normalize = call->options.normalize == WM_ON;
+    pool_hidden(call, from, hidden, T);
+    for (uint32_t i = 1; i < p->sentence.step_count; i++) {
+        const wm_step *step = &p->sentence.steps[i];
+        if (step->kind == WM_STEP_DENSE) {
+            wm_linear(kernels, to, step->width, from, step->dense.cols, &step->dense, 1);
+            wm_activate(kernels, to, step->activation, step->width);
+            float *other = from;
+            from = to;
+            to = other;
+        } else if (call->options.normalize != WM_OFF) {
+            wm_l2_normalize(kernels, from, step->width);
+            normalize = false;
+        }
+    }
+    if (normalize) wm_l2_normalize(kernels, from, p->dim);
+    memcpy(vector, from, p->dim * sizeof *vector);
+    for (uint32_t i = 0; i < p->dim; i++)
+        if (!(vector[i] - vector[i] == 0)) // NaN and infinity alone fail this
+            return wm_fail(call->error, WM_ERROR_NUMERIC, 0,
+                           "number %u of the embedding is NaN or infinite: the weights are damaged", (uint64_t)i);
+    return WM_OK;
+}
+
+// Runs the texts of the first `count` encodings and writes their vectors.
+static wm_status embed_group(embedding_call *call, size_t count, float *vectors) {
+    wm_pipeline *p = call->pipeline;
+    wm_sequence sequences[GROUP_TEXTS];
+    const float *hidden;
+    for (size_t i = 0; i < count; i++)
+        sequences[i] = (wm_sequence){p->encodings[i].ids, p->encodings[i].types, p->encodings[i].count};
+    WM_TRY(wm_session_run(p->session, sequences, count, &hidden, call->error));
+    for (size_t i = 0; i < count; i++) {
+        WM_TRY(run_steps(call, vectors + i * p->dim, hidden, sequences[i].count));
+        hidden += sequences[i].count * p->model->arch.width;
+    }
+    return WM_OK;
+}
+
+static wm_status prepare_call(embedding_call *call) {
+    wm_pipeline *p = call->pipeline;
+    const wm_embed_options *o = &call->options;
+    if ((unsigned)o->pooling > WM_POOLING_LAST || (unsigned)o->normalize > WM_OFF ||
+        (unsigned)o->truncate > WM_TRUNCATE_ERROR)
+        return wm_fail(call->error, WM_ERROR_ARG, 0, "pooling, normalize or truncate is none of its values");
+    if (o->pooling != WM_POOLING_FILES && p->sentence.steps[0].width != p->model->arch.width)
+        return wm_fail(call->error, WM_ERROR_ARG, 0,
+                       "pooling: this model joins several poolings (%z), one alone would change the dimension", p->pooling);
+    call->prompt = o->prompt;
+    if (!o->prompt.p) WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));
+    if (call->prompt.n && p->sentence.steps[0].without_prompt) {
+        WM_TRY(encode_text(call, call->prompt, (wm_span){NULL, 0}, &p->encodings[0]));
+        call->prompt_tokens = (uint32_t)p->encodings[0].count - 1; // without the closing special token
+    }
+    return WM_OK;
+}
+
+wm_status wm_pipeline_embed_batch(wm_pipeline *p, const wm_span *texts, size_t count,
+                                  const wm_embed_options *options, float *vectors, wm_embed_info *infos,
+                                  wm_error *error) {
+    embedding_call call = {.pipeline = p, .error = error};
+    read_options(&call.options, sizeof call.options, options);
+    if (count > WM_LIMIT_BATCH)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u", (uint64_t)count,
+                       (uint64_t)WM_LIMIT_BATCH);
+    WM_TRY(prepare_call(&call));
+    size_t grouped = 0, tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        wm_encoding *encoding = &p->encodings[grouped];
+        WM_TRY(encode_text(&call, call.prompt, texts[i], encoding));
+        if (infos) infos[i] = (wm_embed_info){(uint32_t)encoding->count, encoding->truncated};
+        tokens += encoding->count;
+        grouped++;
+        if (tokens < GROUP_TOKENS && grouped < GROUP_TEXTS && i + 1 < count) continue;
+        WM_TRY(embed_group(&call, grouped, vectors + (i + 1 - grouped) * p->dim));
+        grouped = tokens = 0;
+    }
+    return WM_OK;
+}
+
+wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options *options, float *vector,
+                            wm_embed_info *info, wm_error *error) {
+    return wm_pipeline_embed_batch(p, &text, 1, options, vector, info, error);
+}
+
+wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, float *hidden, wm_error *error) {
+    return wm_session_hidden(p->session, ids, count, hidden, error);
+}
+
+// ---- Facts ----------------------------------------------------------------------------------------------
+
+size_t wm_pipeline_dim(const wm_pipeline *p) { return p->dim; }
+
+const wm_tokenizer *wm_pipeline_tokenizer(const wm_pipeline *p) { return p->tokenizer; }
+
+wm_span wm_pipeline_ignored_tensor(const wm_pipeline *p, size_t index) {
+    return index < p->model->ignored_count ? p->model->ignored[index] : (wm_span){NULL, 0};
+}
+
+void wm_pipeline_info_get(const wm_pipeline *p, wm_pipeline_info *info) {
+    const wm_arch *arch = &p->model->arch;
+    *info = (wm_pipeline_info){
+        .model_type = p->model->family->model_type,
+        .tokenizer = wm_tokenizer_kind(p->tokenizer),
+        .dtype = p->model->dtype,
+        .isa = p->model->kernels->isa,
+        .pooling = p->pooling,
+        .width = arch->width,
+        .dim = p->dim,
+        .layers = arch->layers,
+        .heads = arch->heads,
+        .vocabulary = arch->vocabulary,
+        .max_tokens = p->max_tokens,
+        .parameters = p->model->parameters,
+        .weight_bytes = p->model->weight_bytes,
+        .model_bytes = p->model_bytes,
+        // a group may be one token short of full when the longest text joins it
+        .session_bytes = wm_session_bytes(p->model, GROUP_TOKENS - 1 + (size_t)wm_model_max_tokens(p->model)),
+    };
+    for (uint32_t i = 0; i < p->sentence.step_count; i++)
+        info->normalize |= p->sentence.steps[i].kind == WM_STEP_NORMALIZE;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Source: sentence_transformers, SentenceTransformer.py and models/{Transformer,Pooling,Dense,Normalize}.py
+#include "sentence.h"
+
+typedef struct sentence_reader {
+    wm_sentence *sentence;
+    const wm_source *files;
+    size_t file_count;
+    wm_arena *arena;
+    wm_error *error;
+} sentence_reader;
+
+// The files under `folder`, their paths cut to what follows it; all of them for the empty folder.
+static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source **files, size_t *count) {
+    *files = r->files;
+    *count = r->file_count;
+    if (!folder.n) return WM_OK;
+    wm_source *found;
+    size_t n = 0;
+    WM_TRY(WM_ALLOC(r->arena, found, r->file_count, r->error));
+    for (size_t i = 0; i < r->file_count; i++) {
+        wm_span path = r->files[i].path;
+        if (path.n <= folder.n || path.p[folder.n] != '/' || memcmp(path.p, folder.p, folder.n)) continue;
+        size_t cut = folder.n + 1;
+        found[n++] = (wm_source){{path.p + cut, path.n - cut}, r->files[i].bytes};
+    }
+    *files = found;
+    *count = n;
+    return WM_OK;
+}
+
+static wm_status copy_string(sentence_reader *r, wm_json string, wm_span *text) {
+    uint8_t *decoded;
+    WM_TRY(WM_ALLOC(r->arena, decoded, string.n, r->error));
+    *text = wm_json_string_decode(string, decoded);
+    return WM_OK;
+}
+
+static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *root) {
+    uint8_t name[96]; // NUL-terminated for the messages
+    size_t n = WM_MIN(file->path.n, sizeof name - 1);
+    memcpy(name, file->path.p, n);
+    name[n] = 0;
+    WM_TRY(wm_json_check(file->bytes, (const char *)name, WM_JSON_PYTHON, root, r->error));
+    if (wm_json_type_of(*root) != WM_JSON_OBJECT && wm_json_type_of(*root) != WM_JSON_ARRAY)
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: expected an object", &file->path);
+    return WM_OK;
+}
+
+static bool flag_of(wm_json object, const char *key, bool fallback) {
+    bool flag;
+    return wm_json_bool(wm_json_get(object, key), &flag) ? flag : fallback;
+}
+
+// ---- Steps ------------------------------------------------------------------------------------------
+
+static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step) {
+    wm_sentence *sentence = r->sentence;
+    if (sentence->step_count == WM_MAX_STEPS)
+        return wm_fail(r->error, WM_ERROR_LIMIT, 0, "modules.json: more than %u modules", (uint64_t)WM_MAX_STEPS);
+    *step = &sentence->steps[sentence->step_count++];
+    **step = (wm_step){.kind = kind};
+    return WM_OK;
+}
+
+static const char *const pool_keys[WM_POOL_KINDS] = {
+    [WM_POOL_CLS] = "pooling_mode_cls_token",
+    [WM_POOL_MAX] = "pooling_mode_max_tokens",
+    [WM_POOL_MEAN] = "pooling_mode_mean_tokens",
+    [WM_POOL_MEAN_SQRT_LEN] = "pooling_mode_mean_sqrt_len_tokens",
+    [WM_POOL_WEIGHTED_MEAN] = "pooling_mode_weightedmean_tokens",
+    [WM_POOL_LAST] = "pooling_mode_lasttoken",
+};
+
+static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
+    wm_json config;
+    wm_step *step = NULL;
+    WM_TRY(check_json(r, file, &config));
+    WM_TRY(add_step(r, WM_STEP_POOL, &step));
+    for (uint32_t i = 0; i < WM_POOL_KINDS; i++)
+        if (flag_of(config, pool_keys[i], false)) step->pools |= 1u << i;
+    if (!step->pools)
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: no pooling_mode_… is true", &file->path);
+    step->without_prompt = !flag_of(config, "include_prompt", true);
+    uint64_t width;
+    if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))
+        step->width = (uint32_t)WM_MIN(width, UINT32_MAX); // checked by wm_sentence_fit
+    return WM_OK;
+}
+
+// torch.nn modules by the last part of their names
+static const struct {
+    const char *name;
+    wm_activation activation;
+} dense_activations[] = {
+    {"Identity", WM_IDENTITY}, {"Tanh", WM_TANH}, {"ReLU", WM_RELU},
+    {"GELU", WM_GELU_ERF},     {"SiLU", WM_SILU}, {"Sigmoid", WM_SIGMOID},
+};
+
+static wm_span last_part(wm_span dotted) {
+    size_t start = dotted.n;
+    while (start && dotted.p[start - 1] != '.') start--;
+    return (wm_span){dotted.p + start, dotted.n - start};
+}
+
+static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count, const wm_source *config,
+                              wm_step *step, bool bias) {
+    wm_tensors tensors;
+    WM_TRY(wm_tensors_open(&tensors, files, count, r->arena, r->error));
+    uint32_t weight = wm_tensors_index(&tensors, WM_TEXT("linear.weight"));
+    uint32_t vector = wm_tensors_index(&tensors, WM_TEXT("linear.bias"));
+    if (weight == tensors.count || (bias && vector == tensors.count))
+        return wm_fail(r->error, WM_ERROR_MISSING, 0, "%s: its model.safetensors has no tensor linear.%z",
+                       &config->path, weight == tensors.count ? "weight" : "bias");
+    WM_TRY(wm_matrix_view(&step->dense, tensors.all[weight], step->width, step->dense.cols, r->arena, r->error));
+    return bias ? wm_vector_f32(&step->dense.bias, tensors.all[vector], step->width, r->arena, r->error) : WM_OK;
+}
+
+static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *file) {
+    wm_json config;
+    wm_step *step = NULL;
+    const wm_source *files;
+    size_t count;
+    WM_TRY(check_json(r, file, &config));
+    WM_TRY(add_step(r, WM_STEP_DENSE, &step));
+    uint64_t in, out;
+    if (!wm_json_u64(wm_json_get(config, "in_features"), &in) || in == 0 || in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
+        !wm_json_u64(wm_json_get(config, "out_features"), &out) || out == 0 || out > WM_LIMIT_WIDTH)
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: in_features or out_features is missing or out of range",
+                       &file->path);
+    wm_json name = wm_json_get(config, "activation_function");
+    wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
+    if (wm_json_present(name)) {
+        if (wm_json_type_of(name) != WM_JSON_STRING)
+            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: activation_function must be a string", &file->path);
+        WM_TRY(copy_string(r, name, &text));
+    }
+    size_t i = 0;
+    while (i < WM_COUNT(dense_activations) && !wm_span_is(last_part(text), dense_activations[i].name)) i++;
+    if (i == WM_COUNT(dense_activations))
+        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "%s: activation_function %s is not supported",
+                       &file->path, &text);
+    step->activation = dense_activations[i].activation;
+    step->width = (uint32_t)out;
+    step->dense.cols = (uint32_t)in;
+    WM_TRY(files_under(r, folder, &files, &count));
+    return dense_weight(r, files, count, file, step, flag_of(config, "bias", true));
+}
+
+static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source **config) {
+    const wm_source *files;
+    size_t count;
+    WM_TRY(files_under(r, folder, &files, &count));
+    const wm_source *found = wm_source_find(files, count, "config.json");
+    if (!found || !folder.n)
+        return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing", &folder);
+    for (size_t i = 0; i < r->file_count; i++) // the same file under its whole path, for messages
+        if (r->files[i].bytes.p == found->bytes.p) *config = &r->files[i];
+    return WM_OK;
+}
+
+static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
+    wm_json type = wm_json_get(module, "type"), path = wm_json_get(module, "path");
+    if (!wm_json_present(type) || wm_json_type_of(type) != WM_JSON_STRING || !wm_json_present(path) ||
+        wm_json_type_of(path) != WM_JSON_STRING)
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "modules.json: a module's type or path is no string");
+    wm_span name, folder;
+    const wm_source *config;
+    wm_step *step = NULL;
+    WM_TRY(copy_string(r, type, &name));
+    WM_TRY(copy_string(r, path, &folder));
+    if (folder.n) WM_TRY(wm_path_check(folder, "modules.json", r->error));
+    wm_span kind = last_part(name);
+    if (first != wm_span_is(kind, "Transformer"))
+        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: %s is not supported as module of this place",
+                       &name);
+    if (first) return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
+    if (wm_span_is(kind, "Normalize")) return add_step(r, WM_STEP_NORMALIZE, &step);
+    if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference
+    if (wm_span_is(kind, "Pooling")) {
+        WM_TRY(find_config(r, folder, &config));
+        return add_pooling(r, config);
+    }
+    if (wm_span_is(kind, "Dense")) {
+        WM_TRY(find_config(r, folder, &config));
+        return add_dense(r, folder, config);
+    }
+    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: module %s is not supported", &name);
+}
+
+static wm_status read_modules(sentence_reader *r) {
+    const wm_source *modules = wm_source_find(r->files, r->file_count, "modules.json");
+    const wm_source *pooling = wm_source_find(r->files, r->file_count, "1_Pooling/config.json");
+    wm_step *step = NULL;
+    if (modules) {
+        wm_json list;
+        bool first = true;
+        WM_TRY(check_json(r, modules, &list));
+        r->sentence->strip = true;
+        for (wm_json_iter i = wm_json_each(list); wm_json_next(&i); first = false)
+            WM_TRY(add_module(r, i.value, first));
+        if (first) return wm_fail(r->error, WM_ERROR_FORMAT, 0, "modules.json: no module");
+    } else if (pooling) {
+        WM_TRY(add_pooling(r, pooling));
+    }
+    if (!r->sentence->step_count) {
+        WM_TRY(add_step(r, WM_STEP_POOL, &step));
+        step->pools = 1u << WM_POOL_MEAN;
+    }
+    for (uint32_t i = 0; i < r->sentence->step_count; i++)
+        if ((r->sentence->steps[i].kind == WM_STEP_POOL) != (i == 0))
+            return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
+                           "modules.json: exactly one Pooling, right after the Transformer, is supported");
+    return WM_OK;
+}
+
+// ---- Text settings ------------------------------------------------------------------------------------
+
+// sentence_bert_config.json, and the older names of it: sentence_roberta_config.json, …
+static wm_status read_settings(sentence_reader *r) {
+    static const char suffix[] = "_config.json";
+    wm_sentence *sentence = r->sentence;
+    for (size_t i = 0; i < sentence->file_count; i++) {
+        wm_span path = sentence->files[i].path;
+        if (!wm_span_starts(path, "sentence_") || path.n < sizeof suffix ||
+            memcmp(path.p + path.n - (sizeof suffix - 1), suffix, sizeof suffix - 1))
+            continue;
+        wm_json config;
+        WM_TRY(check_json(r, &sentence->files[i], &config));
+        wm_json length = wm_json_get(config, "max_seq_length");
+        uint64_t number = 0;
+        if (wm_json_present(length) && wm_json_type_of(length) != WM_JSON_NULL &&
+            (!wm_json_u64(length, &number) || number == 0))
+            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: max_seq_length must be an integer from 1 on", &path);
+        sentence->max_length = (uint32_t)WM_MIN(number, WM_LIMIT_TOKENS);
+        sentence->lower = flag_of(config, "do_lower_case", false);
+        return WM_OK;
+    }
+    return WM_OK;
+}
+
+static wm_status read_prompts(sentence_reader *r) {
+    const wm_source *file = wm_source_find(r->files, r->file_count, "config_sentence_transformers.json");
+    wm_sentence *sentence = r->sentence;
+    wm_json config;
+    if (!file) return WM_OK;
+    WM_TRY(check_json(r, file, &config));
+    wm_json prompts = wm_json_get(config, "prompts"), name = wm_json_get(config, "default_prompt_name");
+    uint32_t count = 0;
+    for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) count++;
+    wm_prompt *list;
+    WM_TRY(WM_ALLOC(r->arena, list, count, r->error));
+    for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) {
+        if (!wm_json_present(i.key) || wm_json_type_of(i.value) != WM_JSON_STRING)
+            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: prompts must map names to strings", &file->path);
+        wm_prompt *prompt = &list[sentence->prompt_count++];
+        WM_TRY(copy_string(r, i.key, &prompt->name));
+        WM_TRY(copy_string(r, i.value, &prompt->text));
+    }
+    sentence->prompts = list;
+    if (!wm_json_present(name) || wm_json_type_of(name) == WM_JSON_NULL) return WM_OK;
+    wm_span text = {name.p, name.n};
+    if (wm_json_type_of(name) == WM_JSON_STRING) WM_TRY(copy_string(r, name, &text));
+    for (uint32_t i = 0; i < count; i++)
+        if (wm_span_equal(list[i].name, text)) sentence->default_prompt = &list[i];
+    if (!sentence->default_prompt)
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: default_prompt_name %s is not among the prompts",
+                       &file->path, &text);
+    return WM_OK;
+}
+
+wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
+                           wm_arena *arena, wm_error *error) {
+    *sentence = (wm_sentence){.files = files, .file_count = file_count};
+    sentence_reader reader = {sentence, files, file_count, arena, error};
+    WM_TRY(read_modules(&reader));
+    WM_TRY(read_settings(&reader));
+    return read_prompts(&reader);
+}
+
+wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error) {
+    for (uint32_t i = 0; i < sentence->step_count; i++) {
+        wm_step *step = &sentence->steps[i];
+        uint32_t want = step->kind == WM_STEP_DENSE ? step->dense.cols : step->width ? step->width : width;
+        if (want != width)
+            return wm_fail(error, WM_ERROR_SHAPE, 0, "module %u takes vectors of %u numbers, the one before it gives %u",
+                           (uint64_t)i + 1, (uint64_t)want, (uint64_t)width);
+        if (step->kind == WM_STEP_POOL) {
+            uint32_t pools = 0;
+            for (uint32_t bits = step->pools; bits; bits &= bits - 1) pools++;
+            width *= pools;
+        } else if (step->kind == WM_STEP_DENSE) {
+            width = step->width;
+        }
+        step->width = width;
+    }
+    return WM_OK;
+}
+
+wm_status wm_sentence_prompt(const wm_sentence *sentence, wm_span name, wm_span *text, wm_error *error) {
+    *text = (wm_span){NULL, 0};
+    if (!name.p) {
+        if (sentence->default_prompt) *text = sentence->default_prompt->text;
+        return WM_OK;
+    }
+    for (uint32_t i = 0; i < sentence->prompt_count; i++) {
+        if (wm_span_equal(sentence->prompts[i].name, name)) {
+            *text = sentence->prompts[i].text;
+            return WM_OK;
+        }
+    }
+    return wm_fail(error, WM_ERROR_ARG, 0, "the model's files name no prompt %s", &name);
+}
