@@ -183,6 +183,14 @@ def make(name: str, spec: Folder, target: Path) -> None:
         path.chmod(0o644)
 
 
+def write_index(root: Path) -> None:
+    """index.json: every folder and its files, for tests that cannot list a directory."""
+    listed = [{"name": folder.name, "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*")
+                                                    if path.is_file() and path.name != "golden.json")}
+              for folder in sorted(root.iterdir()) if folder.is_dir()]
+    (root / "index.json").write_text("[\n" + ",\n".join(json.dumps(entry) for entry in listed) + "\n]\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {', '.join(FOLDERS)}; all if none is named")
@@ -204,6 +212,7 @@ def main() -> None:
         total += size
         print(f"{name:24} {size / 1024:6.1f} KB")
     print(f"{'':24} {total / 1024:6.1f} KB")
+    write_index(arguments.into)
 
 
 if __name__ == "__main__":
