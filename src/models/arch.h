@@ -1,52 +1,103 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The descriptor: every choice in which one transformer family differs from another. config.c fills it
-// from config.json by the family's table of keys, weights.c fills the slots by the family's table of
+// from config.json by the family's table of keys, weights.c fills the slots by the family's tables of
 // weight names, and transformer.c reads both. A family is data: see families/.
 #ifndef WM_ARCH_H
 #define WM_ARCH_H
 
 #include "../ops/ops.h"
 
+typedef enum wm_norm_kind { WM_NORM_LAYER, WM_NORM_RMS } wm_norm_kind;
+
+typedef enum wm_norm_place {
+    WM_NORM_POST, // x = norm(x + f(x)), as the first transformer
+    WM_NORM_PRE,  // x = x + f(norm(x)), and a norm after the last layer
+} wm_norm_place;
+
 typedef enum wm_position_kind {
+    WM_POSITION_NONE,
     WM_POSITION_LEARNED,        // row = index in the text
     WM_POSITION_LEARNED_PADDED, // row = pad + count of ids up to here that are not pad; a pad keeps row pad
+    WM_POSITION_ROTARY,         // of the first rotary_width numbers of each head, halves paired
 } wm_position_kind;
+
+typedef enum wm_kind {
+    WM_ENCODER,         // stack 0 sees the whole text
+    WM_DECODER,         // stack 0 sees what came before
+    WM_ENCODER_DECODER, // stack 0 encodes, stack 1 decodes and attends to it
+} wm_kind;
+
+// How a fused projection's outputs lie.
+typedef enum wm_fused { WM_FUSED_BLOCKS, WM_FUSED_PER_HEAD } wm_fused; // [q | k | v]; [q k v] each head
 
 // Everything config.json decides. Sizes are checked against the limits of base.h; the tensors' shapes are
 // checked against these letters: V vocabulary, P positions, Y token types, E embedding width, D width,
-// F feed-forward width, A = heads × head width.
+// F feed-forward width, d head width, H heads, A = H · d, K = kv_heads · d, W = A + 2 K, R buckets.
 typedef struct wm_arch {
+    wm_kind kind;
     uint32_t vocabulary, positions, token_types;
-    uint32_t layers, width, embedding_width, heads, head_width, ffn_width;
-    int32_t pad_id; // -1: none
+    uint32_t layers, decoder_layers; // of stack 0 and stack 1
+    uint32_t groups, inner;          // stack 0 stores groups × inner layers of weights, and runs layers × inner
+    uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
+    uint32_t ffn_factor; // ffn_width = this × width where config.json gives none
+    int32_t pad_id;      // -1: none
     wm_position_kind position;
+    uint32_t relative_buckets, relative_distance; // a bias by distance on all layers' scores; 0: none
+    uint32_t rotary_width;                        // 0: what rotary_fraction gives
+    float rotary_fraction, rotary_theta;
+    wm_rotary_scaling rotary_scaling;
+    uint32_t window;        // of the layers in `local`: keys that a token sees, itself included
+    uint32_t local[WM_LIMIT_LAYERS / 32]; // a bit a layer
+    wm_norm_kind norm;
+    wm_norm_place norm_place;
+    bool parallel_residual; // x + attention(norm1(x)) + feed-forward(norm2(x))
+    wm_fused fused;
     wm_activation activation;
+    bool gated; // feed-forward: down(act(gate(x)) · up(x))
     float norm_eps;
-    float attention_scale; // of q·k before the softmax
+    bool unscaled_attention;       // scores are q·k, else q·k / √d
+    bool attention_scale_by_layer; // … / (layer + 1) on top
+    bool tied_head;                // the output head is the token table
+    bool scaled_head;              // … of hidden · D^-½ (T5, tied only)
 } wm_arch;
 
-// ---- Weights of the stack, by slot ----------------------------------------------------------------
+// ---- Weights, by slot -------------------------------------------------------------------------------
 
-typedef struct wm_embedding_weights {
+typedef struct wm_model_weights {
     wm_matrix token, position, type; // [V, E], [P, E], [Y, E]
-    wm_norm norm;                    // [E]
+    wm_norm embedding_norm;          // [E]
     wm_matrix project;               // [D, E]
-} wm_embedding_weights;
+    wm_matrix head;                  // [V, D]
+} wm_model_weights;
+
+typedef struct wm_stack_weights {
+    wm_norm final_norm; // [D]
+    wm_matrix relative; // [R, H]
+} wm_stack_weights;
 
 typedef struct wm_layer_weights {
-    wm_matrix q, k, v, o; // [A, D] × 3, [D, A]
-    wm_norm attention_norm;
-    wm_matrix up, down; // [F, D], [D, F]
+    wm_matrix q, k, v, qkv, o; // [A, D], [K, D] × 2, or all three as [W, D]; [D, A]
+    wm_norm q_norm, k_norm;    // [d] of each head
+    wm_norm attention_norm;    // [D], as all norms of a layer
+    wm_matrix cross_q, cross_k, cross_v, cross_o;
+    wm_norm cross_norm;
+    wm_matrix gate, up, down; // [F, D] × 2, [D, F]
     wm_norm ffn_norm;
 } wm_layer_weights;
 
 // ---- What a family file says ------------------------------------------------------------------------
 
 typedef enum wm_key_kind {
-    WM_KEY_SIZE,       // uint32_t, at least 1, at most `limit`
+    WM_KEY_SIZE,       // uint32_t, at least 1, at most `limit`; null leaves the default
+    WM_KEY_REAL,       // float, positive and finite
     WM_KEY_EPS,        // float in [0, 1)
+    WM_KEY_FLAG,       // bool
+    WM_KEY_NOT,        // bool, the opposite
     WM_KEY_ID,         // int32_t token id in [0, vocabulary), or null: -1
     WM_KEY_ACTIVATION, // wm_activation by HF's name
+    WM_KEY_T5_FFN,     // wm_arch.activation and .gated from "relu", "gated-gelu", …
+    WM_KEY_WINDOWS,    // wm_arch.local from GPT-Neo's attention_types
+    WM_KEY_ROPE,       // wm_rotary_scaling from rope_scaling
     WM_KEY_EQUAL,      // no field: the value, where present, must be `value` (a string, "true" or "false")
 } wm_key_kind;
 
@@ -61,27 +112,45 @@ typedef struct wm_key {
 
 // For the tables' `field`.
 #define WM_ARCH(member) offsetof(wm_arch, member)
-#define WM_EMBEDDING(member) offsetof(wm_embedding_weights, member)
+#define WM_MODEL(member) offsetof(wm_model_weights, member)
+#define WM_STACK(member) offsetof(wm_stack_weights, member)
 #define WM_LAYER(member) offsetof(wm_layer_weights, member)
 
-typedef enum wm_slot_kind { WM_SLOT_TABLE, WM_SLOT_LINEAR, WM_SLOT_NORM } wm_slot_kind;
+typedef enum wm_slot_kind {
+    WM_SLOT_TABLE,       // [rows, cols], no bias
+    WM_SLOT_LINEAR,      // [rows, cols] and a bias
+    WM_SLOT_LINEAR_FREE, // [rows, cols] and a bias if the file has one
+    WM_SLOT_CONV1D,      // [cols, rows] and a bias: GPT-2's layout
+    WM_SLOT_NORM,        // a weight, and a bias where arch.norm is WM_NORM_LAYER
+} wm_slot_kind;
 
-// A slot of wm_embedding_weights or wm_layer_weights and the name of its tensors: `name`.weight and, for
-// linear and norm slots, `name`.bias; % is the layer. Shape in the letters above.
+// When a slot's tensors are there.
+typedef enum wm_when {
+    WM_ALWAYS,
+    WM_IF_WIDTHS_DIFFER, // E ≠ D
+    WM_IF_UNTIED,        // the head has a matrix of its own
+    WM_IF_GATED, WM_IF_NOT_GATED,
+} wm_when;
+
+// A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias. % is the layer, or
+// the group and then the inner layer. Shape in the letters above.
 typedef struct wm_slot {
     const char *name;
-    uint32_t field; // offsetof(wm_…_weights, …)
+    uint32_t field;
     wm_slot_kind kind;
     char shape[3];
-    bool optional; // absent where the sizes make it needless (a projection from E = D)
+    wm_when when;
 } wm_slot;
 
 typedef struct wm_family {
     const char *model_type;
-    const char *prefix; // of every weight in files saved from a model with a head: "bert."
+    const char *prefix; // of the base model's weights in files saved from a model with a head: "bert."
     wm_arch defaults;   // what stands where config.json says nothing: HF's own defaults
     const wm_key *keys; // each list ends with a NULL key or name
-    const wm_slot *embedding_slots, *layer_slots;
+    const wm_slot *model_slots;
+    struct {
+        const wm_slot *stack_slots, *layer_slots;
+    } stacks[2]; // the second for WM_ENCODER_DECODER
 } wm_family;
 
 extern const wm_family *const wm_families[]; // ends with NULL

@@ -2,10 +2,16 @@
 // config.json → descriptor, by the family's table of keys.
 #include "model.h"
 
-extern const wm_family wm_family_bert, wm_family_roberta, wm_family_electra, wm_family_distilbert;
+extern const wm_family wm_family_bert, wm_family_roberta, wm_family_electra, wm_family_distilbert,
+    wm_family_mpnet, wm_family_albert, wm_family_xlm_roberta, wm_family_camembert, wm_family_gpt2,
+    wm_family_gpt_neo, wm_family_gpt_neox, wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5,
+    wm_family_mt5;
 
 static const wm_family *const families[] = {
-    &wm_family_bert, &wm_family_roberta, &wm_family_electra, &wm_family_distilbert,
+    &wm_family_bert,    &wm_family_roberta, &wm_family_xlm_roberta, &wm_family_camembert,
+    &wm_family_electra, &wm_family_distilbert, &wm_family_mpnet,    &wm_family_albert,
+    &wm_family_gpt2,    &wm_family_gpt_neo, &wm_family_gpt_neox,    &wm_family_llama,
+    &wm_family_qwen2,   &wm_family_qwen3,   &wm_family_t5,          &wm_family_mt5,
 };
 
 static const struct {
@@ -25,6 +31,7 @@ static wm_span json_text(wm_json value) { return (wm_span){value.p, value.n}; }
 static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm_error *error) {
     uint64_t number;
     wm_span text = json_text(value);
+    if (wm_json_type_of(value) == WM_JSON_NULL && !*field) return WM_OK; // a size that follows from others
     if (!wm_json_u64(value, &number) || number == 0) {
         double real;
         if (wm_json_f64(value, &real) && real > key->limit)
@@ -40,13 +47,21 @@ static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm
     return WM_OK;
 }
 
-static wm_status read_eps(const wm_key *key, wm_json value, float *field, wm_error *error) {
+static wm_status read_real(const wm_key *key, wm_json value, double limit, float *field, wm_error *error) {
     double number;
     wm_span text = json_text(value);
-    if (!wm_json_f64(value, &number) || !(number >= 0 && number < 1))
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be a number in [0, 1), got %s",
-                       key->key, &text);
+    if (!wm_json_f64(value, &number) || !(number >= 0 && number < limit) || (!(number > 0) && key->kind == WM_KEY_REAL))
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be a number in %z0, %z), got %s", key->key,
+                       key->kind == WM_KEY_REAL ? "(" : "[", key->kind == WM_KEY_REAL ? "1e12" : "1", &text);
     *field = (float)number;
+    return WM_OK;
+}
+
+static wm_status read_flag(const wm_key *key, wm_json value, bool not, bool *field, wm_error *error) {
+    wm_span text = json_text(value);
+    if (!wm_json_bool(value, field))
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be true or false, got %s", key->key, &text);
+    *field ^= not;
     return WM_OK;
 }
 
@@ -84,13 +99,92 @@ static wm_status check_equal(const wm_key *key, wm_json value, wm_error *error) 
                    &text, key->value);
 }
 
+static wm_status refuse_value(const wm_key *key, wm_json value, wm_error *error) {
+    wm_span text = json_text(value);
+    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key, &text);
+}
+
+// T5's feed_forward_proj: "relu", or "gated-" and a name of which "gelu" means gelu_new.
+static wm_status read_t5_ffn(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
+    static const struct {
+        const char *name;
+        wm_activation activation;
+        bool gated;
+    } kinds[] = {{"relu", WM_RELU, false},           {"gelu", WM_GELU_ERF, false},
+                 {"gelu_new", WM_GELU_TANH, false},  {"silu", WM_SILU, false},
+                 {"gated-relu", WM_RELU, true},      {"gated-gelu", WM_GELU_TANH, true},
+                 {"gated-gelu_new", WM_GELU_TANH, true}, {"gated-silu", WM_SILU, true}};
+    for (size_t i = 0; i < WM_COUNT(kinds); i++) {
+        if (wm_json_string_is(value, kinds[i].name)) {
+            arch->activation = kinds[i].activation;
+            arch->gated = kinds[i].gated;
+            return WM_OK;
+        }
+    }
+    return refuse_value(key, value, error);
+}
+
+// GPT-Neo's attention_types: [[["global", "local"], 6]] is that pair, six times over.
+static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
+    uint32_t layer = 0;
+    for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
+        wm_json_iter pair = wm_json_each(i.value);
+        wm_json kinds = {NULL, 0};
+        uint64_t times = 0;
+        if (wm_json_next(&pair)) kinds = pair.value;
+        if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times)) return refuse_value(key, value, error);
+        for (; times && layer < arch->layers; times--) {
+            uint32_t before = layer;
+            for (wm_json_iter kind = wm_json_each(kinds); wm_json_next(&kind) && layer < arch->layers; layer++) {
+                if (wm_json_string_is(kind.value, "local"))
+                    arch->local[layer / 32] |= 1u << layer % 32;
+                else if (!wm_json_string_is(kind.value, "global"))
+                    return refuse_value(key, value, error);
+            }
+            if (layer == before) return refuse_value(key, value, error);
+        }
+    }
+    if (layer < arch->layers)
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z names %u layers, there are %u", key->key,
+                       (uint64_t)layer, (uint64_t)arch->layers);
+    return WM_OK;
+}
+
+static wm_status read_rope(wm_rotary_scaling *scaling, const wm_key *key, wm_json value, wm_error *error) {
+    static const char *const names[] = {"factor", "low_freq_factor", "high_freq_factor",
+                                        "original_max_position_embeddings"};
+    if (wm_json_type_of(value) == WM_JSON_NULL) return WM_OK;
+    wm_json kind = wm_json_get(value, "rope_type");
+    if (!wm_json_present(kind)) kind = wm_json_get(value, "type");
+    if (wm_json_string_is(kind, "default")) return WM_OK;
+    bool llama3 = wm_json_string_is(kind, "llama3");
+    if (!llama3 && !wm_json_string_is(kind, "linear")) return refuse_value(key, value, error);
+    scaling->kind = llama3 ? WM_ROTARY_LLAMA3 : WM_ROTARY_LINEAR;
+    float *const fields[] = {&scaling->factor, &scaling->low, &scaling->high, &scaling->original};
+    for (size_t i = 0; i < (llama3 ? WM_COUNT(fields) : 1); i++) {
+        double number;
+        if (!wm_json_f64(wm_json_get(value, names[i]), &number) || !(number > 0 && number < 1e9))
+            return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z: %z must be a positive number", key->key,
+                           names[i]);
+        *fields[i] = (float)number;
+    }
+    if (llama3 && !(scaling->low < scaling->high)) return refuse_value(key, value, error);
+    return WM_OK;
+}
+
 static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
     void *field = (char *)arch + key->field;
     switch (key->kind) {
     case WM_KEY_SIZE: return read_size(key, value, field, error);
-    case WM_KEY_EPS: return read_eps(key, value, field, error);
+    case WM_KEY_REAL: return read_real(key, value, 1e12, field, error);
+    case WM_KEY_EPS: return read_real(key, value, 1, field, error);
+    case WM_KEY_FLAG: return read_flag(key, value, false, field, error);
+    case WM_KEY_NOT: return read_flag(key, value, true, field, error);
     case WM_KEY_ID: return read_id(key, value, arch->vocabulary, field, error);
     case WM_KEY_ACTIVATION: return read_activation(key, value, field, error);
+    case WM_KEY_T5_FFN: return read_t5_ffn(arch, key, value, error);
+    case WM_KEY_WINDOWS: return read_windows(arch, key, value, error);
+    case WM_KEY_ROPE: return read_rope(field, key, value, error);
     case WM_KEY_EQUAL: return check_equal(key, value, error);
     }
     return WM_OK;
@@ -112,6 +206,48 @@ static wm_status find_family(wm_json config, const wm_family **family, wm_error 
     return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: model_type %s is not supported", &text);
 }
 
+// Sizes that follow from others, and what must hold between them.
+static wm_status settle_arch(wm_arch *arch, wm_error *error) {
+    if (!arch->embedding_width) arch->embedding_width = arch->width;
+    if (!arch->ffn_width) arch->ffn_width = arch->ffn_factor * arch->width;
+    if (!arch->kv_heads) arch->kv_heads = arch->heads;
+    if (!arch->groups) arch->groups = arch->layers;
+    if (!arch->inner) arch->inner = 1;
+    if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
+    if (!arch->head_width) {
+        if (arch->width % arch->heads)
+            return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: the width %u is not divisible by %u heads",
+                           (uint64_t)arch->width, (uint64_t)arch->heads);
+        arch->head_width = arch->width / arch->heads;
+    }
+    if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u heads of %u are over the limit",
+                       (uint64_t)arch->heads, (uint64_t)arch->head_width);
+    if (arch->heads % arch->kv_heads)
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u heads do not share %u key/value heads evenly",
+                       (uint64_t)arch->heads, (uint64_t)arch->kv_heads);
+    if (arch->groups > arch->layers)
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u layers are fewer than %u groups",
+                       (uint64_t)arch->layers, (uint64_t)arch->groups);
+    if (arch->position == WM_POSITION_ROTARY) {
+        if (!arch->rotary_width) arch->rotary_width = (uint32_t)((float)arch->head_width * arch->rotary_fraction);
+        if (arch->rotary_width > arch->head_width || arch->rotary_width % 2)
+            return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u of a head's %u numbers cannot be turned in pairs",
+                           (uint64_t)arch->rotary_width, (uint64_t)arch->head_width);
+    }
+    bool both_ways = arch->kind != WM_DECODER;
+    uint32_t exact = arch->relative_buckets / (both_ways ? 4 : 2);
+    if (arch->relative_buckets && (exact == 0 || arch->relative_buckets % 4 || arch->relative_distance <= arch->relative_buckets / 2))
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %u relative buckets up to a distance of %u",
+                       (uint64_t)arch->relative_buckets, (uint64_t)arch->relative_distance);
+    if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: pad_token_id is null, positions count from it");
+    if (!wm_arch_max_tokens(arch))
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u positions leave none for a text, pad_token_id is %u",
+                       (uint64_t)arch->positions, (uint64_t)arch->pad_id);
+    return WM_OK;
+}
+
 wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json config, wm_error *error) {
     WM_TRY(find_family(config, family, error));
     *arch = (*family)->defaults;
@@ -119,18 +255,7 @@ wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json con
         wm_json value = wm_json_get(config, key->key);
         if (wm_json_present(value)) WM_TRY(read_key(arch, key, value, error));
     }
-    if (!arch->embedding_width) arch->embedding_width = arch->width;
-    if (arch->width % arch->heads)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: the width %u is not divisible by %u heads",
-                       (uint64_t)arch->width, (uint64_t)arch->heads);
-    arch->head_width = arch->width / arch->heads;
-    arch->attention_scale = 1 / __builtin_sqrtf((float)arch->head_width);
-    if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: pad_token_id is null, positions count from it");
-    if (!wm_arch_max_tokens(arch))
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u positions leave none for a text, pad_token_id is %u",
-                       (uint64_t)arch->positions, (uint64_t)arch->pad_id);
-    return WM_OK;
+    return settle_arch(arch, error);
 }
 
 uint32_t wm_arch_max_tokens(const wm_arch *arch) {

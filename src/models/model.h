@@ -13,14 +13,22 @@ struct wm_config {
     wm_allocator host;
 };
 
+typedef struct wm_stack {
+    wm_stack_weights weights;
+    wm_layer_weights *layers; // [stored]
+    uint32_t stored, depth;   // layers of weights, layers run
+    float *bias_by_bucket;    // [heads, buckets] as f32; NULL: no relative positions
+} wm_stack;
+
 struct wm_model {
     const wm_family *family;
     wm_arch arch;
     const wm_kernels *kernels;
-    wm_embedding_weights embedding;
-    wm_layer_weights *layers; // [arch.layers]
-    wm_arena arena;           // holds this struct too
-    wm_span *ignored;         // [ignored_count] names of tensors that no slot asked for
+    wm_model_weights weights;
+    wm_stack stacks[2];
+    float *frequencies; // [rotary_width / 2]
+    wm_arena arena;     // holds this struct too
+    wm_span *ignored;   // [ignored_count] names of tensors that no slot asked for
     uint32_t ignored_count;
     uint64_t parameters, weight_bytes;
     const char *dtype; // "F32", "F16", "BF16", or "mixed"
@@ -33,8 +41,8 @@ typedef struct wm_sequence {
     size_t count;
 } wm_sequence;
 
-// Fills `arch` from a checked config.json; `file` names it in errors. Sizes within limits and
-// agreeing with each other; whether they agree with the tensors is wm_model_open's to find out.
+// Fills `arch` from a checked config.json. Sizes are within limits and agree with each other; whether they
+// agree with the tensors is wm_model_open's to find out.
 wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json config, wm_error *error);
 
 // The most ids one sequence may have.
@@ -47,9 +55,9 @@ wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t ro
 wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error);
 
 // *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's memory
-// until its next call. Each sequence has 1 … wm_arch_max_tokens ids. Whatever else runs beside it, a
-// sequence's states are the same bit for bit.
-// Errors: ARG (an id or type out of range, too many ids), NOMEM.
+// until its next call. Stack 0 as an encoder of whole texts: each sequence has 1 … wm_arch_max_tokens ids.
+// Whatever else runs beside it, a sequence's states are the same bit for bit.
+// Errors: ARG (an id or type out of range, too many ids), STATE (a decoder), NOMEM.
 wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size_t count,
                          const float **hidden, wm_error *error);
 

@@ -36,18 +36,6 @@ void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, 
     }
 }
 
-void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k, const float *v,
-                  size_t ld, float *scratch, float scale, size_t T, size_t H, size_t dh) {
-    for (size_t h = 0; h < H; h++) {
-        for (size_t t = 0; t < T; t += WM_ATTENTION_ROWS) {
-            size_t rows = WM_MIN(T - t, (size_t)WM_ATTENTION_ROWS), at = t * ld + h * dh;
-            kernels->linear[WM_F32](scratch, T, q + at, ld, k + h * dh, ld, NULL, rows, T, dh);
-            for (size_t row = 0; row < rows; row++) kernels->softmax(scratch + row * T, NULL, scale, T);
-            kernels->linear_t[WM_F32](y + at, ld, scratch, T, v + h * dh, ld, NULL, rows, dh, T);
-        }
-    }
-}
-
 void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool, size_t first,
                   size_t T, size_t D) {
     size_t from = pool == WM_POOL_CLS ? 0 : pool == WM_POOL_LAST ? T - 1 : first;

@@ -41,12 +41,42 @@ void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, cons
 
 void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n);
 
-// One text's self-attention without a mask. q, k, v, y [T, H·dh] with rows `ld` apart; y may be q.
-// scratch [WM_ATTENTION_ROWS, T].
-//     y_h = softmax(scale · q_h · k_hᵀ) · v_h     "Attention Is All You Need", eq. 1
+// Which keys a query sees, and where q, k, v and y lie. Head h of row t of q stands at
+// q + t · q_row + h · q_head; of k and v at + t · kv_row + (h / (heads / kv_heads)) · kv_head.
+typedef struct wm_attention_spec {
+    size_t heads, kv_heads, width; // of a head
+    size_t q_row, q_head, kv_row, kv_head, y_row;
+    float scale;
+    size_t past;    // the first query stands at this key
+    size_t before;  // keys before its own place that a query sees, SIZE_MAX: all
+    size_t after;   // keys after it, 0: causal
+    const float *bias; // [heads, bias_row]: of a key `d` places after the query at bias_zero + d; NULL: none
+    size_t bias_row, bias_zero;
+} wm_attention_spec;
+
+// y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be q.
+// scratch [WM_ATTENTION_ROWS, keys].    "Attention Is All You Need", eq. 1
 enum { WM_ATTENTION_ROWS = 64 };
 void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k, const float *v,
-                  size_t ld, float *scratch, float scale, size_t T, size_t H, size_t dh);
+                  float *scratch, const wm_attention_spec *spec, size_t T, size_t keys);
+
+// Rotary positions' frequencies: transformers, modeling_rope_utils.py
+typedef enum wm_rotary_kind { WM_ROTARY_PLAIN, WM_ROTARY_LINEAR, WM_ROTARY_LLAMA3 } wm_rotary_kind;
+typedef struct wm_rotary_scaling {
+    wm_rotary_kind kind;
+    float factor, low, high, original; // low … original: LLAMA3
+} wm_rotary_scaling;
+
+// frequencies [width / 2]
+void wm_rotary_frequencies(float *frequencies, size_t width, float theta, const wm_rotary_scaling *scaling);
+
+// Turns the first `width` numbers of each head of one row, i with i + width / 2, for a token at `position`.
+// angles [width] is scratch: wm_rotary_angles has filled it with width / 2 cosines, then sines.
+void wm_rotary_angles(float *angles, const float *frequencies, size_t width, size_t position);
+void wm_rotate(float *x, const float *angles, size_t width, size_t heads, size_t head_stride);
+
+// The bucket of a key `distance` places after the query (before: negative).  T5's _relative_position_bucket
+uint32_t wm_relative_bucket(int64_t distance, bool both_ways, uint32_t buckets, uint32_t max_distance);
 
 // Pooling of hidden [T, D] over the tokens from `first` on, first < T: sentence_transformers.models.Pooling
 typedef enum wm_pool {

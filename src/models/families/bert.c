@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// BERT and the families that keep its names: RoBERTa, ELECTRA.
+// BERT and the families that keep its names: RoBERTa (XLM-RoBERTa, CamemBERT), ELECTRA.
 // Source: transformers, models/{bert,roberta,electra}/{configuration,modeling}_*.py
 #include "../arch.h"
 
@@ -21,25 +21,25 @@ static const wm_key bert_keys[] = {
     {NULL, WM_KEY_EQUAL, 0, 0, NULL},
 };
 
-static const wm_slot bert_embeddings[] = {
-    {"embeddings.word_embeddings", WM_EMBEDDING(token), WM_SLOT_TABLE, "VE", false},
-    {"embeddings.position_embeddings", WM_EMBEDDING(position), WM_SLOT_TABLE, "PE", false},
-    {"embeddings.token_type_embeddings", WM_EMBEDDING(type), WM_SLOT_TABLE, "YE", false},
-    {"embeddings.LayerNorm", WM_EMBEDDING(norm), WM_SLOT_NORM, "E", false},
-    {"embeddings_project", WM_EMBEDDING(project), WM_SLOT_LINEAR, "DE", true},
-    {NULL, 0, WM_SLOT_TABLE, "", false},
+static const wm_slot bert_model[] = {
+    {"embeddings.word_embeddings", WM_MODEL(token), WM_SLOT_TABLE, "VE", WM_ALWAYS},
+    {"embeddings.position_embeddings", WM_MODEL(position), WM_SLOT_TABLE, "PE", WM_ALWAYS},
+    {"embeddings.token_type_embeddings", WM_MODEL(type), WM_SLOT_TABLE, "YE", WM_ALWAYS},
+    {"embeddings.LayerNorm", WM_MODEL(embedding_norm), WM_SLOT_NORM, "E", WM_ALWAYS},
+    {"embeddings_project", WM_MODEL(project), WM_SLOT_LINEAR, "DE", WM_IF_WIDTHS_DIFFER},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
 };
 
 static const wm_slot bert_layer[] = {
-    {"encoder.layer.%.attention.self.query", WM_LAYER(q), WM_SLOT_LINEAR, "AD", false},
-    {"encoder.layer.%.attention.self.key", WM_LAYER(k), WM_SLOT_LINEAR, "AD", false},
-    {"encoder.layer.%.attention.self.value", WM_LAYER(v), WM_SLOT_LINEAR, "AD", false},
-    {"encoder.layer.%.attention.output.dense", WM_LAYER(o), WM_SLOT_LINEAR, "DA", false},
-    {"encoder.layer.%.attention.output.LayerNorm", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", false},
-    {"encoder.layer.%.intermediate.dense", WM_LAYER(up), WM_SLOT_LINEAR, "FD", false},
-    {"encoder.layer.%.output.dense", WM_LAYER(down), WM_SLOT_LINEAR, "DF", false},
-    {"encoder.layer.%.output.LayerNorm", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", false},
-    {NULL, 0, WM_SLOT_TABLE, "", false},
+    {"encoder.layer.%.attention.self.query", WM_LAYER(q), WM_SLOT_LINEAR, "AD", WM_ALWAYS},
+    {"encoder.layer.%.attention.self.key", WM_LAYER(k), WM_SLOT_LINEAR, "KD", WM_ALWAYS},
+    {"encoder.layer.%.attention.self.value", WM_LAYER(v), WM_SLOT_LINEAR, "KD", WM_ALWAYS},
+    {"encoder.layer.%.attention.output.dense", WM_LAYER(o), WM_SLOT_LINEAR, "DA", WM_ALWAYS},
+    {"encoder.layer.%.attention.output.LayerNorm", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"encoder.layer.%.intermediate.dense", WM_LAYER(up), WM_SLOT_LINEAR, "FD", WM_ALWAYS},
+    {"encoder.layer.%.output.dense", WM_LAYER(down), WM_SLOT_LINEAR, "DF", WM_ALWAYS},
+    {"encoder.layer.%.output.LayerNorm", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
 };
 
 const wm_family wm_family_bert = {
@@ -47,15 +47,24 @@ const wm_family wm_family_bert = {
     {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
      .ffn_width = 3072, .pad_id = 0, .position = WM_POSITION_LEARNED, .activation = WM_GELU_ERF,
      .norm_eps = 1e-12f},
-    bert_keys, bert_embeddings, bert_layer,
+    bert_keys, bert_model, {{NULL, bert_layer}},
 };
 
+#define ROBERTA_DEFAULTS                                                                           \
+    {.vocabulary = 50265, .positions = 512, .token_types = 2, .layers = 12, .width = 768,          \
+     .heads = 12, .ffn_width = 3072, .pad_id = 1, .position = WM_POSITION_LEARNED_PADDED,          \
+     .activation = WM_GELU_ERF, .norm_eps = 1e-12f}
+
 const wm_family wm_family_roberta = {
-    "roberta", "roberta.",
-    {.vocabulary = 50265, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
-     .ffn_width = 3072, .pad_id = 1, .position = WM_POSITION_LEARNED_PADDED, .activation = WM_GELU_ERF,
-     .norm_eps = 1e-12f},
-    bert_keys, bert_embeddings, bert_layer,
+    "roberta", "roberta.", ROBERTA_DEFAULTS, bert_keys, bert_model, {{NULL, bert_layer}},
+};
+
+const wm_family wm_family_xlm_roberta = {
+    "xlm-roberta", "roberta.", ROBERTA_DEFAULTS, bert_keys, bert_model, {{NULL, bert_layer}},
+};
+
+const wm_family wm_family_camembert = {
+    "camembert", "roberta.", ROBERTA_DEFAULTS, bert_keys, bert_model, {{NULL, bert_layer}},
 };
 
 const wm_family wm_family_electra = {
@@ -63,5 +72,5 @@ const wm_family wm_family_electra = {
     {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 256,
      .embedding_width = 128, .heads = 4, .ffn_width = 1024, .pad_id = 0, .position = WM_POSITION_LEARNED,
      .activation = WM_GELU_ERF, .norm_eps = 1e-12f},
-    bert_keys, bert_embeddings, bert_layer,
+    bert_keys, bert_model, {{NULL, bert_layer}},
 };

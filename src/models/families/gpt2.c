@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// GPT-2 and GPT-Neo: the same blocks, the first with fused [in, out] projections, the second with
+// separate ones, no scale on the scores, and windows on some layers.
+// Source: transformers, models/{gpt2,gpt_neo}/{configuration,modeling}_*.py
+#include "../arch.h"
+
+static const wm_slot gpt2_model[] = {
+    {"wte", WM_MODEL(token), WM_SLOT_TABLE, "VE", WM_ALWAYS},
+    {"wpe", WM_MODEL(position), WM_SLOT_TABLE, "PE", WM_ALWAYS},
+    {"lm_head", WM_MODEL(head), WM_SLOT_TABLE, "VD", WM_IF_UNTIED},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
+};
+
+static const wm_slot gpt2_stack[] = {
+    {"ln_f", WM_STACK(final_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
+};
+
+static const wm_key gpt2_keys[] = {
+    {"vocab_size", WM_KEY_SIZE, WM_ARCH(vocabulary), WM_LIMIT_VOCABULARY, NULL},
+    {"n_embd", WM_KEY_SIZE, WM_ARCH(width), WM_LIMIT_WIDTH, NULL},
+    {"n_layer", WM_KEY_SIZE, WM_ARCH(layers), WM_LIMIT_LAYERS, NULL},
+    {"n_head", WM_KEY_SIZE, WM_ARCH(heads), WM_LIMIT_HEADS, NULL},
+    {"n_inner", WM_KEY_SIZE, WM_ARCH(ffn_width), WM_LIMIT_WIDTH * 16, NULL},
+    {"n_positions", WM_KEY_SIZE, WM_ARCH(positions), WM_LIMIT_POSITIONS, NULL},
+    {"activation_function", WM_KEY_ACTIVATION, WM_ARCH(activation), 0, NULL},
+    {"layer_norm_epsilon", WM_KEY_EPS, WM_ARCH(norm_eps), 0, NULL},
+    {"scale_attn_weights", WM_KEY_NOT, WM_ARCH(unscaled_attention), 0, NULL},
+    {"scale_attn_by_inverse_layer_idx", WM_KEY_FLAG, WM_ARCH(attention_scale_by_layer), 0, NULL},
+    {"tie_word_embeddings", WM_KEY_FLAG, WM_ARCH(tied_head), 0, NULL},
+    {"add_cross_attention", WM_KEY_EQUAL, 0, 0, "false"},
+    {NULL, WM_KEY_EQUAL, 0, 0, NULL},
+};
+
+static const wm_slot gpt2_layer[] = {
+    {"h.%.ln_1", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"h.%.attn.c_attn", WM_LAYER(qkv), WM_SLOT_CONV1D, "WD", WM_ALWAYS},
+    {"h.%.attn.c_proj", WM_LAYER(o), WM_SLOT_CONV1D, "DA", WM_ALWAYS},
+    {"h.%.ln_2", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"h.%.mlp.c_fc", WM_LAYER(up), WM_SLOT_CONV1D, "FD", WM_ALWAYS},
+    {"h.%.mlp.c_proj", WM_LAYER(down), WM_SLOT_CONV1D, "DF", WM_ALWAYS},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
+};
+
+const wm_family wm_family_gpt2 = {
+    "gpt2", "transformer.",
+    {.kind = WM_DECODER, .vocabulary = 50257, .positions = 1024, .layers = 12, .width = 768, .heads = 12,
+     .ffn_factor = 4, .pad_id = -1, .position = WM_POSITION_LEARNED, .norm_place = WM_NORM_PRE,
+     .activation = WM_GELU_TANH, .norm_eps = 1e-5f, .tied_head = true},
+    gpt2_keys, gpt2_model, {{gpt2_stack, gpt2_layer}},
+};
+
+static const wm_key gpt_neo_keys[] = {
+    {"vocab_size", WM_KEY_SIZE, WM_ARCH(vocabulary), WM_LIMIT_VOCABULARY, NULL},
+    {"hidden_size", WM_KEY_SIZE, WM_ARCH(width), WM_LIMIT_WIDTH, NULL},
+    {"num_layers", WM_KEY_SIZE, WM_ARCH(layers), WM_LIMIT_LAYERS, NULL},
+    {"num_heads", WM_KEY_SIZE, WM_ARCH(heads), WM_LIMIT_HEADS, NULL},
+    {"intermediate_size", WM_KEY_SIZE, WM_ARCH(ffn_width), WM_LIMIT_WIDTH * 16, NULL},
+    {"max_position_embeddings", WM_KEY_SIZE, WM_ARCH(positions), WM_LIMIT_POSITIONS, NULL},
+    {"window_size", WM_KEY_SIZE, WM_ARCH(window), WM_LIMIT_POSITIONS, NULL},
+    {"attention_types", WM_KEY_WINDOWS, 0, 0, NULL},
+    {"activation_function", WM_KEY_ACTIVATION, WM_ARCH(activation), 0, NULL},
+    {"layer_norm_epsilon", WM_KEY_EPS, WM_ARCH(norm_eps), 0, NULL},
+    {"tie_word_embeddings", WM_KEY_FLAG, WM_ARCH(tied_head), 0, NULL},
+    {NULL, WM_KEY_EQUAL, 0, 0, NULL},
+};
+
+static const wm_slot gpt_neo_layer[] = {
+    {"h.%.ln_1", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"h.%.attn.attention.q_proj", WM_LAYER(q), WM_SLOT_TABLE, "AD", WM_ALWAYS},
+    {"h.%.attn.attention.k_proj", WM_LAYER(k), WM_SLOT_TABLE, "KD", WM_ALWAYS},
+    {"h.%.attn.attention.v_proj", WM_LAYER(v), WM_SLOT_TABLE, "KD", WM_ALWAYS},
+    {"h.%.attn.attention.out_proj", WM_LAYER(o), WM_SLOT_LINEAR, "DA", WM_ALWAYS},
+    {"h.%.ln_2", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"h.%.mlp.c_fc", WM_LAYER(up), WM_SLOT_LINEAR, "FD", WM_ALWAYS},
+    {"h.%.mlp.c_proj", WM_LAYER(down), WM_SLOT_LINEAR, "DF", WM_ALWAYS},
+    {NULL, 0, WM_SLOT_TABLE, "", WM_ALWAYS},
+};
+
+// Without attention_types, HF's default alternates: every second layer has the window.
+const wm_family wm_family_gpt_neo = {
+    "gpt_neo", "transformer.",
+    {.kind = WM_DECODER, .vocabulary = 50257, .positions = 2048, .layers = 24, .width = 2048, .heads = 16,
+     .ffn_factor = 4, .pad_id = -1, .position = WM_POSITION_LEARNED, .window = 256, .local = {0xAAAAAA},
+     .norm_place = WM_NORM_PRE, .activation = WM_GELU_TANH, .norm_eps = 1e-5f, .unscaled_attention = true,
+     .tied_head = true},
+    gpt_neo_keys, gpt2_model, {{gpt2_stack, gpt_neo_layer}},
+};
