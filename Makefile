@@ -38,7 +38,6 @@ HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-
 
 .PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size clean
 .DELETE_ON_ERROR:
-.SECONDARY:
 
 all: lib cli $(if $(HAS_WASM_TOOLS),wasm,no-wasm)
 
@@ -67,54 +66,64 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CORE_FLAGS) -c $< -o $@
 
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/tests/harness.o $(BUILD)/libwasmicro.a
+$(TESTS:%=$(BUILD)/tests/test_%): $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/tests/harness.o $(BUILD)/libwasmicro.a
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ -lcmocka -lm -o $@
 
 # ---- As wasm -------------------------------------------------------------------------------------
-# libc.c defines memcpy and its kin and must not call itself; everywhere else the compiler may know
-# them, so that a four-byte memcpy is a load. The linker is called by itself: clang as a driver runs
-# whatever wasm-opt it finds.
+# The module is linked from LLVM's bitcode (2 KB smaller); the tests from plain objects, which link in no
+# time and whose map tells `make size` which layer a function belongs to. libc.c defines memcpy and its kin
+# and must not call itself; everywhere else the compiler may know them, so that a four-byte memcpy is a
+# load. The linker is called by itself: clang as a driver runs whatever wasm-opt it finds.
 
 WASM_CC ?= clang-19
 WASM_LD ?= wasm-ld-19
 WASM_OPT ?= $(NPM_TOOLS)/wasm-opt
-WASM_FEATURES = -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext -mmutable-globals
-WASM_FLAGS = --target=wasm32 $(WASM_FEATURES) -nostdlib -fvisibility=hidden
+WASM_FLAGS = --target=wasm32 -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext -mmutable-globals \
+    -nostdlib -fvisibility=hidden
 WASM_CORE = $(CORE:%.c=$(BUILD)/wasm/%.o)
 WASM_LIBC = $(BUILD)/wasm/wasm/libc.o
 WASM_BORDER = $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out wasm/libc.c,$(wildcard wasm/*.c)))
-WASM_STACK = 65536
-WASM_OPT_FLAGS = --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
-    --enable-mutable-globals -Oz --converge
+WASM_PRODUCT = $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
+# The stack lies below everything else, so that one that overflows traps.
+WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=65536 --gc-sections
+WASM_OPT_FEATURES = --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+    --enable-mutable-globals
 
 wasm: $(DIST)/wasmicro.wasm
 
 WASM_OPTIMIZE = -Oz
-$(BUILD)/wasm/src/kernels/%.o: WASM_OPTIMIZE = -O3
-$(BUILD)/wasm/wasm/libc.o: WASM_OPTIMIZE = -O2 -fno-builtin
+$(BUILD)/wasm/src/kernels/%.o $(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3
+$(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -O2 -fno-builtin -fno-lto
 $(BUILD)/wasm/%.o: %.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_CC) $(WASM_FLAGS) $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
 
-# The map says which object a function came from: `make size` reads it.
-$(BUILD)/wasm/linked.wasm: $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
+$(BUILD)/wasm-lto/%.o: %.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -flto $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
+
+$(BUILD)/wasm/linked.wasm $(BUILD)/wasm/linked.map &: $(WASM_PRODUCT)
 	$(say) LD $@
-	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=$(WASM_STACK) --gc-sections -O2 \
-	    --Map=$(BUILD)/wasm/linked.map $^ -o $@
+	$(Q)$(WASM_LINK) --Map=$(BUILD)/wasm/linked.map $^ -o $(BUILD)/wasm/linked.wasm
 
-$(BUILD)/wasm/named.wasm: $(BUILD)/wasm/linked.wasm
+$(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
+	$(say) LD $@
+	$(Q)$(WASM_LINK) $^ -o $@
+
+$(BUILD)/wasm-lto/named.wasm: $(BUILD)/wasm-lto/linked.wasm
 	$(say) OPT $@
-	$(Q)$(WASM_OPT) $(WASM_OPT_FLAGS) -g $< -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused -g $< -o $@
 
-$(DIST)/wasmicro.wasm: $(BUILD)/wasm/named.wasm
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/named.wasm
 	$(say) STRIP $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(filter --enable-%,$(WASM_OPT_FLAGS)) --strip-debug --strip-producers --strip-target-features $< -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) --strip-debug --strip-producers --strip-target-features $< -o $@
 
-$(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
+$(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
@@ -150,8 +159,8 @@ check: lib
 	@$(PYTHON) tools/check.py $(BUILD)/libwasmicro.a
 	@tools/check_compilers
 
-size: $(BUILD)/wasm/named.wasm $(DIST)/wasmicro.wasm
-	@$(PYTHON) tools/size.py $(BUILD)/wasm $(DIST)/wasmicro.wasm
+size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.wasm
+	@$(PYTHON) tools/size.py $^
 
 -include fuzz/fuzz.mk
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The bytes of the wasm by layer, and the gate: python3 tools/size.py build/wasm npm/dist/wasmicro.wasm
+"""The bytes of the wasm by layer, and the gate: python3 tools/size.py linked.map named.wasm wasmicro.wasm
 
-The linker's map says which object each function and constant came from; build/wasm/named.wasm is the optimised
-module that still has its names. Prints TAP; the sizes are its comments. KB are of 1024 bytes.
+linked.map is the linker's, from plain objects: it says which object a function or a constant came from.
+named.wasm is the module while it still has its names. A function that was inlined counts where it went.
+Prints TAP; the sizes are its comments. KB are of 1024 bytes.
 """
 
 import re
@@ -76,45 +77,42 @@ def function_sizes(data):
 
 
 def layer_of(path):
-    found = re.search(r"/(?:src/)?(\w+)/(?:\w+/)*\w+\.o$", path)
-    if "/src/" in path:
-        found = re.search(r"/src/(\w+)/", path)
-    return found.group(1) if found else "?"
+    """build/wasm/src/token/bpe.o → token; build/wasm/wasm/libc.o → wasm."""
+    return re.search(r"/(?:src/)?(\w+)/(?:families/)?\w+\.o$", path).group(1)
 
 
 def read_map(path):
-    """({function: layer}, {layer: bytes of data}) of wasm-ld's --Map."""
+    """({function: layer}, {layer: bytes of constants}); strings are merged and belong to nobody."""
     functions, data, section = {}, {}, ""
     for line in path.read_text().splitlines():
         heading = re.match(r"\s*-\s+\S+\s+\S+\s+([A-Z]+)\s*$", line)
         if heading:
             section = heading.group(1)
-        found = re.match(r"\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+\.o):\((.+)\)\s*$", line)
+        found = re.match(r"\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+):\((.+)\)\s*$", line)
         if not found:
             continue
         size, file, symbol = int(found.group(1), 16), found.group(2), found.group(3)
         if section == "CODE":
             functions[symbol] = layer_of(file)
         elif section == "DATA" and not symbol.startswith(".bss"):
-            data[layer_of(file)] = data.get(layer_of(file), 0) + size
+            layer = layer_of(file) if file.endswith(".o") else "(strings)"
+            data[layer] = data.get(layer, 0) + size
     return functions, data
 
 
-def report(build, wasm):
-    named = (build / "named.wasm").read_bytes()
-    functions, data = read_map(build / "linked.map")
+def report(linked_map, named, wasm):
+    functions, data = read_map(linked_map)
     code = {}
     sizes = function_sizes(named)
     for name, size in sizes:
-        layer = functions.get(name) or functions.get(re.sub(r"_\d+$", "", name), "?")
+        layer = functions.get(name) or functions.get(re.sub(r"[._]\d+$", "", name), "(unknown)")
         code[layer] = code.get(layer, 0) + size
     print(f"# {'layer':10} {'code':>7} {'data':>7}")
-    for layer in LAYERS + ["?"]:
+    for layer in LAYERS + ["(strings)", "(unknown)"]:
         if layer in code or layer in data:
             print(f"# {layer:10} {code.get(layer, 0):7} {data.get(layer, 0):7}")
-    other = {SECTIONS.get(kind, kind): len(body) for kind, body in sections(wasm) if kind not in (10, 11)}
-    print("# other      " + ", ".join(f"{name} {size}" for name, size in other.items()))
-    print("# the largest: " + ", ".join(f"{name} {size}" for name, size in sorted(sizes, key=lambda s: -s[1])[:12]))
+    print("# sections: " + ", ".join(f"{SECTIONS.get(kind, kind)} {len(body)}" for kind, body in sections(wasm)))
+    print("# largest functions: " + ", ".join(f"{n} {size}" for n, size in sorted(sizes, key=lambda s: -s[1])[:16]))
 
 
 def has_imports(wasm):
@@ -128,9 +126,9 @@ def glue_size():
     return len(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-def main(build, wasm_path):
-    wasm = wasm_path.read_bytes()
-    report(build, wasm)
+def main(linked_map, named, wasm):
+    wasm = wasm.read_bytes()
+    report(linked_map, named.read_bytes(), wasm)
     glue = glue_size()
     results = [
         (len(wasm) <= WASM_LIMIT, f"wasm: {len(wasm)} bytes, {len(wasm) / 1024:.1f} KB of {WASM_LIMIT // 1024}"),
@@ -144,4 +142,4 @@ def main(build, wasm_path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(*map(Path, sys.argv[1:])))
