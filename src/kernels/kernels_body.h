@@ -340,7 +340,7 @@ WMK_INLINE vec WMK(gelu_erf_of)(vec x) {
     p = v_fma(p, u, v_set(0x1.82b4bcp-3f));
     vec half_r = p * inverse * v_set(4.0f);
     vec below = WMK(exp_times)(e, -t * half_r);
-    vec above = x - x * WMK(exp_times)(e, half_r);
+    vec above = x * (v_set(1.0f) - WMK(exp_times)(e, half_r));
     return WMK(select)(v_less(x, v_set(0.0f)), below, above);
 }
 
