@@ -1,92 +1,175 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# make lib        build/libwasmicro.a       make unit        every tests/test_*.c natively (T=json: one)
-# make cli        build/wasmicro, the command line
-# make wasm       npm/dist/wasmicro.wasm    make unit-wasm   the same tests as wasm under Node
-# BUILD=dir builds elsewhere than in build/ (two makes at once should not share one).  V=1 shows the commands.
+#
+# make            what this machine has tools for: library, command line, wasm
+# make run        the demonstration: fetches a model, ranks sentences by meaning
+# make test       every test; the last line says how many passed
+#
+# make lib        build/libwasmicro.a
+# make cli        build/wasmicro
+# make wasm       npm/dist/wasmicro.wasm            (clang-19, wasm-ld-19, tools/setup)
+# make unit       tests/test_*.c natively           T=json runs one
+# make unit-wasm  the same tests as wasm under Node T=json runs one
+# make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
+# make test-cli   make test-js   make check   make size   make fuzz-replay
+#
+# BUILD=dir builds elsewhere than in build/; V=1 shows the commands; WERROR=-Werror.
 
 BUILD ?= build
+DIST ?= npm/dist
 CC ?= cc
 AR ?= ar
+PYTHON ?= python3
+NODE ?= node
+NPM_TOOLS = tools/npm/node_modules/.bin
 Q = $(if $(V),,@)
 say = @echo " "
+
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes $(WERROR)
 CORE_FLAGS = -std=c11 $(WARNINGS) -ffp-contract=off -Iinclude -MMD -MP
 
 LAYERS = base unicode load token quant kernels ops models gen pipeline
 CORE = $(foreach layer,$(LAYERS),$(sort $(wildcard src/$(layer)/*.c src/$(layer)/*/*.c)))
-OBJECTS = $(CORE:%.c=$(BUILD)/obj/%.o)
-
+CLI = $(sort $(wildcard cli/*.c))
 TESTS = $(patsubst tests/test_%.c,%,$(sort $(wildcard tests/test_*.c)))
 T ?= $(TESTS)
 
+HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm unit unit-wasm clean
+.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size clean
 .DELETE_ON_ERROR:
-all: lib
+
+all: lib cli $(if $(HAS_WASM_TOOLS),wasm,no-wasm)
+
+.PHONY: no-wasm
+no-wasm:
+	@echo "left out: the wasm; tools/setup brings clang-19, wasm-ld-19 and wasm-opt"
+
+# ---- Native --------------------------------------------------------------------------------------
 
 lib: $(BUILD)/libwasmicro.a
-
-$(BUILD)/libwasmicro.a: $(OBJECTS)
-	@rm -f $@
-	$(say) AR $@
-	$(Q)$(AR) rcs $@ $^
-
-$(BUILD)/obj/src/kernels/%.o: CORE_FLAGS += -O3
-$(BUILD)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(say) CC $@
-	$(Q)$(CC) $(CFLAGS) $(CORE_FLAGS) -c $< -o $@
-
-# Tests: cmocka natively.
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/tests/harness.o $(BUILD)/libwasmicro.a
-	@mkdir -p $(@D)
-	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $^ -lcmocka -lm -o $@
-.SECONDARY:
-
-unit: $(T:%=$(BUILD)/tests/test_%)
-	@failed=0; for t in $(T:%=$(BUILD)/tests/test_%); do \
-	    CMOCKA_TEST_ABORT=0 $$t || { failed=1; echo "FAILED: $$t"; }; done; exit $$failed
-
-# As wasm. libc.c defines memcpy and its kin and must not call itself; everywhere else the compiler
-# may know them, so that a four-byte memcpy is a load.
-WASM_CC ?= clang-19
-WASM_LD ?= wasm-ld-19
-NODE ?= node
-WASM_FLAGS = --target=wasm32 -msimd128 -mbulk-memory -mnontrapping-fptoint -nostdlib -fvisibility=hidden
-WASM_CORE = $(CORE:%.c=$(BUILD)/wasm/%.o)
-WASM_LIBC = $(patsubst %.c,$(BUILD)/wasm/%.o,$(wildcard wasm/libc.c))
-WASM_BORDER = $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out wasm/libc.c,$(wildcard wasm/*.c)))
-
-WASM_OPTIMIZE = -Oz
-$(BUILD)/wasm/src/kernels/%.o: WASM_OPTIMIZE = -O3
-$(BUILD)/wasm/wasm/libc.o: WASM_OPTIMIZE = -O2 -fno-builtin
-$(BUILD)/wasm/%.o: %.c
-	@mkdir -p $(@D)
-	$(say) CC $@
-	$(Q)$(WASM_CC) $(WASM_FLAGS) $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
-
-$(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
-	@mkdir -p $(@D)
-	$(say) LD $@
-	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
-	    --export-table --export=__stack_pointer $^ -o $@
-
-unit-wasm: $(T:%=$(BUILD)/wasm-tests/test_%.wasm)
-	$(NODE) tests/run_wasm.mjs $^
-
-# The command line: C with POSIX, on the public header alone.
-CLI = $(sort $(wildcard cli/*.c))
-
 cli: $(BUILD)/wasmicro
 
-$(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
+$(BUILD)/libwasmicro.a: $(CORE:%.c=$(BUILD)/obj/%.o)
+	$(say) AR $@
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 $(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
 
+$(BUILD)/obj/src/kernels/%.o: CORE_FLAGS += -O3
+$(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
+$(BUILD)/obj/%.o: %.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CORE_FLAGS) -c $< -o $@
+
+$(TESTS:%=$(BUILD)/tests/test_%): $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/tests/harness.o $(BUILD)/libwasmicro.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ -lcmocka -lm -o $@
+
+# ---- As wasm -------------------------------------------------------------------------------------
+# The module is linked from LLVM's bitcode (2 KB smaller); the tests from plain objects, which link in no
+# time and whose map tells `make size` which layer a function belongs to. libc.c defines memcpy and its kin
+# and must not call itself; everywhere else the compiler may know them, so that a four-byte memcpy is a
+# load. The linker is called by itself: clang as a driver runs whatever wasm-opt it finds.
+
+WASM_CC ?= clang-19
+WASM_LD ?= wasm-ld-19
+WASM_OPT ?= $(NPM_TOOLS)/wasm-opt
+WASM_FLAGS = --target=wasm32 -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext -mmutable-globals \
+    -nostdlib -fvisibility=hidden
+WASM_CORE = $(CORE:%.c=$(BUILD)/wasm/%.o)
+WASM_LIBC = $(BUILD)/wasm/wasm/libc.o
+WASM_BORDER = $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out wasm/libc.c,$(wildcard wasm/*.c)))
+WASM_PRODUCT = $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
+# The stack lies below everything else, so that one that overflows traps.
+WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=65536 --gc-sections
+WASM_OPT_FEATURES = --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+    --enable-mutable-globals
+
+wasm: $(DIST)/wasmicro.wasm
+
+WASM_OPTIMIZE = -Oz
+$(BUILD)/wasm/src/kernels/%.o $(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3
+$(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -O2 -fno-builtin -fno-lto
+$(BUILD)/wasm/%.o: %.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
+
+$(BUILD)/wasm-lto/%.o: %.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -flto $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
+
+$(BUILD)/wasm/linked.wasm $(BUILD)/wasm/linked.map &: $(WASM_PRODUCT)
+	$(say) LD $@
+	$(Q)$(WASM_LINK) --Map=$(BUILD)/wasm/linked.map $^ -o $(BUILD)/wasm/linked.wasm
+
+$(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
+	$(say) LD $@
+	$(Q)$(WASM_LINK) $^ -o $@
+
+$(BUILD)/wasm-lto/named.wasm: $(BUILD)/wasm-lto/linked.wasm
+	$(say) OPT $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused -g $< -o $@
+
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/named.wasm
+	$(say) STRIP $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) --strip-debug --strip-producers --strip-target-features $< -o $@
+
+$(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
+	    --export-table --export=__stack_pointer $^ -o $@
+
+# ---- Tests ---------------------------------------------------------------------------------------
+
+test:
+	@BUILD=$(BUILD) $(PYTHON) tools/test.py
+
+# cmocka ends with the number of failed tests, a sanitizer with 99, a signal above 128.
+unit: $(T:%=$(BUILD)/tests/test_%)
+	@failed=0; for test in $^; do echo "# $$test"; \
+	    CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99 $$test; code=$$?; \
+	    [ $$code = 0 ] || failed=1; [ $$code -lt 99 ] || echo "not ok - $$test ended with $$code"; \
+	done; exit $$failed
+
+unit-wasm: $(T:%=$(BUILD)/wasm-tests/test_%.wasm)
+	@$(NODE) tests/run_wasm.mjs $^
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))
+test-asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
+
+test-cli: $(BUILD)/wasmicro
+	@WASMICRO=$(BUILD)/wasmicro $(PYTHON) -m unittest discover -s tests/cli -p "test_*.py"
+
+test-js: wasm
+	@$(NODE) --test --test-reporter=tap tests/js/*.test.js
+
+check: lib
+	@$(PYTHON) tools/check.py $(BUILD)/libwasmicro.a
+	@tools/check_compilers
+
+size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.wasm
+	@$(PYTHON) tools/size.py $^
+
+-include fuzz/fuzz.mk
+
+# ---- The demonstration -----------------------------------------------------------------------------
+
+run: cli
+	@tools/run $(BUILD)/wasmicro
+
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(DIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -3,7 +3,16 @@
 // (cc -O3 -ffp-contract=off -c src/wasmicro.c). An arrow goes up this list only.
 #include "base/base.c"
 #include "base/arena.c"
+#include "base/maths.c"
 #include "base/utf8.c"
 #include "base/json.c"
 
+#include "load/safetensors.c"
 #include "load/tensors.c"
+
+#include "kernels/kernels_scalar.c"
+#include "kernels/kernels_simd128.c"
+#include "kernels/kernels_sse2.c"
+#include "kernels/kernels_avx2.c"
+#include "kernels/kernels_avx512.c"
+#include "kernels/select.c"

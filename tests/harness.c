@@ -2,12 +2,16 @@
 // The harness natively and as wasm; only what asks the host differs.
 #include "harness.h"
 
-static long allocations_left; // until the one that fails; at 0 and below none does
+static long allocations_left; // until the one that fails; at 0 none does
+static bool failing_on;        // after it too
 static size_t live_allocations;
 
 static void *counted_allocate(void *context, size_t size) {
     (void)context;
-    if (allocations_left > 0 && --allocations_left == 0) return NULL;
+    if (allocations_left && --allocations_left == 0) {
+        if (failing_on) allocations_left = 1;
+        return NULL;
+    }
     void *memory = malloc(size ? size : 1);
     if (memory) live_allocations++;
     return memory;
@@ -20,7 +24,8 @@ static void counted_release(void *context, void *memory) {
 }
 
 wm_allocator test_failing_allocator(long n) {
-    allocations_left = n;
+    allocations_left = n < 0 ? -n : n;
+    failing_on = n < 0;
     live_allocations = 0;
     return (wm_allocator){NULL, counted_allocate, counted_release};
 }

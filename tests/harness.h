@@ -64,7 +64,7 @@ void test_near(double got, double want, double tolerance, const char *file, int 
 wm_span test_file(const char *path);
 
 // malloc and free, counted; the n-th allocation from now (the first is 1) gives NULL, all others
-// succeed. n <= 0: none fails. Only the newest one counts.
+// succeed. n < 0: the |n|-th and all after it fail. 0: none fails. Only the newest one counts.
 wm_allocator test_failing_allocator(long n);
 
 // How many blocks that test_failing_allocator gave have not been released.

@@ -263,11 +263,18 @@ uint32_t wm_arch_max_tokens(const wm_arch *arch) {
     return arch->positions > offset ? arch->positions - offset : 0;
 }
 
+static wm_status check_config(wm_span json, wm_json *root, wm_error *error) {
+    if (json.n > WM_LIMIT_CONFIG)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u bytes, the limit is %u", (uint64_t)json.n,
+                       (uint64_t)WM_LIMIT_CONFIG);
+    return wm_json_check(json, "config.json", WM_JSON_PYTHON, root, error);
+}
+
 wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocator *allocator,
                               wm_error *error) {
     *config = NULL;
     wm_json root;
-    WM_TRY(wm_json_check(json, "config.json", WM_JSON_PYTHON, &root, error));
+    WM_TRY(check_config(json, &root, error));
     wm_config read = {.host = allocator ? *allocator : wm_allocator_default};
     WM_TRY(wm_arch_from_json(&read.arch, &read.family, root, error));
     wm_config *made = read.host.allocate(read.host.context, sizeof *made);
@@ -287,7 +294,7 @@ const char *wm_config_model_type(const wm_config *config) { return config->famil
 const char *wm_detect_model_type(wm_span json, wm_error *error) {
     wm_json config;
     const wm_family *family;
-    if (wm_json_check(json, "config.json", WM_JSON_PYTHON, &config, error) != WM_OK ||
+    if (check_config(json, &config, error) != WM_OK ||
         find_family(config, &family, error) != WM_OK)
         return NULL;
     return family->model_type;

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# make bench-kernels   the kernels' GFLOP/s and GB/s as shares of this machine's own peak, natively and in Node
+
+BENCH_KERNELS = bench/kernels.c bench/peak.c src/base/base.c $(wildcard src/kernels/*.c)
+BENCH_HEADERS = bench/peak.h $(wildcard src/kernels/*.h)
+
+$(BUILD)/bench/kernels: $(BENCH_KERNELS) $(BENCH_HEADERS)
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off -Iinclude $(BENCH_KERNELS) -o $@
+
+$(BUILD)/bench/kernels.wasm: $(BENCH_KERNELS) $(BENCH_HEADERS) wasm/libc.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -O2 -fno-builtin -c wasm/libc.c -o $(@D)/libc.o
+	$(Q)for f in $(BENCH_KERNELS); do $(WASM_CC) $(WASM_FLAGS) -O3 -std=c11 -ffp-contract=off -Iinclude \
+	    -c $$f -o $(@D)/$$(basename $$f .c).wasm.o || exit 1; done
+	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
+	    $(@D)/libc.o $(patsubst %.c,$(@D)/%.wasm.o,$(notdir $(BENCH_KERNELS))) -o $@
+
+.PHONY: bench-kernels
+bench-kernels: $(BUILD)/bench/kernels $(BUILD)/bench/kernels.wasm
+	$(BUILD)/bench/kernels
+	$(NODE) bench/kernels_wasm.mjs $(BUILD)/bench/kernels.wasm

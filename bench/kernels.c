@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The kernels against the machine: GFLOP/s and GB/s as shares of what peak loops reach in the same run.
+// Natively every instruction set of the machine; as wasm (bench/kernels_wasm.mjs) the one of the build.
+// Each figure is the best of many runs: other processes only ever slow a run down.
+#include "peak.h"
+
+#include "../src/kernels/kernels.h"
+
+#ifdef __wasm__
+__attribute__((import_module("bench"), import_name("now"))) double bench_now(void);
+__attribute__((import_module("bench"), import_name("row"))) void bench_row(
+    const char *what, const char *isa, uint32_t T, uint32_t N, uint32_t K, double value, double share);
+#else
+#include <stdio.h>
+#include <time.h>
+
+static double bench_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void bench_row(const char *what, const char *isa, uint32_t T, uint32_t N, uint32_t K, double value,
+                      double share) {
+    printf("%-24s %-8s", what, isa);
+    if (N) printf(" T %4u  %4u -> %4u", T, K, N);
+    if (T && !N) printf(" n %4u", T);
+    printf("  %8.2f", value);
+    if (share > 0) printf("  %5.1f %%", share * 100);
+    printf("\n");
+    fflush(stdout);
+}
+#endif
+
+enum { LAYERS = 6, D = 384, F = 1536, ROWS = 256, LAYER = 4 * D * D + 2 * D * F };
+
+typedef struct bench {
+    const wm_kernels *k;
+    float *x, *y, *weights; // [ROWS, F] twice; LAYERS · LAYER
+    double peak, bandwidth; // GFLOP/s of this instruction set, GB/s
+    uint32_t T, N, K;
+    double sink;
+} bench;
+
+// The least seconds of one run, over `seconds` of runs.
+static double least(void (*run)(bench *), bench *b, double seconds) {
+    double end = bench_now() + seconds, best = 1e30;
+    int runs = 1;
+    do {
+        double start = bench_now();
+        for (int i = 0; i < runs; i++) run(b);
+        double t = (bench_now() - start) / runs;
+        if (t < best) best = t;
+        if (t * runs < 0.0005) runs *= 2;
+    } while (bench_now() < end);
+    return best;
+}
+
+static void run_linear(bench *b) {
+    b->k->linear[WM_F32](b->y, b->N, b->x, b->K, b->weights, b->K, b->x, b->T, b->N, b->K);
+}
+
+static void run_linear_bf16(bench *b) {
+    b->k->linear[WM_BF16](b->y, b->N, b->x, b->K, b->weights, b->K, b->x, b->T, b->N, b->K);
+}
+
+static void run_linear_f16(bench *b) {
+    b->k->linear[WM_F16](b->y, b->N, b->x, b->K, b->weights, b->K, b->x, b->T, b->N, b->K);
+}
+
+static void run_linear_t(bench *b) {
+    b->k->linear_t[WM_F32](b->y, b->N, b->x, b->K, b->weights, b->N, b->x, b->T, b->N, b->K);
+}
+
+// All linear layers of a MiniLM-L6: 42 MB of weights, once.
+static void run_layers(bench *b) {
+    const float *w = b->weights;
+    for (int layer = 0; layer < LAYERS; layer++) {
+        for (int i = 0; i < 4; i++, w += D * D) b->k->linear[WM_F32](b->y, D, b->x, D, w, D, b->x, b->T, D, D);
+        b->k->linear[WM_F32](b->y, F, b->x, D, w, D, b->x, b->T, F, D), w += D * F;
+        b->k->linear[WM_F32](b->y, D, b->x, F, w, F, b->x, b->T, D, F), w += D * F;
+    }
+}
+
+// Attention's two products of one text of MiniLM, all heads of a layer.
+static void run_attention(bench *b) {
+    for (uint32_t h = 0; h < 12; h++) {
+        const float *q = b->x + h * 32, *v = b->weights + h * 32;
+        b->k->linear[WM_F32](b->y, b->T, q, D, v, D, NULL, b->T, b->T, 32);
+        b->k->linear_t[WM_F32](b->y, D, b->x, b->T, v, D, NULL, b->T, 32, b->T);
+    }
+}
+
+static void run_gelu(bench *b) { b->k->gelu_erf(b->y, b->T); }
+static void run_gelu_tanh(bench *b) { b->k->gelu_tanh(b->y, b->T); }
+static void run_silu(bench *b) { b->k->silu(b->y, b->T); }
+static void run_softmax(bench *b) { b->k->softmax(b->y, NULL, 1.0f, b->T); }
+static void run_layer_norm(bench *b) { b->k->layer_norm(b->y, b->x, b->x, b->x, 1e-5f, b->T); }
+static void run_add(bench *b) { b->k->add(b->y, b->x, b->T); }
+static void run_peak(bench *b) { b->sink += peak_run(b->k->isa, 10000); }
+static void run_read(bench *b) { b->sink += peak_read(b->weights, LAYERS * LAYER); }
+
+static void products(bench *b) {
+    static const uint32_t rows[] = {1, 8, 32, 128, 256}, shapes[][2] = {{D, D}, {D, F}, {F, D}};
+    for (size_t s = 0; s < WM_COUNT(shapes); s++) {
+        for (size_t i = 0; i < WM_COUNT(rows); i++) {
+            b->K = shapes[s][0], b->N = shapes[s][1], b->T = rows[i];
+            double rate = 2e-9 * b->T * b->N * b->K / least(run_linear, b, 0.2);
+            bench_row("linear f32 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
+        }
+    }
+    b->K = D, b->N = F;
+    for (size_t i = 0; i < WM_COUNT(rows); i++) {
+        b->T = rows[i];
+        double work = 2e-9 * b->T * b->N * b->K, rate = work / least(run_linear_f16, b, 0.2);
+        bench_row("linear f16 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
+        rate = work / least(run_linear_bf16, b, 0.2);
+        bench_row("linear bf16 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
+        rate = work / least(run_linear_t, b, 0.2);
+        bench_row("linear_t f32 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
+    }
+}
+
+// The share is of the bound: the longer of the arithmetic at its peak and the weights at full bandwidth.
+static void layers(bench *b) {
+    static const uint32_t rows[] = {1, 8, 32, 128, 256};
+    for (size_t i = 0; i < WM_COUNT(rows); i++) {
+        b->T = rows[i];
+        double seconds = least(run_layers, b, 0.7);
+        double work = 2e-9 * b->T * LAYERS * LAYER / b->peak, read = 4e-9 * LAYERS * LAYER / b->bandwidth;
+        bench_row("MiniLM's weights ms", b->k->isa, b->T, 0, 0, seconds * 1e3, WM_MAX(work, read) / seconds);
+    }
+    for (size_t i = 1; i < WM_COUNT(rows); i++) {
+        b->T = rows[i];
+        double seconds = least(run_attention, b, 0.2), work = 4e-9 * b->T * b->T * D / b->peak;
+        bench_row("MiniLM's attention ms", b->k->isa, b->T, 0, 0, LAYERS * seconds * 1e3, work / seconds);
+    }
+}
+
+static void rows(bench *b) {
+    static const struct {
+        const char *name;
+        void (*run)(bench *);
+        uint32_t n;
+    } kernels[] = {
+        {"gelu_erf ns/element", run_gelu, F},   {"gelu_tanh ns/element", run_gelu_tanh, F},
+        {"silu ns/element", run_silu, F},       {"softmax ns/element", run_softmax, 128},
+        {"softmax ns/element", run_softmax, 9}, {"layer_norm ns/element", run_layer_norm, D},
+        {"add ns/element", run_add, D},
+    };
+    for (size_t i = 0; i < WM_COUNT(kernels); i++) {
+        b->T = kernels[i].n;
+        double seconds = least(kernels[i].run, b, 0.2);
+        bench_row(kernels[i].name, b->k->isa, b->T, 0, 0, seconds * 1e9 / b->T, 0);
+    }
+}
+
+static void *numbers(size_t n) {
+    float *p = malloc(n * sizeof *p);
+    for (size_t i = 0; p && i < n; i++) p[i] = (float)(i % 1021) * 0x1p-10f - 0.5f;
+    return p;
+}
+
+int bench_main(const char *isa) {
+    bench b = {.x = numbers(ROWS * F), .y = numbers(ROWS * F), .weights = numbers(LAYERS * LAYER)};
+    if (!b.x || !b.y || !b.weights) return 1;
+    static const char *const all[] = {"scalar", "simd128", "sse2", "avx2", "avx512"};
+    for (size_t i = 0; i < WM_COUNT(all); i++) {
+        if (isa && !wm_span_is(wm_span_of(isa), all[i])) continue;
+        b.k = wm_kernels_select(all[i]);
+        if (!b.k) continue;
+        b.peak = 10000e-9 * peak_work(all[i]) / least(run_peak, &b, 1);
+        b.bandwidth = 4e-9 * LAYERS * LAYER / least(run_read, &b, 1);
+        bench_row("peak GFLOP/s", all[i], 0, 0, 0, b.peak, 0);
+        bench_row("read 42 MB GB/s", all[i], 0, 0, 0, b.bandwidth, 0);
+        b.T = 32, b.N = F, b.K = D;
+        least(run_linear, &b, 1); // the machine's clock and a JIT's tiers settle
+        products(&b);
+        layers(&b);
+        rows(&b);
+    }
+    return b.sink == 0.125;
+}
+
+#ifdef __wasm__
+__attribute__((export_name("bench"))) int bench_export(void);
+int bench_export(void) { return bench_main(NULL); }
+#else
+int main(int argc, char **argv) { return bench_main(argc > 1 ? argv[1] : NULL); }
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// See peak.h. Twelve chains a = a · m + c: enough for the latency of a multiplication and an addition
+// at two of each a cycle, and few enough for sixteen registers.
+#include "peak.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+#define CHAINS(step) step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) \
+    step(10) step(11)
+#define DECLARE(i) vector a##i = start + (float)i * 0x1p-10f;
+#define TOTAL(i) +a##i[0]
+
+#define PEAK(name, attribute, width, STEP)                                       \
+    attribute static double name(long rounds, float seed) {                      \
+        typedef float vector __attribute__((vector_size(4 * width)));            \
+        vector start = {0}, m = start + seed, c = start + seed * 0x1p-20f;       \
+        CHAINS(DECLARE)                                                          \
+        for (long i = 0; i < rounds; i++) {                                      \
+            CHAINS(STEP)                                                         \
+        }                                                                        \
+        return (double)(0 CHAINS(TOTAL));                                        \
+    }
+
+#define MUL_ADD(i) a##i = a##i * m + c;
+#define FMA_256(i) a##i = _mm256_fmadd_ps(a##i, m, c);
+#define FMA_512(i) a##i = _mm512_fmadd_ps(a##i, m, c);
+
+PEAK(peak_128, , 4, MUL_ADD)
+
+static double peak_scalar(long rounds, float seed) {
+    float a[12];
+    for (int j = 0; j < 12; j++) a[j] = seed * (float)j;
+    for (long i = 0; i < rounds; i++) {
+        for (int j = 0; j < 12; j++) {
+            a[j] = a[j] * seed + seed;
+#ifdef __x86_64__
+            __asm__ volatile("" : "+x"(a[j])); // one number at a time
+#endif
+        }
+    }
+    float sum = 0;
+    for (int j = 0; j < 12; j++) sum += a[j];
+    return (double)sum;
+}
+
+#ifdef __x86_64__
+PEAK(peak_256, __attribute__((target("avx2,fma"))), 8, FMA_256)
+PEAK(peak_512, __attribute__((target("avx512f"))), 16, FMA_512)
+#endif
+
+double peak_run(const char *isa, long rounds) {
+    static volatile float seed = 0.999f;
+    if (wm_span_is(wm_span_of(isa), "scalar")) return peak_scalar(rounds, seed);
+#ifdef __x86_64__
+    if (wm_span_is(wm_span_of(isa), "avx2")) return peak_256(rounds, seed);
+    if (wm_span_is(wm_span_of(isa), "avx512")) return peak_512(rounds, seed);
+#endif
+    return peak_128(rounds, seed);
+}
+
+double peak_work(const char *isa) {
+    if (wm_span_is(wm_span_of(isa), "scalar")) return 24;
+    if (wm_span_is(wm_span_of(isa), "avx2")) return 24 * 8;
+    if (wm_span_is(wm_span_of(isa), "avx512")) return 24 * 16;
+    return 24 * 4;
+}
+
+double peak_read(const float *p, size_t n) {
+    typedef int32_t vector __attribute__((vector_size(16)));
+    vector a = {0}, b = a, c = a, d = a, v[4];
+    for (size_t i = 0; i + 16 <= n; i += 16) {
+        memcpy(v, p + i, sizeof v);
+        a ^= v[0], b ^= v[1], c ^= v[2], d ^= v[3];
+    }
+    a ^= b ^ c ^ d;
+    return (double)a[0];
+}

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The kernels, written once over the vocabulary of a vec_<isa>.h. Contracts: kernels.h. Included by
+// each kernels_<isa>.c; knows no intrinsic.
+
+// ---- Rows of any length -----------------------------------------------------------------------
+
+// n < LANES floats, `fill` in the other lanes. No byte past the n-th is read.
+WMK_APART vec WMK(load_tail)(const void *p, size_t n, float fill) {
+    float lanes[LANES];
+    for (size_t i = 0; i < LANES; i++) lanes[i] = fill;
+    memcpy(lanes, p, n * sizeof *lanes);
+    return v_load(lanes);
+}
+
+WMK_APART void WMK(store_tail)(float *p, vec v, size_t n) {
+    float lanes[LANES];
+    v_store(lanes, v);
+    memcpy(p, lanes, n * sizeof *lanes);
+}
+
+// n of LANES floats, as many as there are left.
+WMK_INLINE vec WMK(load)(const float *p, size_t n, float fill) {
+    return n < LANES ? WMK(load_tail)(p, n, fill) : v_load(p);
+}
+
+WMK_INLINE void WMK(store)(float *p, vec v, size_t n) {
+    if (n < LANES) {
+        WMK(store_tail)(p, v, n);
+    } else {
+        v_store(p, v);
+    }
+}
+
+// By halves: the same order for every row.
+WMK_INLINE float WMK(sum)(vec v) {
+    float lanes[LANES];
+    v_store(lanes, v);
+    for (size_t half = LANES / 2; half; half /= 2) {
+        for (size_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+}
+
+WMK_INLINE vec WMK(select)(vint where, vec yes, vec no) {
+    return v_float((where & v_bits(yes)) | (~where & v_bits(no)));
+}
+
+WMK_INLINE vec WMK(abs)(vec x) { return v_float(v_bits(x) & 0x7FFFFFFF); }
+
+WMK_INLINE vec WMK(copy_sign)(vec x, vec sign) {
+    return v_float(v_bits(x) | (v_bits(sign) & INT32_MIN)); // x ≥ 0
+}
+
+// ---- Widening ---------------------------------------------------------------------------------
+
+WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_load_u16(p) << 16); }
+
+#ifndef v_load_f16
+// The exponent is moved by a multiplication, which also normalises subnormals.
+WMK_INLINE vec WMK(load_f16)(const void *p) {
+    vint half = v_load_u16(p), size = (half & 0x7FFF) << 13;
+    vint infinite = v_bits(v_float(size)) > 0x0F7FFFFF;
+#if LANES == 1
+    infinite = -infinite;
+#endif
+    vint wide = v_bits(v_float(size) * v_set(0x1p112f)) | (infinite & 0x7F800000);
+    return v_float(wide | (half & 0x8000) << 16);
+}
+#define v_load_f16(p) WMK(load_f16)(p)
+#endif
+
+static void WMK(widen_f32)(float *y, const void *a, size_t n) { memcpy(y, a, n * sizeof *y); }
+
+#define WMK_WIDEN(type)                                                       \
+    static void WMK(widen_##type)(float *y, const void *a, size_t n) {        \
+        const uint8_t *p = a;                                                 \
+        size_t i = 0;                                                         \
+        for (; i + LANES <= n; i += LANES) v_store(y + i, v_load_##type(p + 2 * i)); \
+        if (i == n) return;                                                   \
+        uint16_t lanes[LANES] = {0};                                          \
+        memcpy(lanes, p + 2 * i, (n - i) * 2);                                \
+        WMK(store_tail)(y + i, v_load_##type(lanes), n - i);                  \
+    }
+#define v_load_bf16(p) WMK(load_bf16)(p)
+WMK_WIDEN(f16)
+WMK_WIDEN(bf16)
+#undef v_load_bf16
+#undef WMK_WIDEN
+
+typedef void WMK(widener)(float *y, const void *a, size_t n);
+
+// ---- Row dots: lanes over K --------------------------------------------------------------------
+
+WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const vec *x, const vec *w, const size_t rows) {
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(x[r], w[c], sum[r][c]);
+    }
+}
+
+// Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is.
+WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows) {
+    const float *x[TILE_T];
+    const uint8_t *w[4];
+    vec sum[TILE_T][4], a[TILE_T], b[4];
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        x[r] = tile->x + (t + r) * tile->ldx;
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
+    }
+    size_t k = 0, whole = tile->K - tile->K % LANES;
+    WMK_UNROLL_4 for (; k < whole; k += LANES) {
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = v_load(w[c] + 4 * k);
+        WMK(dot_step)(sum, a, b, rows);
+    }
+    if (k < tile->K) {
+        size_t n = tile->K - k;
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = WMK(load_tail)(x[r] + k, n, 0);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = WMK(load_tail)(w[c] + 4 * k, n, 0);
+        WMK(dot_step)(sum, a, b, rows);
+    }
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        float *y = tile->y + (t + r) * tile->ldy, sums[4];
+        const float *from = tile->from + (t + r) * tile->ld_from;
+        v_sums(sums, sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+        if (tile->columns == 4) {
+            wmk_quad s, f;
+            memcpy(&s, sums, sizeof s);
+            memcpy(&f, from, sizeof f);
+            s += f;
+            memcpy(y, &s, sizeof s);
+        } else {
+            for (size_t c = 0; c < tile->columns; c++) y[c] = sums[c] + from[c];
+        }
+    }
+}
+
+// Rows t0 … t1, in tiles as equal as can be.
+WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
+    size_t tiles = (t1 - t0 + TILE_T - 1) / TILE_T;
+    for (size_t t = t0; t < t1; tiles--) {
+        size_t rows = (t1 - t + tiles - 1) / tiles;
+        switch (rows) {
+        case 1: WMK(dot_tile)(tile, t, 1); break;
+#if TILE_T > 2
+        case 2: WMK(dot_tile)(tile, t, 2); break;
+#endif
+#if TILE_T > 3
+        case 3: WMK(dot_tile)(tile, t, 3); break;
+#endif
+        default: WMK(dot_tile)(tile, t, TILE_T); break;
+        }
+        t += rows;
+    }
+}
+
+// Four rows of w at a time go by the rows of x, K in blocks; halves are widened first, once for all
+// rows of x.
+WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
+                           const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
+    static const float zeros[4];
+    float wide[4 * WMK_K_BLOCK];
+    size_t size = widen ? 2 : 4, t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
+    for (size_t t = 0; t < T; t += t_block) {
+        size_t t_end = WM_MIN(T, t + t_block);
+        for (size_t n = 0; n < N; n += 4) {
+            wmk_tile tile = {.y = y + n, .ldy = ldy, .ldx = ldx, .columns = WM_MIN(4, N - n)};
+            tile.from = b ? b + n : zeros;
+            size_t k = 0;
+            do {
+                tile.K = WM_MIN(WMK_K_BLOCK, K - k);
+                tile.x = x + k;
+                for (size_t c = 0; c < 4; c++) {
+                    tile.w[c] = (const uint8_t *)w + size * ((n + WM_MIN(c, tile.columns - 1)) * ldw + k);
+                    if (!widen) continue;
+                    widen(wide + c * WMK_K_BLOCK, tile.w[c], tile.K);
+                    tile.w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
+                }
+                WMK(dot_rows)(&tile, t, t_end);
+                tile.from = y + n;
+                tile.ld_from = ldy;
+                k += WMK_K_BLOCK;
+            } while (k < K);
+        }
+    }
+}
+
+// ---- Panels: lanes over N ------------------------------------------------------------------------
+
+// y [rows, PANEL_N · LANES] = from + x [rows, K] · w [K, …]: k in ascending order, one accumulator.
+WMK_INLINE void WMK(panel_tile)(float *y, size_t ldy, const float *from, size_t ld_from, const float *x,
+                                size_t ldx, const uint8_t *w, size_t ldw, size_t K, const size_t rows) {
+    vec sum[PANEL_T][PANEL_N], b[PANEL_N];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_load(from + r * ld_from + c * LANES);
+    }
+    for (size_t k = 0; k < K; k++, w += ldw) {
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) b[c] = v_load(w + c * LANES * 4);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+            vec a = v_set(x[r * ldx + k]);
+            WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_fma(a, b[c], sum[r][c]);
+        }
+    }
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) v_store(y + r * ldy + c * LANES, sum[r][c]);
+    }
+}
+
+// K rows of w, widened or cut at N's end: a panel of its own, zeros in the columns that are none.
+WMK_APART void WMK(panel_copy)(float *panel, const uint8_t *w, size_t ldw, size_t columns, size_t K,
+                               WMK(widener) *widen) {
+    for (size_t k = 0; k < K; k++, panel += PANEL_N * LANES) {
+        memset(panel, 0, PANEL_N * LANES * sizeof *panel);
+        widen(panel, w + k * ldw, columns);
+    }
+}
+
+WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
+                             const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
+    enum { WIDTH = PANEL_N * LANES };
+    float panel[WMK_PANEL_K * WIDTH], sums[PANEL_T * WIDTH];
+    size_t size = widen ? 2 : 4, k_block = T <= WMK_FEW ? WMK_STREAM_K : WMK_PANEL_K;
+    size_t k = 0;
+    do {
+        size_t depth = WM_MIN(k_block, K - k);
+        for (size_t n = 0; n < N; n += WIDTH) {
+            size_t columns = WM_MIN(WIDTH, N - n), w_step = size * ldw;
+            const uint8_t *rows_w = (const uint8_t *)w + size * (k * ldw + n);
+            if (widen || columns < WIDTH) {
+                WMK(panel_copy)(panel, rows_w, w_step, columns, depth, widen ? widen : WMK(widen_f32));
+                rows_w = (const uint8_t *)panel;
+                w_step = WIDTH * sizeof *panel;
+            }
+            for (size_t t = 0; t < T;) {
+                size_t rows = T - t < PANEL_T ? 1 : PANEL_T, ld = WIDTH;
+                // What the sums start from, and where they go: y itself wherever that is whole.
+                float *to = sums;
+                const float *from = sums;
+                if (k && columns == WIDTH) {
+                    from = y + t * ldy + n;
+                    ld = ldy;
+                } else {
+                    for (size_t r = 0; r < rows; r++) {
+                        const float *start = k ? y + (t + r) * ldy + n : b ? b + n : NULL;
+                        memset(sums + r * WIDTH, 0, WIDTH * sizeof *sums);
+                        if (start) memcpy(sums + r * WIDTH, start, columns * sizeof *sums);
+                    }
+                }
+                size_t ld_to = WIDTH;
+                if (columns == WIDTH) to = y + t * ldy + n, ld_to = ldy;
+                if (rows == 1) {
+                    WMK(panel_tile)(to, ld_to, from, ld, x + t * ldx + k, ldx, rows_w, w_step, depth, 1);
+                } else {
+                    WMK(panel_tile)(to, ld_to, from, ld, x + t * ldx + k, ldx, rows_w, w_step, depth,
+                                    PANEL_T);
+                }
+                for (size_t r = 0; to == sums && r < rows; r++) {
+                    memcpy(y + (t + r) * ldy + n, sums + r * WIDTH, columns * sizeof *sums);
+                }
+                t += rows;
+            }
+        }
+        k += k_block;
+    } while (k < K);
+}
+
+#define WMK_LINEAR(name, type, widen)                                                               \
+    static void WMK(name##_##type)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, \
+                                   size_t ldw, const float *b, size_t T, size_t N, size_t K) {      \
+        WMK(name)(y, ldy, x, ldx, w, ldw, b, T, N, K, widen);                                       \
+    }
+WMK_LINEAR(linear, f32, NULL)
+WMK_LINEAR(linear, f16, WMK(widen_f16))
+WMK_LINEAR(linear, bf16, WMK(widen_bf16))
+WMK_LINEAR(linear_t, f32, NULL)
+WMK_LINEAR(linear_t, f16, WMK(widen_f16))
+WMK_LINEAR(linear_t, bf16, WMK(widen_bf16))
+#undef WMK_LINEAR
+
+// ---- The exponential and what is made of it ------------------------------------------------------
+
+// eˣ as value · scale · scale2, so that a product with it is rounded once even among subnormals.
+typedef struct WMK(exp) {
+    vec value, scale, scale2;
+} WMK(exp);
+
+// e^(x + more) for a `more` of rounding's size. x = n ln 2 + r; a polynomial for eʳ on |r| ≤ ln 2 / 2.
+WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, vec more) {
+    x = v_min(v_set(89.0f), v_max(v_set(-128.0f), x)); // beyond: infinity, zero; a NaN stays one
+    vec shifted = v_fma(x, v_set(0x1.715476p+0f), v_set(0x1.8p23f));
+    vint n = v_bits(shifted) - 0x4B400000;
+    vec whole = shifted - v_set(0x1.8p23f);
+    vec r = v_fma(whole, v_set(-0x1.63p-1f), x); // ln 2 in two parts, the first exact times n
+    r = v_fma(whole, v_set(0x1.bd0106p-13f), r) + more;
+    vec p = v_set(0x1.6a2352p-10f);
+    p = v_fma(p, r, v_set(0x1.123a6cp-7f));
+    p = v_fma(p, r, v_set(0x1.5558f4p-5f));
+    p = v_fma(p, r, v_set(0x1.55549p-3f));
+    p = v_fma(p, r, v_set(0x1.fffffcp-2f));
+    p = v_fma(p * r, r, r) + v_set(1.0f);
+    vint half = n >> 1;
+    return (WMK(exp)){p, v_float((half + 127) << 23), v_float((n - half + 127) << 23)};
+}
+
+WMK_INLINE vec WMK(exp_times)(WMK(exp) e, vec y) { return y * e.value * e.scale * e.scale2; }
+
+// x · sigmoid(v), for x of v's sign or positive.
+WMK_INLINE vec WMK(gate)(vec x, vec v) {
+    WMK(exp) e = WMK(exp_parts)(-WMK(abs)(v), v_set(0.0f));
+    vec one = v_set(1.0f), sum = WMK(exp_times)(e, one) + one;
+    vec below = WMK(exp_times)(e, v_max(v_set(-128.0f), x));
+    return WMK(select)(v_less(v, v_set(0.0f)), below, x) / sum;
+}
+
+WMK_INLINE vec WMK(sigmoid_of)(vec x) { return WMK(gate)(v_set(1.0f), x); }
+WMK_INLINE vec WMK(silu_of)(vec x) { return WMK(gate)(x, x); }
+
+// 1 + tanh(u) = 2 sigmoid(2 u).
+WMK_INLINE vec WMK(gelu_tanh_of)(vec x) {
+    vec cubic = v_fma(x * x, v_set(0x1.2444fap-4f), v_set(0x1.988454p+0f)); // √(8/π) (0.044715 x² + 1)
+    return WMK(gate)(x, x * cubic);
+}
+
+// x Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · R / 2, R = erfcx(t/√2) = (1 - u) P(u), u = (t - 4) / (t + 4).
+// t² is taken exactly, in two parts: the tail is as good as the middle.
+WMK_INLINE vec WMK(gelu_erf_of)(vec x) {
+    vec t = v_min(v_set(16.0f), WMK(abs)(x));
+    vec high = v_float(v_bits(t) & ~0xFFF), low = t - high;
+    WMK(exp) e = WMK(exp_parts)(high * high * v_set(-0.5f), low * (t + high) * v_set(-0.5f));
+    vec inverse = v_set(1.0f) / (t + v_set(4.0f)), u = (t - v_set(4.0f)) * inverse;
+    vec p = v_set(-0x1.14c3d2p-15f);
+    p = v_fma(p, u, v_set(0x1.782212p-15f));
+    p = v_fma(p, u, v_set(0x1.9b8bc8p-12f));
+    p = v_fma(p, u, v_set(-0x1.cc65c0p-11f));
+    p = v_fma(p, u, v_set(-0x1.ed2d1ap-10f));
+    p = v_fma(p, u, v_set(0x1.eed404p-7f));
+    p = v_fma(p, u, v_set(-0x1.7e0000p-5f));
+    p = v_fma(p, u, v_set(0x1.8c6d9ep-4f));
+    p = v_fma(p, u, v_set(-0x1.373e38p-3f));
+    p = v_fma(p, u, v_set(0x1.82b4bcp-3f));
+    vec half_r = p * inverse * v_set(4.0f);
+    vec below = WMK(exp_times)(e, -t * half_r);
+    vec above = x * (v_set(1.0f) - WMK(exp_times)(e, half_r));
+    return WMK(select)(v_less(x, v_set(0.0f)), below, above);
+}
+
+WMK_INLINE vec WMK(tanh_of)(vec x) {
+    vec t = WMK(abs)(x), s = x * x, one = v_set(1.0f);
+    vec p = v_set(-0x1.75e1ccp-8f);
+    p = v_fma(p, s, v_set(0x1.52269ap-6f));
+    p = v_fma(p, s, v_set(-0x1.b83c5ap-5f));
+    p = v_fma(p, s, v_set(0x1.110726p-3f));
+    p = v_fma(p, s, v_set(-0x1.555532p-2f));
+    vec small = v_fma(p * s, x, x);
+    WMK(exp) e = WMK(exp_parts)(t + t, v_set(0.0f));
+    vec large = one - v_set(2.0f) / (WMK(exp_times)(e, one) + one);
+    return WMK(select)(v_less(t, v_set(0.625f)), small, WMK(copy_sign)(large, x));
+}
+
+WMK_INLINE vec WMK(relu_of)(vec x) { return v_max(v_set(0.0f), x); }
+
+#define WMK_MAP(name)                                                                 \
+    static void WMK(name)(float *x, size_t n) {                                       \
+        for (size_t i = 0; i < n; i += LANES) {                                       \
+            WMK(store)(x + i, WMK(name##_of)(WMK(load)(x + i, n - i, 0)), n - i);     \
+        }                                                                             \
+    }
+WMK_MAP(gelu_erf)
+WMK_MAP(gelu_tanh)
+WMK_MAP(relu)
+WMK_MAP(silu)
+WMK_MAP(tanh)
+WMK_MAP(sigmoid)
+#undef WMK_MAP
+
+#define WMK_MAP2(name, expression)                                                    \
+    static void WMK(name)(float *y, const float *a, size_t n) {                       \
+        for (size_t i = 0; i < n; i += LANES) {                                       \
+            vec left = WMK(load)(y + i, n - i, 0), right = WMK(load)(a + i, n - i, 0); \
+            WMK(store)(y + i, expression, n - i);                                     \
+        }                                                                             \
+    }
+WMK_MAP2(add, left + right)
+WMK_MAP2(mul, left *right)
+WMK_MAP2(max, v_max(left, right))
+#undef WMK_MAP2
+
+static void WMK(scale)(float *y, float s, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) WMK(store)(y + i, WMK(load)(y + i, n - i, 0) * v_set(s), n - i);
+}
+
+// ---- Rows: softmax and norms ----------------------------------------------------------------------
+
+static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
+    const float none = -__builtin_inff();
+    vec top = v_set(none), total = v_set(0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = WMK(load)(x + i, n - i, 0) * v_set(s);
+        if (bias) v += WMK(load)(bias + i, n - i, 0);
+        WMK(store)(x + i, v, n - i);
+        top = v_max(top, WMK(load)(x + i, n - i, none));
+    }
+    float lanes[LANES], most = none;
+    v_store(lanes, top);
+    for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = WMK(load)(x + i, n - i, none) - v_set(most);
+        v = WMK(exp_times)(WMK(exp_parts)(v, v_set(0.0f)), v_set(1.0f));
+        total += v;
+        WMK(store)(x + i, v, n - i);
+    }
+    WMK(scale)(x, 1.0f / WMK(sum)(total), n);
+}
+
+// Σ (x - center)² or, with no squares, Σ x: four accumulators.
+WMK_INLINE float WMK(row_sum)(const float *x, size_t n, float center, bool squares) {
+    vec sum[4] = {v_set(0.0f), v_set(0.0f), v_set(0.0f), v_set(0.0f)};
+    size_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        WMK_UNROLL for (size_t j = 0; j < 4; j++) {
+            vec v = v_load(x + i + j * LANES) - v_set(center), factor = v;
+            if (!squares) factor = v_set(1.0f);
+            sum[j] = v_fma(v, factor, sum[j]);
+        }
+    }
+    for (; i < n; i += LANES) {
+        vec v = WMK(load)(x + i, n - i, center) - v_set(center), factor = v;
+        if (!squares) factor = v_set(1.0f);
+        sum[0] = v_fma(v, factor, sum[0]);
+    }
+    return WMK(sum)((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+static void WMK(layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t n) {
+    float mean = WMK(row_sum)(x, n, 0, false) / (float)n;
+    float variance = WMK(row_sum)(x, n, mean, true) / (float)n;
+    vec inverse = v_set(1.0f) / v_sqrt(v_set(variance + eps));
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = (WMK(load)(x + i, n - i, 0) - v_set(mean)) * inverse;
+        v = v_fma(v, WMK(load)(w + i, n - i, 0), WMK(load)(b + i, n - i, 0));
+        WMK(store)(y + i, v, n - i);
+    }
+}
+
+static void WMK(rms_norm)(float *y, const float *x, const float *w, float eps, size_t n) {
+    float square = WMK(row_sum)(x, n, 0, true) / (float)n;
+    vec inverse = v_set(1.0f) / v_sqrt(v_set(square + eps));
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = WMK(load)(x + i, n - i, 0) * inverse * WMK(load)(w + i, n - i, 0);
+        WMK(store)(y + i, v, n - i);
+    }
+}
+
+// ---- The table -------------------------------------------------------------------------------------
+
+#define WMK_TEXT_OF(name) #name
+#define WMK_TEXT(name) WMK_TEXT_OF(name)
+const wm_kernels WMK(kernels) = {
+    .isa = WMK_TEXT(WMK_ISA),
+    .linear = {WMK(linear_f32), WMK(linear_f16), WMK(linear_bf16)},
+    .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
+    .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16)},
+    .add = WMK(add),
+    .max = WMK(max),
+    .scale = WMK(scale),
+    .mul = WMK(mul),
+    .softmax = WMK(softmax),
+    .layer_norm = WMK(layer_norm),
+    .rms_norm = WMK(rms_norm),
+    .gelu_erf = WMK(gelu_erf),
+    .gelu_tanh = WMK(gelu_tanh),
+    .relu = WMK(relu),
+    .silu = WMK(silu),
+    .tanh = WMK(tanh),
+    .sigmoid = WMK(sigmoid),
+};
+#undef WMK_TEXT
+#undef WMK_TEXT_OF
+#undef v_load_f16

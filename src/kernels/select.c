@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Which table to use: asked once, when a model is opened.
+#include "select.h"
+
+#ifdef WMK_HAVE_X86
+static bool wmk_cpu_has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
+}
+
+static bool wmk_cpu_has_avx512(void) {
+    return wmk_cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const wm_kernels *wm_kernels_select(const char *isa) {
+    const wm_kernels *found[5]; // best first
+    size_t count = 0;
+#ifdef WMK_HAVE_X86
+    if (wmk_cpu_has_avx512()) found[count++] = &wmk_kernels_avx512;
+    if (wmk_cpu_has_avx2()) found[count++] = &wmk_kernels_avx2;
+    found[count++] = &wmk_kernels_sse2;
+#endif
+#ifdef WMK_HAVE_SIMD128
+    found[count++] = &wmk_kernels_simd128;
+#endif
+#ifdef WMK_HAVE_SCALAR
+    found[count++] = &wmk_kernels_scalar;
+#endif
+    if (!isa) return found[0];
+    for (size_t i = 0; i < count; i++) {
+        if (wm_span_is(wm_span_of(isa), found[i]->isa)) return found[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Which instruction sets this build has a table for, and the tables.
+#ifndef WMK_SELECT_H
+#define WMK_SELECT_H
+
+#include "kernels.h"
+
+#if defined(__wasm_simd128__)
+#define WMK_HAVE_SIMD128
+#elif defined(__x86_64__)
+#define WMK_HAVE_X86
+#define WMK_HAVE_SCALAR
+#else
+#define WMK_HAVE_SCALAR
+#endif
+
+extern const wm_kernels wmk_kernels_scalar, wmk_kernels_simd128, wmk_kernels_sse2, wmk_kernels_avx2,
+    wmk_kernels_avx512;
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What the kernels of every instruction set share: how their names are made, loop hints, block sizes.
+// A vocabulary (vec_<isa>.h) and the text of the kernels (kernels_body.h) make one table.
+#ifndef WMK_VEC_H
+#define WMK_VEC_H
+
+#include "kernels.h"
+
+#define WMK_JOIN(name, isa) wmk_##name##_##isa
+#define WMK_NAME(name, isa) WMK_JOIN(name, isa)
+#define WMK(name) WMK_NAME(name, WMK_ISA)
+
+#define WMK_INLINE static inline __attribute__((always_inline))
+#define WMK_APART static __attribute__((noinline))
+#ifdef __clang__
+#define WMK_UNROLL _Pragma("clang loop unroll(full)")
+#define WMK_UNROLL_4 _Pragma("clang loop unroll_count(4)")
+#else
+#define WMK_UNROLL _Pragma("GCC unroll 16")
+#define WMK_UNROLL_4 _Pragma("GCC unroll 4")
+#endif
+
+enum {
+    WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
+    WMK_X_BLOCK = 128 * 1024, // numbers of x that stay in L2 while w goes by
+    WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), once x has some rows
+    WMK_STREAM_K = 16,        // and where it has few: as many streams from memory
+    WMK_FEW = 4,
+};
+
+// Four floats, in any instruction set.
+typedef float wmk_quad __attribute__((vector_size(16)));
+
+// Some rows of x against four rows of w, and where the results go.
+typedef struct wmk_tile {
+    float *y;
+    const float *x;
+    const float *from; // what the sums are added to: bias, or y itself after the first block of K
+    const uint8_t *w[4];
+    size_t ldy, ldx, ld_from;
+    size_t columns; // of y, 1 to 4: a missing row of w repeats the last one
+    size_t K;
+} wmk_tile;
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The vector vocabulary of AVX2 with FMA and F16C.
+
+typedef __m256 wmk_vec_avx2;
+typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
+
+#define WMK_ISA avx2
+#define vec wmk_vec_avx2
+#define vint wmk_int_avx2
+#define LANES 8
+#define TILE_T 3
+#define PANEL_T 6
+#define PANEL_N 2
+
+#define v_load(p) _mm256_loadu_ps((const float *)(const void *)(p))
+#define v_store(p, v) _mm256_storeu_ps((p), (v))
+#define v_set(s) _mm256_set1_ps(s)
+#define v_bits(v) ((vint)(v))
+#define v_float(i) ((vec)(i))
+#define v_less(a, b) ((vint)((a) < (b)))
+#define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
+#define v_min(a, b) _mm256_min_ps((a), (b))
+#define v_max(a, b) _mm256_max_ps((a), (b))
+#define v_sqrt(v) _mm256_sqrt_ps(v)
+#define v_load_u16(p) ((vint)_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p))))
+#define v_load_f16(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
+#define v_sums(to, a, b, c, d) wmk_sums_avx2(to, a, b, c, d)
+
+// As in 128 bits within each half, then the halves.
+static inline void wmk_sums_avx2(float *sums, __m256 a, __m256 b, __m256 c, __m256 d) {
+    __m256 ab = _mm256_unpacklo_ps(a, b) + _mm256_unpackhi_ps(a, b);
+    __m256 cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
+    __m256 abcd = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xEE);
+    _mm_storeu_ps(sums, _mm256_castps256_ps128(abcd) + _mm256_extractf128_ps(abcd, 1));
+}

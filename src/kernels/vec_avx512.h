@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The vector vocabulary of AVX-512 (F, BW, DQ, VL).
+
+typedef __m512 wmk_vec_avx512;
+typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
+
+#define WMK_ISA avx512
+#define vec wmk_vec_avx512
+#define vint wmk_int_avx512
+#define LANES 16
+#define TILE_T 4
+#define PANEL_T 8
+#define PANEL_N 2
+
+#define v_load(p) _mm512_loadu_ps(p)
+#define v_store(p, v) _mm512_storeu_ps((p), (v))
+#define v_set(s) _mm512_set1_ps(s)
+#define v_bits(v) ((vint)(v))
+#define v_float(i) ((vec)(i))
+#define v_less(a, b) ((vint)((a) < (b)))
+#define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
+#define v_min(a, b) _mm512_min_ps((a), (b))
+#define v_max(a, b) _mm512_max_ps((a), (b))
+#define v_sqrt(v) _mm512_sqrt_ps(v)
+#define v_load_u16(p) ((vint)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p))))
+#define v_load_f16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
+#define v_sums(to, a, b, c, d) wmk_sums_avx512(to, a, b, c, d)
+
+// As in 128 bits within each quarter, then the quarters.
+static inline void wmk_sums_avx512(float *sums, __m512 a, __m512 b, __m512 c, __m512 d) {
+    __m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
+    __m512 cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
+    __m512 abcd = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xEE);
+    __m256 half = _mm512_castps512_ps256(abcd) + _mm512_extractf32x8_ps(abcd, 1);
+    _mm_storeu_ps(sums, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The vector vocabulary with one lane: plain C, the reference. What each word means is said here.
+
+typedef float wmk_vec_scalar;
+typedef int32_t wmk_int_scalar;
+
+#define WMK_ISA scalar
+#define vec wmk_vec_scalar   // LANES floats; + - * / are the compiler's
+#define vint wmk_int_scalar  // LANES integers of 32 bits; + - & | ~ << >> and comparisons likewise
+#define LANES 1
+#define TILE_T 2  // rows of x in a tile of row dots (their tile is 4 rows of w wide)
+#define PANEL_T 4 // rows of x in a tile with lanes over N …
+#define PANEL_N 2 // … and its vectors of w
+
+static inline int32_t wmk_bits_scalar(float x) {
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float wmk_float_scalar(int32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// Correctly rounded but for ties, whatever the machine: Newton's steps in f64 from a halved exponent.
+static inline float wmk_sqrt_scalar(float x) {
+    if (!(x > 0) || x > 0x1.fffffep127f) return x < 0 ? x - x + __builtin_nanf("") : x;
+    float scaled = x < 0x1p-100f ? x * 0x1p100f : x;
+    double root = wmk_float_scalar((wmk_bits_scalar(scaled) >> 1) + 0x1FC00000);
+    for (int i = 0; i < 4; i++) root = (root + (double)scaled / root) / 2;
+    return (float)(x < 0x1p-100f ? root * 0x1p-50 : root);
+}
+
+// Four vectors to the four sums of their lanes, each by the same order of additions.
+static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float d) {
+    sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
+}
+
+#define v_load(p) wm_read_f32(p)                      // at any alignment
+#define v_store(p, v) (*(p) = (v))                    // to floats
+#define v_set(s) ((vec)(s))                           // s in every lane
+#define v_bits(v) wmk_bits_scalar(v)                  // the same bits as integers
+#define v_float(i) wmk_float_scalar(i)                // and as floats
+#define v_less(a, b) (-(vint)((a) < (b)))             // all ones where a < b, else zero
+#define v_fma(a, b, c) ((a) * (b) + (c))              // fused where the instruction set does it
+#define v_min(a, b) ((a) < (b) ? (a) : (b))           // b where either is NaN
+#define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
+#define v_sqrt(v) wmk_sqrt_scalar(v)
+#define v_load_u16(p) ((vint)wm_read_u16(p))          // LANES halves, zero-extended
+#define v_sums(to, a, b, c, d) wmk_sums_scalar(to, a, b, c, d)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The vector vocabulary of WebAssembly's 128-bit SIMD. No relaxed instruction: a fused multiply-add is
+// a multiplication and an addition.
+#include <wasm_simd128.h>
+
+typedef float wmk_vec_simd128 __attribute__((vector_size(16)));
+typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
+
+#define WMK_ISA simd128
+#define vec wmk_vec_simd128
+#define vint wmk_int_simd128
+#define LANES 4
+#define TILE_T 2
+#define PANEL_T 4
+#define PANEL_N 2
+
+#define v_load(p) ((vec)wasm_v128_load(p))
+#define v_store(p, v) wasm_v128_store((p), (v128_t)(v))
+#define v_set(s) ((vec)wasm_f32x4_splat(s))
+#define v_bits(v) ((vint)(v))
+#define v_float(i) ((vec)(i))
+#define v_less(a, b) ((vint)((a) < (b)))
+#define v_fma(a, b, c) ((a) * (b) + (c))
+#define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
+#define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
+#define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))
+#define v_load_u16(p) ((vint)wasm_u32x4_load16x4(p))
+#define v_sums(to, a, b, c, d) wmk_sums_simd128(to, a, b, c, d)
+
+// [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.
+static inline void wmk_sums_simd128(float *sums, vec a, vec b, vec c, vec d) {
+    vec ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    vec cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    v_store(sums, __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
+                      __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The vector vocabulary of SSE2, which every x86-64 has.
+
+typedef __m128 wmk_vec_sse2;
+typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
+
+#define WMK_ISA sse2
+#define vec wmk_vec_sse2
+#define vint wmk_int_sse2
+#define LANES 4
+#define TILE_T 2
+#define PANEL_T 4
+#define PANEL_N 2
+
+#define v_load(p) _mm_loadu_ps((const float *)(const void *)(p))
+#define v_store(p, v) _mm_storeu_ps((p), (v))
+#define v_set(s) _mm_set1_ps(s)
+#define v_bits(v) ((vint)(v))
+#define v_float(i) ((vec)(i))
+#define v_less(a, b) ((vint)((a) < (b)))
+#define v_fma(a, b, c) ((a) * (b) + (c))
+#define v_min(a, b) _mm_min_ps((a), (b))
+#define v_max(a, b) _mm_max_ps((a), (b))
+#define v_sqrt(v) _mm_sqrt_ps(v)
+#define v_load_u16(p) ((vint)_mm_unpacklo_epi16(_mm_loadl_epi64((const void *)(p)), _mm_setzero_si128()))
+#define v_sums(to, a, b, c, d) wmk_sums_sse2(to, a, b, c, d)
+
+static inline void wmk_sums_sse2(float *sums, __m128 a, __m128 b, __m128 c, __m128 d) {
+    __m128 ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
+    __m128 cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(sums, _mm_movelh_ps(ab, cd) + _mm_movehl_ps(cd, ab));
+}

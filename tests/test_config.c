@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// config.json and its agreement with the weights: what is refused, and what is not.
+#include "tiny.h"
+
+typedef struct row {
+    const char *folder, *key, *value; // value NULL: the key is taken away
+    wm_status status;
+    const char *word; // of the message
+} row;
+
+static const row rows[] = {
+    {"bert-f32", "num_hidden_layers", "1e9", WM_ERROR_LIMIT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "2147483648", WM_ERROR_LIMIT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "1e999", WM_ERROR_LIMIT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "18446744073709551617", WM_ERROR_LIMIT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "-1", WM_ERROR_FORMAT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "0", WM_ERROR_FORMAT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "1.5", WM_ERROR_FORMAT, "1.5"},
+    {"bert-f32", "num_hidden_layers", "\"12\"", WM_ERROR_FORMAT, "\"12\""},
+    {"bert-f32", "num_hidden_layers", "null", WM_ERROR_FORMAT, "null"},
+    {"bert-f32", "num_hidden_layers", "[2]", WM_ERROR_FORMAT, "num_hidden_layers"},
+    {"bert-f32", "num_hidden_layers", "3", WM_ERROR_MISSING, "layer.2."},
+    {"bert-f32", "num_hidden_layers", "1000", WM_ERROR_MISSING, "layer."},
+    {"bert-f32", "num_hidden_layers", "1", WM_OK, ""}, // the rest of the file is ignored, as HF does
+    {"bert-f32", "num_hidden_layers", "2.0", WM_OK, ""},
+    {"bert-f32", "num_hidden_layers", "2e0", WM_OK, ""},
+    {"distilbert-f32", "n_layers", "3", WM_ERROR_MISSING, "layer.2."},
+    {"bert-f32", "num_attention_heads", "0", WM_ERROR_FORMAT, "num_attention_heads"},
+    {"bert-f32", "num_attention_heads", "5", WM_ERROR_SHAPE, "5 heads"},
+    {"bert-f32", "num_attention_heads", "48", WM_ERROR_SHAPE, "48 heads"},
+    {"bert-f32", "num_attention_heads", "1e6", WM_ERROR_LIMIT, "num_attention_heads"},
+    {"distilbert-f32", "n_heads", "0", WM_ERROR_FORMAT, "n_heads"},
+    {"bert-f32", "hidden_size", "32", WM_ERROR_SHAPE, "32"},
+    {"bert-f32", "hidden_size", "0", WM_ERROR_FORMAT, "hidden_size"},
+    {"bert-f32", "hidden_size", "1e12", WM_ERROR_LIMIT, "hidden_size"},
+    {"bert-f32", "intermediate_size", "57", WM_ERROR_SHAPE, "57"},
+    {"bert-f32", "vocab_size", "199", WM_ERROR_SHAPE, "199"},
+    {"bert-f32", "vocab_size", "201", WM_ERROR_SHAPE, "201"},
+    {"bert-f32", "vocab_size", "1e12", WM_ERROR_LIMIT, "vocab_size"},
+    {"bert-f32", "vocab_size", NULL, WM_ERROR_SHAPE, "30522"}, // HF's default
+    {"bert-f32", "type_vocab_size", "3", WM_ERROR_SHAPE, "token_type"},
+    {"electra-f32", "embedding_size", "24", WM_ERROR_SHAPE, "24"},
+    {"electra-f32", "embedding_size", NULL, WM_ERROR_SHAPE, "128"},
+    {"electra-bf16", "embedding_size", "0", WM_ERROR_FORMAT, "embedding_size"},
+    {"bert-f32", "max_position_embeddings", "1e12", WM_ERROR_LIMIT, "max_position_embeddings"},
+    {"bert-f32", "max_position_embeddings", "130", WM_ERROR_SHAPE, "130"},
+    {"bert-f32", "max_position_embeddings", "132", WM_ERROR_SHAPE, "132"},
+    {"bert-f32", "layer_norm_eps", "NaN", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "Infinity", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "-1", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "1e300", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "\"1e-12\"", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "null", WM_ERROR_FORMAT, "layer_norm_eps"},
+    {"bert-f32", "layer_norm_eps", "0", WM_OK, ""},
+    {"bert-f32", "model_type", "\"bart\"", WM_ERROR_UNSUPPORTED, "bart"},
+    {"bert-f32", "model_type", "\"BERT\"", WM_ERROR_UNSUPPORTED, "BERT"},
+    {"bert-f32", "model_type", "\"bert\\u0000\"", WM_ERROR_UNSUPPORTED, "bert"},
+    {"bert-f32", "model_type", "7", WM_ERROR_UNSUPPORTED, "7"},
+    {"bert-f32", "model_type", NULL, WM_ERROR_MISSING, "model_type"},
+    {"bert-f32", "hidden_act", "\"mish\"", WM_ERROR_UNSUPPORTED, "mish"},
+    {"bert-f32", "hidden_act", "[\"gelu\"]", WM_ERROR_UNSUPPORTED, "hidden_act"},
+    {"distilbert-f32", "activation", "\"quick_gelu\"", WM_ERROR_UNSUPPORTED, "quick_gelu"},
+    {"bert-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED, "relative_key"},
+    {"roberta-f32", "position_embedding_type", "\"relative_key_query\"", WM_ERROR_UNSUPPORTED, "relative_key_query"},
+    {"electra-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED, "relative_key"},
+    {"bert-f32", "is_decoder", "true", WM_ERROR_UNSUPPORTED, "is_decoder"},
+    {"bert-f32", "is_decoder", "false", WM_OK, ""},
+    {"roberta-f32", "is_decoder", "true", WM_ERROR_UNSUPPORTED, "is_decoder"},
+    {"electra-f32", "add_cross_attention", "true", WM_ERROR_UNSUPPORTED, "add_cross_attention"},
+    {"bert-odd", "tie_word_embeddings", "false", WM_OK, ""}, // of the head, which is not used
+    {"bert-f32", "pad_token_id", "200", WM_ERROR_FORMAT, "pad_token_id"},
+    {"bert-f32", "pad_token_id", "[0]", WM_ERROR_FORMAT, "pad_token_id"},
+    {"bert-f32", "pad_token_id", "null", WM_OK, ""},
+    {"roberta-f32", "pad_token_id", "null", WM_ERROR_FORMAT, "pad_token_id"},
+    {"roberta-f32", "pad_token_id", "-1", WM_ERROR_FORMAT, "pad_token_id"},
+    {"roberta-f32", "pad_token_id", "401", WM_ERROR_FORMAT, "pad_token_id"},
+    {"roberta-f32", "pad_token_id", "69", WM_ERROR_SHAPE, "pad_token_id"}, // 70 positions: none left
+    {"bert-f32", "eos_token_id", "[1, 2]", WM_OK, ""},
+    {"bert-f32", "architectures", "[\"Other\"]", WM_OK, ""},
+};
+
+// Opens, and closes again, what `folder` is.
+static wm_status open_all(const tiny *folder, wm_error *error) {
+    wm_config *config;
+    wm_model *model;
+    wm_span json = wm_source_find(folder->files, folder->count, "config.json")->bytes;
+    WM_TRY(wm_config_from_json(&config, json, NULL, error));
+    wm_status status = wm_model_open(&model, config, folder->files, folder->count, NULL, error);
+    wm_config_close(config);
+    if (status == WM_OK) wm_model_close(model);
+    return status;
+}
+
+static void each_bad_value_is_named(void **state) {
+    (void)state;
+    for (size_t i = 0; i < WM_COUNT(rows); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, rows[i].folder);
+        tiny_set(&folder, "config.json", rows[i].key, rows[i].value);
+        wm_error error = {0};
+        wm_status status = open_all(&folder, &error);
+        const char *what = tiny_join(&arena, wm_span_of(rows[i].key), " ", wm_span_of(rows[i].value ? rows[i].value : "taken away"));
+        tiny_expect(what, status, &error, rows[i].status, rows[i].word);
+        wm_arena_free(&arena);
+    }
+}
+
+static void the_whole_text_is_checked(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        wm_status status;
+        const char *word;
+    } texts[] = {
+        {"", WM_ERROR_JSON, "config.json"},          {"{}", WM_ERROR_MISSING, "model_type"},
+        {"[]", WM_ERROR_FORMAT, "object"},           {"null", WM_ERROR_FORMAT, "object"},
+        {"{\"model_type\": \"bert\"", WM_ERROR_JSON, "config.json"},
+        {"\xEF\xBB\xBF{}", WM_ERROR_JSON, "config.json"}, {"{\"a\": \"\xC0\x80\"}", WM_ERROR_UTF8, "config.json"},
+    };
+    for (size_t i = 0; i < WM_COUNT(texts); i++) {
+        wm_error error = {0};
+        wm_config *config;
+        wm_status status = wm_config_from_json(&config, wm_span_of(texts[i].text), NULL, &error);
+        tiny_expect(texts[i].text, status, &error, texts[i].status, texts[i].word);
+        assert_null(config);
+        assert_null(wm_detect_model_type(wm_span_of(texts[i].text), &error));
+        assert_int_equal(error.status, texts[i].status);
+    }
+}
+
+static void size_and_depth_are_limited(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    size_t n = (size_t)WM_LIMIT_CONFIG + 2;
+    uint8_t *text = tiny_allocate(&arena, n, 1);
+    wm_config *config;
+    wm_error error = {0};
+    memset(text, ' ', n);
+    text[0] = '{';
+    text[n - 1] = '}';
+    tiny_expect("a long file", wm_config_from_json(&config, (wm_span){text, n}, NULL, &error), &error, WM_ERROR_LIMIT,
+                "config.json");
+    memset(text, '[', 100000);
+    tiny_expect("a deep file", wm_config_from_json(&config, (wm_span){text, 100000}, NULL, &error), &error,
+                WM_ERROR_LIMIT, "config.json");
+    wm_arena_free(&arena);
+}
+
+static void missing_tensors_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *folder, *old, *fresh, *word; // names of one length: the header's size stays
+    } names[] = {
+        {"bert-f32", "layer.1.attention.self.query.weight", "layer.1.attention.self.quern.weight",
+         "encoder.layer.1.attention.self.query.weight"},
+        {"bert-f32", "layer.0.output.dense.bias", "layer.0.output.dense.bins", "encoder.layer.0.output.dense.bias"},
+        {"bert-f32", "embeddings.LayerNorm.weight", "embeddings.LayerNorm.veight", "embeddings.LayerNorm"},
+        {"bert-odd", "bert.embeddings.LayerNorm.beta", "bert.embeddings.LayerNorm.bota", "embeddings.LayerNorm"},
+        {"bert-odd", "bert.embeddings.word_", "bart.embeddings.word_", "word_embeddings"},
+        {"electra-f32", "embeddings_project.weight", "embeddings_proiect.weight", "embeddings_project"},
+        {"distilbert-f16", "layer.2.ffn.lin2.weight", "layer.2.ffn.lin3.weight", "ffn.lin2"},
+        {"roberta-f32", "position_embeddings", "position_umbeddings", "position_embeddings"},
+    };
+    for (size_t i = 0; i < WM_COUNT(names); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[i].folder);
+        tiny_edit(&folder, "model.safetensors", names[i].old, names[i].fresh);
+        wm_error error = {0};
+        tiny_expect(names[i].old, open_all(&folder, &error), &error, WM_ERROR_MISSING, names[i].word);
+        wm_arena_free(&arena);
+    }
+}
+
+static void unreadable_dtypes_are_named(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "bert-f32");
+    wm_error error = {0};
+    tiny_edit(&folder, "model.safetensors", "\"dtype\":\"F32\"", "\"dtype\":\"I32\"");
+    tiny_expect("I32", open_all(&folder, &error), &error, WM_ERROR_UNSUPPORTED, "I32");
+    wm_arena_free(&arena);
+}
+
+static void shards_must_all_be_there(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "bert-bf16");
+    wm_error error = {0};
+    assert_int_equal(open_all(&folder, &error), WM_OK);
+    tiny_remove(&folder, "model-00002-of-00004.safetensors");
+    tiny_expect("a lost shard", open_all(&folder, &error), &error, WM_ERROR_MISSING, "model-00002-of-00004.safetensors");
+    wm_arena_free(&arena);
+}
+
+static void families_are_recognised(void **state) {
+    (void)state;
+    static const char *const folders[][2] = {
+        {"bert-f32", "bert"}, {"roberta-f32", "roberta"}, {"distilbert-f32", "distilbert"}, {"electra-f32", "electra"}};
+    for (size_t i = 0; i < WM_COUNT(folders); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, folders[i][0]);
+        assert_string_equal(wm_detect_model_type(tiny_file(&folder, "config.json")->bytes, NULL), folders[i][1]);
+        wm_arena_free(&arena);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_bad_value_is_named),
+        cmocka_unit_test(the_whole_text_is_checked),
+        cmocka_unit_test(size_and_depth_are_limited),
+        cmocka_unit_test(missing_tensors_are_named),
+        cmocka_unit_test(unreadable_dtypes_are_named),
+        cmocka_unit_test(shards_must_all_be_there),
+        cmocka_unit_test(families_are_recognised),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
