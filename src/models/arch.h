@@ -33,32 +33,30 @@ typedef enum wm_fused { WM_FUSED_BLOCKS, WM_FUSED_PER_HEAD } wm_fused; // [q | k
 // Everything config.json decides. Sizes are checked against the limits of base.h; the tensors' shapes are
 // checked against these letters: V vocabulary, P positions, Y token types, E embedding width, D width,
 // F feed-forward width, d head width, H heads, A = H · d, K = kv_heads · d, W = A + 2 K, R buckets.
+// Enumerations are stored in bytes: every family has a descriptor of defaults in the wasm.
 typedef struct wm_arch {
-    wm_kind kind;
     uint32_t vocabulary, positions, token_types;
     uint32_t layers, decoder_layers; // of stack 0 and stack 1
     uint32_t groups, inner;          // stack 0 stores groups × inner layers of weights, and runs layers × inner
     uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
-    uint32_t ffn_factor; // ffn_width = this × width where config.json gives none
-    int32_t pad_id;      // -1: none
-    wm_position_kind position;
+    int32_t pad_id;                               // -1: none
     uint32_t relative_buckets, relative_distance; // a bias by distance on all layers' scores; 0: none
     uint32_t rotary_width;                        // 0: what rotary_fraction gives
     float rotary_fraction, rotary_theta;
     wm_rotary_scaling rotary_scaling;
-    uint32_t window;        // of the layers in `local`: keys that a token sees, itself included
-    uint32_t local[WM_LIMIT_LAYERS / 32]; // a bit a layer
-    wm_norm_kind norm;
-    wm_norm_place norm_place;
-    bool parallel_residual; // x + attention(norm1(x)) + feed-forward(norm2(x))
-    wm_fused fused;
-    wm_activation activation;
-    bool gated; // feed-forward: down(act(gate(x)) · up(x))
     float norm_eps;
-    bool unscaled_attention;       // scores are q·k, else q·k / √d
-    bool attention_scale_by_layer; // … / (layer + 1) on top
+    float attention_scale; // of q·k before the softmax: 1/√d, or 1 if unscaled_attention
+    uint32_t window;       // of the layers in `local`: keys that a token sees, itself included
+    uint64_t local;        // a bit a layer
+    uint8_t kind, position, norm, norm_place, fused, activation; // wm_kind, wm_position_kind, …
+    uint8_t ffn_factor;            // ffn_width = this × width where config.json gives none
+    bool gated;                    // feed-forward: down(act(gate(x)) · up(x))
+    bool parallel_residual;        // x + attention(norm1(x)) + feed-forward(norm2(x))
+    bool unscaled_attention;
+    bool attention_scale_by_layer; // attention_scale / (layer + 1)
+    bool head_norms;               // q and k are normed head by head
     bool tied_head;                // the output head is the token table
-    bool scaled_head;              // … of hidden · D^-½ (T5, tied only)
+    bool scaled_head;              // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
 // ---- Weights, by slot -------------------------------------------------------------------------------
@@ -88,7 +86,8 @@ typedef struct wm_layer_weights {
 // ---- What a family file says ------------------------------------------------------------------------
 
 typedef enum wm_key_kind {
-    WM_KEY_SIZE,       // uint32_t, at least 1, at most `limit`; null leaves the default
+    // uint32_t from 1 to the limit of that name; null leaves a default of 0
+    WM_KEY_VOCABULARY, WM_KEY_POSITIONS, WM_KEY_LAYERS, WM_KEY_HEADS, WM_KEY_WIDTH, WM_KEY_FFN_WIDTH,
     WM_KEY_REAL,       // float, positive and finite
     WM_KEY_EPS,        // float in [0, 1)
     WM_KEY_FLAG,       // bool
@@ -98,16 +97,15 @@ typedef enum wm_key_kind {
     WM_KEY_T5_FFN,     // wm_arch.activation and .gated from "relu", "gated-gelu", …
     WM_KEY_WINDOWS,    // wm_arch.local from GPT-Neo's attention_types
     WM_KEY_ROPE,       // wm_rotary_scaling from rope_scaling
-    WM_KEY_EQUAL,      // no field: the value, where present, must be `value` (a string, "true" or "false")
+    WM_KEY_FALSE,      // no field: anything but false (or null) is refused
+    WM_KEY_ABSOLUTE,   // no field: anything but "absolute" is refused
 } wm_key_kind;
 
 // A key of config.json and the field of wm_arch that it fills. Absent: the family's default stays.
 typedef struct wm_key {
     const char *key;
-    wm_key_kind kind;
-    uint32_t field; // offsetof(wm_arch, …)
-    uint32_t limit;
-    const char *value;
+    uint16_t field; // offsetof(wm_arch, …)
+    uint8_t kind;   // wm_key_kind
 } wm_key;
 
 // For the tables' `field`.
@@ -128,31 +126,33 @@ typedef enum wm_slot_kind {
 typedef enum wm_when {
     WM_ALWAYS,
     WM_IF_WIDTHS_DIFFER, // E ≠ D
-    WM_IF_UNTIED,        // the head has a matrix of its own
-    WM_IF_GATED, WM_IF_NOT_GATED,
+    WM_IF_UNTIED,        // the head is no token table: outside the prefix, and absent from base models
+    WM_IF_GATED, WM_IF_NOT_GATED, WM_IF_HEAD_NORMS,
 } wm_when;
 
-// A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias. % is the layer, or
-// the group and then the inner layer. Shape in the letters above.
+// A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias, behind the prefixes.
+// Shape in the letters above.
 typedef struct wm_slot {
     const char *name;
-    uint32_t field;
-    wm_slot_kind kind;
+    uint16_t field; // offsetof(wm_…_weights, …)
+    uint8_t kind;   // wm_slot_kind
     char shape[3];
-    wm_when when;
+    uint8_t when; // wm_when
 } wm_slot;
 
+typedef struct wm_stack_table {
+    const wm_slot *stack_slots;
+    const char *layer_prefix; // of the layer's names; % is the layer, or the group and then the inner layer
+    const wm_slot *layer_slots;
+} wm_stack_table;
+
+// Lists end with a NULL key or name.
 typedef struct wm_family {
-    const char *model_type;
     const char *prefix; // of the base model's weights in files saved from a model with a head: "bert."
     wm_arch defaults;   // what stands where config.json says nothing: HF's own defaults
-    const wm_key *keys; // each list ends with a NULL key or name
+    const wm_key *keys;
     const wm_slot *model_slots;
-    struct {
-        const wm_slot *stack_slots, *layer_slots;
-    } stacks[2]; // the second for WM_ENCODER_DECODER
+    wm_stack_table stacks[2]; // the second for WM_ENCODER_DECODER
 } wm_family;
-
-extern const wm_family *const wm_families[]; // ends with NULL
 
 #endif

@@ -3,15 +3,29 @@
 #include "model.h"
 
 extern const wm_family wm_family_bert, wm_family_roberta, wm_family_electra, wm_family_distilbert,
-    wm_family_mpnet, wm_family_albert, wm_family_xlm_roberta, wm_family_camembert, wm_family_gpt2,
-    wm_family_gpt_neo, wm_family_gpt_neox, wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5,
-    wm_family_mt5;
+    wm_family_mpnet, wm_family_albert, wm_family_gpt2, wm_family_gpt_neo, wm_family_gpt_neox,
+    wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5, wm_family_mt5;
 
-static const wm_family *const families[] = {
-    &wm_family_bert,    &wm_family_roberta, &wm_family_xlm_roberta, &wm_family_camembert,
-    &wm_family_electra, &wm_family_distilbert, &wm_family_mpnet,    &wm_family_albert,
-    &wm_family_gpt2,    &wm_family_gpt_neo, &wm_family_gpt_neox,    &wm_family_llama,
-    &wm_family_qwen2,   &wm_family_qwen3,   &wm_family_t5,          &wm_family_mt5,
+static const struct {
+    const char *model_type;
+    const wm_family *family;
+} families[] = {
+    {"bert", &wm_family_bert},
+    {"roberta", &wm_family_roberta},
+    {"xlm-roberta", &wm_family_roberta},
+    {"camembert", &wm_family_roberta},
+    {"electra", &wm_family_electra},
+    {"distilbert", &wm_family_distilbert},
+    {"mpnet", &wm_family_mpnet},
+    {"albert", &wm_family_albert},
+    {"gpt2", &wm_family_gpt2},
+    {"gpt_neo", &wm_family_gpt_neo},
+    {"gpt_neox", &wm_family_gpt_neox},
+    {"llama", &wm_family_llama},
+    {"qwen2", &wm_family_qwen2},
+    {"qwen3", &wm_family_qwen3},
+    {"t5", &wm_family_t5},
+    {"mt5", &wm_family_mt5},
 };
 
 static const struct {
@@ -29,20 +43,21 @@ static const struct {
 static wm_span json_text(wm_json value) { return (wm_span){value.p, value.n}; }
 
 static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm_error *error) {
+    static const uint32_t limits[] = {
+        [WM_KEY_VOCABULARY] = WM_LIMIT_VOCABULARY, [WM_KEY_POSITIONS] = WM_LIMIT_POSITIONS,
+        [WM_KEY_LAYERS] = WM_LIMIT_LAYERS,         [WM_KEY_HEADS] = WM_LIMIT_HEADS,
+        [WM_KEY_WIDTH] = WM_LIMIT_WIDTH,           [WM_KEY_FFN_WIDTH] = WM_LIMIT_WIDTH * 16,
+    };
     uint64_t number;
+    double real;
     wm_span text = json_text(value);
     if (wm_json_type_of(value) == WM_JSON_NULL && !*field) return WM_OK; // a size that follows from others
-    if (!wm_json_u64(value, &number) || number == 0) {
-        double real;
-        if (wm_json_f64(value, &real) && real > key->limit)
-            return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u", key->key,
-                           &text, (uint64_t)key->limit);
+    if (wm_json_f64(value, &real) && real > limits[key->kind])
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u", key->key, &text,
+                       (uint64_t)limits[key->kind]);
+    if (!wm_json_u64(value, &number) || number == 0)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be an integer from 1 on, got %s",
                        key->key, &text);
-    }
-    if (number > key->limit)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %u, the limit is %u", key->key, number,
-                       (uint64_t)key->limit);
     *field = (uint32_t)number;
     return WM_OK;
 }
@@ -80,28 +95,27 @@ static wm_status read_id(const wm_key *key, wm_json value, uint32_t vocabulary, 
     return WM_OK;
 }
 
-static wm_status read_activation(const wm_key *key, wm_json value, wm_activation *field, wm_error *error) {
-    for (size_t i = 0; i < WM_COUNT(activation_names); i++) {
-        if (wm_json_string_is(value, activation_names[i].name)) {
-            *field = activation_names[i].activation;
-            return WM_OK;
-        }
-    }
-    wm_span text = json_text(value);
-    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key, &text);
-}
-
-static wm_status check_equal(const wm_key *key, wm_json value, wm_error *error) {
-    wm_span text = json_text(value);
-    if (wm_json_string_is(value, key->value) || wm_span_is(text, key->value) || wm_span_is(text, "null"))
-        return WM_OK;
-    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported, only %z", key->key,
-                   &text, key->value);
-}
-
 static wm_status refuse_value(const wm_key *key, wm_json value, wm_error *error) {
     wm_span text = json_text(value);
     return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key, &text);
+}
+
+static wm_status read_activation(const wm_key *key, wm_json value, uint8_t *field, wm_error *error) {
+    for (size_t i = 0; i < WM_COUNT(activation_names); i++) {
+        if (wm_json_string_is(value, activation_names[i].name)) {
+            *field = (uint8_t)activation_names[i].activation;
+            return WM_OK;
+        }
+    }
+    return refuse_value(key, value, error);
+}
+
+static wm_status check_fixed(const wm_key *key, wm_json value, wm_error *error) {
+    wm_json_type type = wm_json_type_of(value);
+    if (type == WM_JSON_NULL || (key->kind == WM_KEY_FALSE && type == WM_JSON_FALSE) ||
+        (key->kind == WM_KEY_ABSOLUTE && wm_json_string_is(value, "absolute")))
+        return WM_OK;
+    return refuse_value(key, value, error);
 }
 
 // T5's feed_forward_proj: "relu", or "gated-" and a name of which "gelu" means gelu_new.
@@ -116,7 +130,7 @@ static wm_status read_t5_ffn(wm_arch *arch, const wm_key *key, wm_json value, wm
                  {"gated-gelu_new", WM_GELU_TANH, true}, {"gated-silu", WM_SILU, true}};
     for (size_t i = 0; i < WM_COUNT(kinds); i++) {
         if (wm_json_string_is(value, kinds[i].name)) {
-            arch->activation = kinds[i].activation;
+            arch->activation = (uint8_t)kinds[i].activation;
             arch->gated = kinds[i].gated;
             return WM_OK;
         }
@@ -127,6 +141,10 @@ static wm_status read_t5_ffn(wm_arch *arch, const wm_key *key, wm_json value, wm
 // GPT-Neo's attention_types: [[["global", "local"], 6]] is that pair, six times over.
 static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
     uint32_t layer = 0;
+    arch->local = 0;
+    if (arch->layers > 64)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z for %u layers, the limit is 64", key->key,
+                       (uint64_t)arch->layers);
     for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
         wm_json_iter pair = wm_json_each(i.value);
         wm_json kinds = {NULL, 0};
@@ -137,7 +155,7 @@ static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, w
             uint32_t before = layer;
             for (wm_json_iter kind = wm_json_each(kinds); wm_json_next(&kind) && layer < arch->layers; layer++) {
                 if (wm_json_string_is(kind.value, "local"))
-                    arch->local[layer / 32] |= 1u << layer % 32;
+                    arch->local |= UINT64_C(1) << layer;
                 else if (!wm_json_string_is(kind.value, "global"))
                     return refuse_value(key, value, error);
             }
@@ -175,7 +193,6 @@ static wm_status read_rope(wm_rotary_scaling *scaling, const wm_key *key, wm_jso
 static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
     void *field = (char *)arch + key->field;
     switch (key->kind) {
-    case WM_KEY_SIZE: return read_size(key, value, field, error);
     case WM_KEY_REAL: return read_real(key, value, 1e12, field, error);
     case WM_KEY_EPS: return read_real(key, value, 1, field, error);
     case WM_KEY_FLAG: return read_flag(key, value, false, field, error);
@@ -185,12 +202,13 @@ static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_er
     case WM_KEY_T5_FFN: return read_t5_ffn(arch, key, value, error);
     case WM_KEY_WINDOWS: return read_windows(arch, key, value, error);
     case WM_KEY_ROPE: return read_rope(field, key, value, error);
-    case WM_KEY_EQUAL: return check_equal(key, value, error);
+    case WM_KEY_FALSE:
+    case WM_KEY_ABSOLUTE: return check_fixed(key, value, error);
+    default: return read_size(key, value, field, error);
     }
-    return WM_OK;
 }
 
-static wm_status find_family(wm_json config, const wm_family **family, wm_error *error) {
+static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
     if (wm_json_type_of(config) != WM_JSON_OBJECT)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: expected an object");
     wm_json type = wm_json_get(config, "model_type");
@@ -198,8 +216,9 @@ static wm_status find_family(wm_json config, const wm_family **family, wm_error 
     if (!wm_json_present(type))
         return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: model_type is missing");
     for (size_t i = 0; i < WM_COUNT(families); i++) {
-        if (wm_json_string_is(type, families[i]->model_type)) {
-            *family = families[i];
+        if (wm_json_string_is(type, families[i].model_type)) {
+            made->family = families[i].family;
+            made->model_type = families[i].model_type;
             return WM_OK;
         }
     }
@@ -220,6 +239,7 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
                            (uint64_t)arch->width, (uint64_t)arch->heads);
         arch->head_width = arch->width / arch->heads;
     }
+    arch->attention_scale = arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u heads of %u are over the limit",
                        (uint64_t)arch->heads, (uint64_t)arch->head_width);
@@ -248,13 +268,23 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     return WM_OK;
 }
 
-wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json config, wm_error *error) {
-    WM_TRY(find_family(config, family, error));
-    *arch = (*family)->defaults;
-    for (const wm_key *key = (*family)->keys; key->key; key++) {
+static bool ends_with(wm_json value, const char *end) {
+    size_t n = strlen(end);
+    return value.n >= n && memcmp(value.p + value.n - n, end, n) == 0;
+}
+
+static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
+    wm_arch *arch = &made->arch;
+    WM_TRY(find_family(made, config, error));
+    *arch = made->family->defaults;
+    for (const wm_key *key = made->family->keys; key->key; key++) {
         wm_json value = wm_json_get(config, key->key);
         if (wm_json_present(value)) WM_TRY(read_key(arch, key, value, error));
     }
+    // T5EncoderModel's files hold the encoder alone.
+    wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
+    if (arch->kind == WM_ENCODER_DECODER && wm_json_next(&names) && ends_with(names.value, "EncoderModel\""))
+        arch->kind = WM_ENCODER;
     return settle_arch(arch, error);
 }
 
@@ -276,7 +306,7 @@ wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocat
     wm_json root;
     WM_TRY(check_config(json, &root, error));
     wm_config read = {.host = allocator ? *allocator : wm_allocator_default};
-    WM_TRY(wm_arch_from_json(&read.arch, &read.family, root, error));
+    WM_TRY(read_arch(&read, root, error));
     wm_config *made = read.host.allocate(read.host.context, sizeof *made);
     if (!made)
         return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", (uint64_t)sizeof *made);
@@ -289,13 +319,13 @@ void wm_config_close(wm_config *config) {
     if (config) config->host.release(config->host.context, config);
 }
 
-const char *wm_config_model_type(const wm_config *config) { return config->family->model_type; }
+const char *wm_config_model_type(const wm_config *config) { return config->model_type; }
 
 const char *wm_detect_model_type(wm_span json, wm_error *error) {
-    wm_json config;
-    const wm_family *family;
-    if (check_config(json, &config, error) != WM_OK ||
-        find_family(config, &family, error) != WM_OK)
+    wm_json root;
+    wm_config found;
+    if (wm_json_check(json, "config.json", WM_JSON_PYTHON, &root, error) != WM_OK ||
+        find_family(&found, root, error) != WM_OK)
         return NULL;
-    return family->model_type;
+    return found.model_type;
 }

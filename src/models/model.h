@@ -8,6 +8,7 @@
 #include "arch.h"
 
 struct wm_config {
+    const char *model_type;
     const wm_family *family;
     wm_arch arch;
     wm_allocator host;
@@ -21,6 +22,7 @@ typedef struct wm_stack {
 } wm_stack;
 
 struct wm_model {
+    const char *model_type;
     const wm_family *family;
     wm_arch arch;
     const wm_kernels *kernels;
@@ -41,10 +43,6 @@ typedef struct wm_sequence {
     size_t count;
 } wm_sequence;
 
-// Fills `arch` from a checked config.json. Sizes are within limits and agree with each other; whether they
-// agree with the tensors is wm_model_open's to find out.
-wm_status wm_arch_from_json(wm_arch *arch, const wm_family **family, wm_json config, wm_error *error);
-
 // The most ids one sequence may have.
 uint32_t wm_arch_max_tokens(const wm_arch *arch);
 
@@ -54,11 +52,27 @@ wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t ro
                          wm_error *error);
 wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error);
 
+enum { WM_MAX_SEQUENCES = 64 }; // of one call
+
 // *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's memory
-// until its next call. Stack 0 as an encoder of whole texts: each sequence has 1 … wm_arch_max_tokens ids.
-// Whatever else runs beside it, a sequence's states are the same bit for bit.
-// Errors: ARG (an id or type out of range, too many ids), STATE (a decoder), NOMEM.
+// until its next call. Each has 1 … wm_arch_max_tokens ids. Whatever else runs beside it, a sequence's
+// states are the same bit for bit. The two-stack kinds: the encoder's.
+// Errors: ARG (an id or type out of range, too many ids), NOMEM.
 wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size_t count,
                          const float **hidden, wm_error *error);
+
+// The same of a decoder, going on from what the session remembers: sequence i on lane i, a new lane from
+// lane 0's memory.  Errors: also STATE (no decoder, or its encoder has no text yet).
+wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, size_t count,
+                            const float **hidden, wm_error *error);
+
+// Gives the decoder the text that it attends to, and rewinds it. *hidden as wm_session_run.
+wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden, wm_error *error);
+
+// All lanes forget what stands at `position` and after.
+void wm_session_rewind(wm_session *session, size_t position);
+
+// logits [count, V] of hidden [count, D]; the model has a head.
+void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count, float *logits);
 
 #endif

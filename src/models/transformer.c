@@ -1,182 +1,236 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The one stack: embeddings, then layers of attention and feed-forward, as the descriptor says.
 // Tokens of all sequences stand in one matrix [T, …]; only attention knows where a sequence ends.
-#include "model.h"
-
-struct wm_session {
-    const wm_model *model;
-    wm_arena arena;  // holds this struct
-    wm_arena memory; // the buffers below, for `tokens` tokens of which the longest sequence has `longest`
-    size_t tokens, longest;
-    float *hidden;  // [tokens, D]
-    float *branch;  // [tokens, max(D, E)] what an attention or feed-forward adds to hidden
-    float *wide;    // [tokens, max(3 A, F)] q, k, v side by side in thirds, or the feed-forward's inside
-    float *scores;  // [WM_ATTENTION_ROWS, longest]
-};
-
-static uint64_t token_floats(const wm_arch *arch) {
-    uint64_t attention = 3 * (uint64_t)arch->heads * arch->head_width;
-    return arch->width + (uint64_t)WM_MAX(arch->width, arch->embedding_width) +
-           WM_MAX(attention, arch->ffn_width);
-}
-
-uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
-    return (token_floats(&model->arch) + WM_ATTENTION_ROWS) * sizeof(float) * tokens;
-}
-
-wm_status wm_session_open(wm_session **session, const wm_model *model, const wm_allocator *allocator,
-                          wm_error *error) {
-    *session = NULL;
-    wm_arena arena;
-    wm_arena_init(&arena, allocator);
-    wm_session *made;
-    WM_TRY(WM_ALLOC(&arena, made, 1, error));
-    *made = (wm_session){.model = model, .arena = arena};
-    wm_arena_init(&made->memory, allocator);
-    *session = made;
-    return WM_OK;
-}
-
-void wm_session_close(wm_session *session) {
-    if (!session) return;
-    wm_arena arena = session->arena;
-    wm_arena_free(&session->memory);
-    wm_arena_free(&arena);
-}
-
-// Buffers for `tokens` tokens; what is there is kept if it is large enough.
-static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_error *error) {
-    if (tokens <= session->tokens && longest <= session->longest) return WM_OK;
-    const wm_arch *arch = &session->model->arch;
-    tokens = WM_MAX(tokens, session->tokens);
-    longest = WM_MAX(longest, session->longest);
-    wm_arena *memory = &session->memory;
-    wm_arena_free(memory);
-    session->tokens = session->longest = 0;
-    uint64_t hidden = (uint64_t)tokens * arch->width;
-    uint64_t branch = (uint64_t)tokens * WM_MAX(arch->width, arch->embedding_width);
-    uint64_t wide = tokens * token_floats(arch) - hidden - branch;
-    float *all; // one block: its size is what wm_session_bytes says
-    WM_TRY(WM_ALLOC(memory, all, tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
-    session->hidden = all;
-    session->branch = session->hidden + hidden;
-    session->wide = session->branch + branch;
-    session->scores = session->wide + wide;
-    session->tokens = tokens;
-    session->longest = longest;
-    return WM_OK;
-}
-
-static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence, wm_error *error) {
-    uint32_t limit = wm_arch_max_tokens(arch);
-    if (sequence->count == 0 || sequence->count > limit)
-        return wm_fail(error, WM_ERROR_ARG, 0, "%u ids given, the model takes 1 to %u", (uint64_t)sequence->count,
-                       (uint64_t)limit);
-    for (size_t i = 0; i < sequence->count; i++) {
-        if (sequence->ids[i] < 0 || (uint32_t)sequence->ids[i] >= arch->vocabulary)
-            return wm_fail(error, WM_ERROR_ARG, 0, "id %d at place %u is not below the vocabulary's size %u",
-                           (int64_t)sequence->ids[i], (uint64_t)i, (uint64_t)arch->vocabulary);
-        if (arch->token_types && sequence->types && sequence->types[i] >= arch->token_types)
-            return wm_fail(error, WM_ERROR_ARG, 0, "token type %u at place %u: the model has %u",
-                           (uint64_t)sequence->types[i], (uint64_t)i, (uint64_t)arch->token_types);
-    }
-    return WM_OK;
-}
+#include "session.h"
 
 // y [T, E] = token + position + type embeddings of one sequence, normed; row [E] is scratch
-static void embed_sequence(const wm_model *model, float *y, float *row, const wm_sequence *sequence) {
+static void embed_sequence(const wm_model *model, float *y, float *row, const wm_sequence *sequence, size_t past) {
     const wm_arch *arch = &model->arch;
     const wm_kernels *kernels = model->kernels;
-    const wm_embedding_weights *embedding = &model->embedding;
+    const wm_model_weights *weights = &model->weights;
     uint32_t E = arch->embedding_width, seen = 0;
     for (size_t t = 0; t < sequence->count; t++) {
         float *to = y + t * E;
-        wm_table_row(kernels, to, &embedding->token, (uint32_t)sequence->ids[t]);
-        if (embedding->type.data) {
-            wm_table_row(kernels, row, &embedding->type, sequence->types ? sequence->types[t] : 0);
+        wm_table_row(kernels, to, &weights->token, (uint32_t)sequence->ids[t]);
+        if (weights->type.data) {
+            wm_table_row(kernels, row, &weights->type, sequence->types ? sequence->types[t] : 0);
             kernels->add(to, row, E);
         }
-        if (embedding->position.data) {
-            uint32_t position = (uint32_t)t;
+        if (weights->position.data) {
+            uint32_t position = (uint32_t)(past + t);
             if (arch->position == WM_POSITION_LEARNED_PADDED) {
                 bool pad = sequence->ids[t] == arch->pad_id;
                 position = (uint32_t)arch->pad_id + (pad ? 0 : ++seen);
             }
-            wm_table_row(kernels, row, &embedding->position, position);
+            wm_table_row(kernels, row, &weights->position, position);
             kernels->add(to, row, E);
         }
     }
-    if (embedding->norm.weight) wm_normalize_rows(kernels, y, y, &embedding->norm, sequence->count, E);
+    if (weights->embedding_norm.weight)
+        wm_normalize_rows(kernels, y, y, &weights->embedding_norm, sequence->count, E);
 }
 
 // hidden [T, D] = the embeddings of all sequences, projected where the widths differ
-static void embed(wm_session *session, const wm_sequence *sequences, size_t count, size_t T) {
-    const wm_model *model = session->model;
+static void embed(const wm_run *run) {
+    const wm_model *model = run->session->model;
+    const wm_buffers *buffers = &run->session->buffers;
     uint32_t E = model->arch.embedding_width, D = model->arch.width;
-    bool project = model->embedding.project.data != NULL;
-    float *to = project ? session->branch : session->hidden;
-    for (size_t i = 0; i < count; to += sequences[i++].count * E)
-        embed_sequence(model, to, session->wide, &sequences[i]);
-    if (project)
-        wm_linear(model->kernels, session->hidden, D, session->branch, E, &model->embedding.project, T);
+    bool project = model->weights.project.data != NULL;
+    float *to = project ? buffers->branch : buffers->hidden;
+    for (size_t i = 0; i < run->count; to += run->sequences[i++].count * E)
+        embed_sequence(model, to, buffers->wide, &run->sequences[i], run->past[i]);
+    if (project) wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project, run->T);
 }
 
-// branch [T, D] = attention(in [T, D]) of each sequence
-static void attend(wm_session *session, const wm_layer_weights *layer, const float *in,
-                   const wm_sequence *sequences, size_t count, size_t T) {
+// angles [T, rotary_width] of every token's place
+static void turn_angles(const wm_run *run) {
+    const wm_model *model = run->session->model;
+    size_t width = model->arch.rotary_width;
+    float *angles = run->session->buffers.angles;
+    for (size_t i = 0; i < run->count; i++)
+        for (size_t t = 0; t < run->sequences[i].count; t++, angles += width)
+            wm_rotary_angles(angles, model->frequencies, width, run->past[i] + t);
+}
+
+// Where the heads of q, k and v lie in the rows of `wide`.
+typedef struct head_layout {
+    float *q, *k, *v;
+    size_t row, q_head, kv_head;
+} head_layout;
+
+// wide [T, W] = q, k and v of in [T, D], with the norms and turns of their heads
+static head_layout project_heads(const wm_run *run, const wm_layer_weights *layer, const float *in) {
+    const wm_model *model = run->session->model;
+    const wm_arch *arch = &model->arch;
+    const wm_kernels *kernels = model->kernels;
+    size_t D = arch->width, dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh, W = A + 2 * K;
+    float *wide = run->session->buffers.wide;
+    head_layout at = {wide, wide + A, wide + A + K, W, dh, dh};
+    if (layer->qkv.data) {
+        wm_linear(kernels, wide, W, in, D, &layer->qkv, run->T);
+        if (arch->fused == WM_FUSED_PER_HEAD) at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
+    } else {
+        wm_linear(kernels, at.q, W, in, D, &layer->q, run->T);
+        wm_linear(kernels, at.k, W, in, D, &layer->k, run->T);
+        wm_linear(kernels, at.v, W, in, D, &layer->v, run->T);
+    }
+    for (size_t t = 0; t < run->T && (layer->q_norm.weight || arch->rotary_width); t++) {
+        const float *angles = run->session->buffers.angles + t * arch->rotary_width;
+        float *q = at.q + t * W, *k = at.k + t * W;
+        for (size_t h = 0; layer->q_norm.weight && h < arch->heads; h++)
+            wm_normalize_rows(kernels, q + h * at.q_head, q + h * at.q_head, &layer->q_norm, 1, dh);
+        for (size_t h = 0; layer->k_norm.weight && h < arch->kv_heads; h++)
+            wm_normalize_rows(kernels, k + h * at.kv_head, k + h * at.kv_head, &layer->k_norm, 1, dh);
+        if (!arch->rotary_width) continue;
+        wm_rotate(q, angles, arch->rotary_width, arch->heads, at.q_head);
+        wm_rotate(k, angles, arch->rotary_width, arch->kv_heads, at.kv_head);
+    }
+    return at;
+}
+
+// Puts k and v of one sequence's rows behind those that its lane's cache has.
+static void store_heads(const wm_run *run, wm_cache_rows rows, const head_layout *at, size_t first, size_t count) {
+    const wm_arch *arch = &run->session->model->arch;
+    size_t dh = arch->head_width, bytes = dh * sizeof(float);
+    for (size_t t = first; t < first + count; t++) {
+        for (size_t h = 0; h < arch->kv_heads; h++, rows.keys += dh, rows.values += dh) {
+            memcpy(rows.keys, at->k + t * at->row + h * at->kv_head, bytes);
+            memcpy(rows.values, at->v + t * at->row + h * at->kv_head, bytes);
+        }
+    }
+}
+
+// branch [T, D] = attention(in [T, D]) of each sequence over itself and what its lane remembers
+static void attend(const wm_run *run, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+    wm_session *session = run->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
-    size_t D = arch->width, A = (size_t)arch->heads * arch->head_width;
-    float *q = session->wide, *k = q + T * A, *v = k + T * A;
-    wm_linear(model->kernels, q, A, in, D, &layer->q, T);
-    wm_linear(model->kernels, k, A, in, D, &layer->k, T);
-    wm_linear(model->kernels, v, A, in, D, &layer->v, T);
-    for (size_t i = 0, at = 0; i < count; at += sequences[i++].count * A)
-        wm_attention(model->kernels, q + at, q + at, k + at, v + at, A, session->scores, arch->attention_scale,
-                     sequences[i].count, arch->heads, arch->head_width);
-    wm_linear(model->kernels, session->branch, D, q, A, &layer->o, T);
+    size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
+    head_layout at = project_heads(run, layer, in);
+    float *context = session->buffers.wide + run->T * at.row;
+    bool local = depth < 64 && arch->local >> depth & 1;
+    wm_attention_spec spec = {
+        .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh,
+        .q_row = at.row, .q_head = at.q_head, .kv_row = at.row, .kv_head = at.kv_head, .y_row = A,
+        .scale = arch->attention_scale / (arch->attention_scale_by_layer ? (float)(depth + 1) : 1),
+        .before = local ? arch->window - 1 : SIZE_MAX, .after = run->causal ? 0 : SIZE_MAX,
+        .bias = session->bias[run->stack], .bias_row = session->bias_row[run->stack],
+        .bias_zero = session->bias_zero[run->stack],
+    };
+    for (size_t i = 0, row = 0; i < run->count; row += run->sequences[i++].count) {
+        size_t n = run->sequences[i].count, keys = n;
+        const float *k = at.k + row * at.row, *v = at.v + row * at.row;
+        if (run->cached) {
+            wm_cache_rows rows = wm_session_cache(session, depth, i, 0);
+            store_heads(run, wm_session_cache(session, depth, i, run->past[i]), &at, row, n);
+            k = rows.keys;
+            v = rows.values;
+            keys = run->past[i] + n;
+            spec.kv_row = K;
+            spec.kv_head = dh;
+        }
+        spec.past = run->past[i];
+        wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v, session->buffers.scores, &spec, n,
+                     keys);
+    }
+    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, run->T);
 }
 
-// branch [T, D] = down(act(up(in [T, D])))
-static void feed_forward(wm_session *session, const wm_layer_weights *layer, const float *in, size_t T) {
+// branch [T, D] = attention of in [T, D] over what the encoder made of its text
+static void attend_across(const wm_run *run, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+    wm_session *session = run->session;
     const wm_model *model = session->model;
-    size_t D = model->arch.width, F = model->arch.ffn_width;
-    wm_linear(model->kernels, session->wide, F, in, D, &layer->up, T);
-    wm_activate(model->kernels, session->wide, model->arch.activation, T * F);
-    wm_linear(model->kernels, session->branch, D, session->wide, F, &layer->down, T);
+    const wm_arch *arch = &model->arch;
+    size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
+    float *q = session->buffers.wide, *context = q + run->T * A;
+    wm_cache_rows rows = wm_session_encoded(session, depth);
+    wm_attention_spec spec = {
+        .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh, .q_row = A, .q_head = dh, .kv_row = K,
+        .kv_head = dh, .y_row = A, .scale = arch->attention_scale, .before = SIZE_MAX, .after = SIZE_MAX,
+    };
+    wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, run->T);
+    wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec, run->T,
+                 session->encoded);
+    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o, run->T);
 }
 
-wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size_t count,
-                         const float **hidden, wm_error *error) {
-    const wm_model *model = session->model;
+// y [T, D] = down(act(up(in))), gated: down(act(gate(in)) · up(in))
+static void feed_forward(const wm_run *run, const wm_layer_weights *layer, float *y, const float *in) {
+    const wm_model *model = run->session->model;
     const wm_kernels *kernels = model->kernels;
-    size_t T = 0, longest = 0, D = model->arch.width;
-    for (size_t i = 0; i < count; i++) {
-        WM_TRY(check_sequence(&model->arch, &sequences[i], error));
-        T += sequences[i].count;
-        longest = WM_MAX(longest, sequences[i].count);
+    size_t D = model->arch.width, F = model->arch.ffn_width, T = run->T;
+    float *inside = run->session->buffers.wide;
+    if (model->arch.gated) {
+        float *up = inside + T * F;
+        wm_linear(kernels, inside, F, in, D, &layer->gate, T);
+        wm_linear(kernels, up, F, in, D, &layer->up, T);
+        wm_activate(kernels, inside, model->arch.activation, T * F);
+        kernels->mul(inside, up, T * F);
+    } else {
+        wm_linear(kernels, inside, F, in, D, &layer->up, T);
+        wm_activate(kernels, inside, model->arch.activation, T * F);
     }
-    WM_TRY(reserve(session, T, longest, error));
-    float *x = session->hidden, *branch = session->branch;
-    embed(session, sequences, count, T);
-    for (uint32_t i = 0; i < model->arch.layers; i++) {
-        const wm_layer_weights *layer = &model->layers[i];
-        attend(session, layer, x, sequences, count, T);
-        kernels->add(x, branch, T * D);
-        wm_normalize_rows(kernels, x, x, &layer->attention_norm, T, D);
-        feed_forward(session, layer, x, T);
-        kernels->add(x, branch, T * D);
-        wm_normalize_rows(kernels, x, x, &layer->ffn_norm, T, D);
-    }
-    *hidden = x;
-    return WM_OK;
+    wm_linear(kernels, y, D, inside, F, &layer->down, T);
 }
 
-wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count, float *hidden,
-                            wm_error *error) {
-    wm_sequence sequence = {ids, NULL, count};
-    const float *states;
-    WM_TRY(wm_session_run(session, &sequence, 1, &states, error));
-    memcpy(hidden, states, count * session->model->arch.width * sizeof *hidden);
-    return WM_OK;
+static void run_layer_post(const wm_run *run, const wm_layer_weights *layer, uint32_t depth) {
+    const wm_model *model = run->session->model;
+    const wm_buffers *buffers = &run->session->buffers;
+    size_t T = run->T, D = model->arch.width;
+    float *x = buffers->hidden, *branch = buffers->branch;
+    attend(run, layer, depth, x);
+    model->kernels->add(x, branch, T * D);
+    wm_normalize_rows(model->kernels, x, x, &layer->attention_norm, T, D);
+    feed_forward(run, layer, branch, x);
+    model->kernels->add(x, branch, T * D);
+    wm_normalize_rows(model->kernels, x, x, &layer->ffn_norm, T, D);
+}
+
+static void run_layer_pre(const wm_run *run, const wm_layer_weights *layer, uint32_t depth) {
+    const wm_model *model = run->session->model;
+    const wm_kernels *kernels = model->kernels;
+    const wm_buffers *buffers = &run->session->buffers;
+    size_t T = run->T, D = model->arch.width;
+    float *x = buffers->hidden, *normed = buffers->normed, *branch = buffers->branch;
+    bool parallel = model->arch.parallel_residual;
+    wm_normalize_rows(kernels, normed, x, &layer->attention_norm, T, D);
+    attend(run, layer, depth, normed);
+    if (parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D); // of x before it changes
+    kernels->add(x, branch, T * D);
+    if (layer->cross_q.data) {
+        wm_normalize_rows(kernels, normed, x, &layer->cross_norm, T, D);
+        attend_across(run, layer, depth, normed);
+        kernels->add(x, branch, T * D);
+    }
+    if (!parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D);
+    feed_forward(run, layer, branch, normed);
+    kernels->add(x, branch, T * D);
+}
+
+void wm_run_stack(const wm_run *run) {
+    const wm_model *model = run->session->model;
+    const wm_arch *arch = &model->arch;
+    const wm_stack *stack = &model->stacks[run->stack];
+    embed(run);
+    if (arch->rotary_width) turn_angles(run);
+    for (uint32_t i = 0; i < stack->depth; i++) {
+        // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one after another.
+        uint32_t depth = stack->stored == stack->depth ? i : i / arch->inner * arch->groups / arch->layers * arch->inner + i % arch->inner;
+        (arch->norm_place == WM_NORM_PRE ? run_layer_pre : run_layer_post)(run, &stack->layers[depth], i);
+    }
+    if (stack->weights.final_norm.weight)
+        wm_normalize_rows(model->kernels, run->session->buffers.hidden, run->session->buffers.hidden,
+                          &stack->weights.final_norm, run->T, arch->width);
+}
+
+void wm_run_cross(wm_session *session) {
+    const wm_model *model = session->model;
+    const wm_arch *arch = &model->arch;
+    size_t D = arch->width, K = (size_t)arch->kv_heads * arch->head_width;
+    for (uint32_t i = 0; i < model->stacks[1].depth; i++) {
+        const wm_layer_weights *layer = &model->stacks[1].layers[i];
+        wm_cache_rows rows = wm_session_encoded(session, i);
+        wm_linear(model->kernels, rows.keys, K, session->buffers.hidden, D, &layer->cross_k, session->encoded);
+        wm_linear(model->kernels, rows.values, K, session->buffers.hidden, D, &layer->cross_v, session->encoded);
+    }
 }

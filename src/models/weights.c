@@ -8,25 +8,33 @@ typedef struct binder {
     wm_model *model;
     wm_tensors tensors;
     const char *prefix; // of every name in this file
+    const char *layer_prefix; // … of the layer in work, else ""
     uint8_t *used;      // [tensors.count]
     uint32_t dtypes;    // a bit for each wm_weight_type seen
     wm_error *error;
     uint8_t name[WM_LIMIT_NAME];
 } binder;
 
-// prefix + pattern with % as the layer + suffix; patterns are short, so it always fits.
-static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
+static size_t put_number(uint8_t *to, uint32_t number) {
     size_t n = 0;
-    const char *parts[] = {b->prefix, pattern, suffix};
+    uint32_t power = 1;
+    while (number / power >= 10) power *= 10;
+    for (; power; power /= 10) to[n++] = (uint8_t)('0' + number / power % 10);
+    return n;
+}
+
+// prefixes + name + suffix, the first % as the group of layer `layer`, the second as its place there. The
+// tables' names are short, so it always fits.
+static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
+    const char *parts[] = {b->prefix, b->layer_prefix, pattern, suffix};
+    uint32_t inner = b->model->arch.inner, numbers[] = {layer / inner, layer % inner}, next = 0;
+    size_t n = 0;
     for (size_t i = 0; i < WM_COUNT(parts); i++) {
         for (const char *c = parts[i]; *c; c++) {
-            if (*c != '%') {
+            if (*c == '%')
+                n += put_number(b->name + n, numbers[next++ & 1]);
+            else
                 b->name[n++] = (uint8_t)*c;
-                continue;
-            }
-            uint32_t power = 1;
-            while (layer / power >= 10) power *= 10;
-            for (; power; power /= 10) b->name[n++] = (uint8_t)('0' + layer / power % 10);
         }
     }
     return (wm_span){b->name, n};
@@ -45,6 +53,11 @@ static uint32_t letter_size(const wm_arch *arch, char letter) {
     case 'E': return arch->embedding_width;
     case 'D': return arch->width;
     case 'F': return arch->ffn_width;
+    case 'd': return arch->head_width;
+    case 'H': return arch->heads;
+    case 'R': return arch->relative_buckets;
+    case 'K': return arch->kv_heads * arch->head_width;
+    case 'W': return (arch->heads + 2 * arch->kv_heads) * arch->head_width;
     default: return arch->heads * arch->head_width; // A
     }
 }
@@ -107,47 +120,111 @@ static void count_tensor(binder *b, const wm_tensor *tensor) {
     b->model->parameters += tensor->bytes.n / (wm_dtype_bits(tensor->dtype) / 8);
 }
 
+static wm_status missing(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix) {
+    wm_span name = tensor_name(b, slot->name, layer, suffix);
+    return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
+}
+
+// `*to` stays NULL where there is no such tensor.
 static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix,
                              const char *old_suffix, const float **to) {
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, suffix);
     if (!tensor && old_suffix) tensor = find_tensor(b, slot->name, layer, old_suffix);
-    if (!tensor) {
-        wm_span name = tensor_name(b, slot->name, layer, suffix);
-        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
-    }
+    if (!tensor) return WM_OK;
     uint32_t n = letter_size(&b->model->arch, slot->shape[0]);
     WM_TRY(wm_vector_f32(to, tensor, n, &b->model->arena, b->error));
     count_tensor(b, tensor);
     return WM_OK;
 }
 
+static wm_status bind_norm(binder *b, const wm_slot *slot, uint32_t layer, wm_norm *norm) {
+    norm->eps = b->model->arch.norm_eps;
+    WM_TRY(bind_vector(b, slot, layer, ".weight", ".gamma", &norm->weight));
+    if (!norm->weight) return missing(b, slot, layer, ".weight");
+    if (b->model->arch.norm == WM_NORM_RMS) return WM_OK;
+    WM_TRY(bind_vector(b, slot, layer, ".bias", ".beta", &norm->bias));
+    return norm->bias ? WM_OK : missing(b, slot, layer, ".bias");
+}
+
 static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, ".weight");
     uint32_t rows = letter_size(&b->model->arch, slot->shape[0]);
     uint32_t cols = letter_size(&b->model->arch, slot->shape[1]);
-    if (!tensor) {
-        if (slot->optional && rows == cols) return WM_OK;
-        wm_span name = tensor_name(b, slot->name, layer, ".weight");
-        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
+    if (!tensor) return missing(b, slot, layer, ".weight");
+    if (slot->kind == WM_SLOT_CONV1D) {
+        WM_TRY(wm_matrix_view(matrix, tensor, cols, rows, &b->model->arena, b->error));
+        matrix->transposed = true;
+        matrix->rows = rows;
+        matrix->cols = cols;
+    } else {
+        WM_TRY(wm_matrix_view(matrix, tensor, rows, cols, &b->model->arena, b->error));
     }
-    WM_TRY(wm_matrix_view(matrix, tensor, rows, cols, &b->model->arena, b->error));
     count_tensor(b, tensor);
     b->dtypes |= 1u << matrix->type;
-    return slot->kind == WM_SLOT_LINEAR ? bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias) : WM_OK;
+    if (slot->kind == WM_SLOT_TABLE) return WM_OK;
+    WM_TRY(bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias));
+    return matrix->bias || slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK : missing(b, slot, layer, ".bias");
+}
+
+static bool slot_is_there(const wm_arch *arch, uint32_t when) {
+    switch (when) {
+    case WM_IF_WIDTHS_DIFFER: return arch->embedding_width != arch->width;
+    case WM_IF_UNTIED: return !arch->tied_head;
+    case WM_IF_GATED: return arch->gated;
+    case WM_IF_NOT_GATED: return !arch->gated;
+    case WM_IF_HEAD_NORMS: return arch->head_norms;
+    default: return true;
+    }
 }
 
 static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, void *weights) {
-    for (const wm_slot *slot = slots; slot->name; slot++) {
+    for (const wm_slot *slot = slots; slot && slot->name; slot++) {
         void *field = (char *)weights + slot->field;
+        if (!slot_is_there(&b->model->arch, slot->when)) continue;
         if (slot->kind == WM_SLOT_NORM) {
-            wm_norm *norm = field;
-            norm->eps = b->model->arch.norm_eps;
-            WM_TRY(bind_vector(b, slot, layer, ".weight", ".gamma", &norm->weight));
-            WM_TRY(bind_vector(b, slot, layer, ".bias", ".beta", &norm->bias));
+            WM_TRY(bind_norm(b, slot, layer, field));
+        } else if (slot->when == WM_IF_UNTIED) { // the head stands outside the base model, if it is there at all
+            const char *prefix = b->prefix;
+            b->prefix = "";
+            if (find_tensor(b, slot->name, 0, ".weight")) WM_TRY(bind_matrix(b, slot, 0, field));
+            b->prefix = prefix;
         } else {
             WM_TRY(bind_matrix(b, slot, layer, field));
         }
     }
+    return WM_OK;
+}
+
+// bias_by_bucket [H, R] = the table [R, H] as f32, each head's numbers together
+static wm_status bind_relative(binder *b, wm_stack *stack) {
+    uint32_t H = b->model->arch.heads, R = b->model->arch.relative_buckets;
+    float *rows;
+    if (!stack->weights.relative.data) return WM_OK;
+    WM_TRY(WM_ALLOC(&b->model->arena, stack->bias_by_bucket, (uint64_t)H * R, b->error));
+    WM_TRY(WM_ALLOC(&b->model->arena, rows, H, b->error));
+    for (uint32_t r = 0; r < R; r++) {
+        wm_table_row(b->model->kernels, rows, &stack->weights.relative, r);
+        for (uint32_t h = 0; h < H; h++) stack->bias_by_bucket[h * R + r] = rows[h];
+    }
+    return WM_OK;
+}
+
+static wm_status bind_stack(binder *b, uint32_t index) {
+    wm_stack *stack = &b->model->stacks[index];
+    const wm_arch *arch = &b->model->arch;
+    const wm_stack_table *table = &b->model->family->stacks[index];
+    stack->stored = index ? arch->decoder_layers : arch->groups * arch->inner;
+    stack->depth = index ? arch->decoder_layers : arch->layers * arch->inner;
+    WM_TRY(bind_slots(b, table->stack_slots, 0, &stack->weights));
+    WM_TRY(bind_relative(b, stack));
+    b->layer_prefix = table->layer_prefix;
+    // A depth that the file does not bear out is found here, before it is allocated.
+    if (!find_tensor(b, table->layer_slots->name, stack->stored - 1, ".weight"))
+        return missing(b, table->layer_slots, stack->stored - 1, ".weight");
+    WM_TRY(WM_ALLOC(&b->model->arena, stack->layers, stack->stored, b->error));
+    memset(stack->layers, 0, stack->stored * sizeof *stack->layers);
+    for (uint32_t i = 0; i < stack->stored; i++) WM_TRY(bind_slots(b, table->layer_slots, i, &stack->layers[i]));
+    b->layer_prefix = "";
     return WM_OK;
 }
 
@@ -163,25 +240,21 @@ static wm_status list_ignored(binder *b) {
 
 static wm_status bind_model(binder *b, const wm_source *files, size_t file_count) {
     wm_model *model = b->model;
-    const wm_family *family = model->family;
+    const wm_arch *arch = &model->arch;
     WM_TRY(wm_tensors_open(&b->tensors, files, file_count, &model->arena, b->error));
     WM_TRY(WM_ALLOC(&model->arena, b->used, b->tensors.count, b->error));
     memset(b->used, 0, b->tensors.count);
-    b->prefix = family->prefix;
-    if (!find_tensor(b, family->embedding_slots->name, 0, ".weight")) b->prefix = "";
-    WM_TRY(bind_slots(b, family->embedding_slots, 0, &model->embedding));
-    // A depth that the file does not bear out is found here, before it is allocated.
-    const wm_slot *first = family->layer_slots;
-    uint32_t last = model->arch.layers - 1;
-    if (!find_tensor(b, first->name, last, ".weight")) {
-        wm_span name = tensor_name(b, first->name, last, ".weight");
-        return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file, config.json asks for %u layers",
-                       &name, (uint64_t)model->arch.layers);
+    b->prefix = model->family->prefix;
+    b->layer_prefix = "";
+    if (!find_tensor(b, model->family->model_slots->name, 0, ".weight")) b->prefix = "";
+    WM_TRY(bind_slots(b, model->family->model_slots, 0, &model->weights));
+    if (arch->tied_head) model->weights.head = model->weights.token;
+    WM_TRY(bind_stack(b, 0));
+    if (arch->kind == WM_ENCODER_DECODER) WM_TRY(bind_stack(b, 1));
+    if (arch->position == WM_POSITION_ROTARY) {
+        WM_TRY(WM_ALLOC(&model->arena, model->frequencies, arch->rotary_width / 2, b->error));
+        wm_rotary_frequencies(model->frequencies, arch->rotary_width, arch->rotary_theta, &arch->rotary_scaling);
     }
-    WM_TRY(WM_ALLOC(&model->arena, model->layers, model->arch.layers, b->error));
-    memset(model->layers, 0, model->arch.layers * sizeof *model->layers);
-    for (uint32_t i = 0; i < model->arch.layers; i++)
-        WM_TRY(bind_slots(b, family->layer_slots, i, &model->layers[i]));
     model->dtype = b->dtypes == 1u << WM_F32    ? "F32"
                    : b->dtypes == 1u << WM_F16  ? "F16"
                    : b->dtypes == 1u << WM_BF16 ? "BF16"
@@ -200,7 +273,7 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
         return wm_fail(error, WM_ERROR_ARG, 0, "isa: this machine or this build has no %z", isa);
     wm_model *made;
     WM_TRY(WM_ALLOC(&arena, made, 1, error));
-    *made = (wm_model){.family = config->family, .arch = config->arch, .kernels = kernels, .arena = arena};
+    *made = (wm_model){.model_type = config->model_type, .family = config->family, .arch = config->arch, .kernels = kernels, .arena = arena};
     binder b = {.model = made, .error = error};
     wm_status status = bind_model(&b, files, file_count);
     if (status == WM_OK)

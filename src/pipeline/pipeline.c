@@ -304,7 +304,7 @@ wm_span wm_pipeline_ignored_tensor(const wm_pipeline *p, size_t index) {
 void wm_pipeline_info_get(const wm_pipeline *p, wm_pipeline_info *info) {
     const wm_arch *arch = &p->model->arch;
     *info = (wm_pipeline_info){
-        .model_type = p->model->family->model_type,
+        .model_type = p->model->model_type,
         .tokenizer = wm_tokenizer_kind(p->tokenizer),
         .dtype = p->model->dtype,
         .isa = p->model->kernels->isa,

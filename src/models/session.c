@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// One timeline of a model: its buffers, what it remembers, and the calls that move it on.
+#include "session.h"
+
+static uint64_t wide_floats(const wm_arch *arch) {
+    uint64_t dh = arch->head_width, attention = (2 * (uint64_t)arch->heads + 2 * arch->kv_heads) * dh;
+    uint64_t inside = (uint64_t)arch->ffn_width * (arch->gated ? 2 : 1);
+    return WM_MAX(attention, inside);
+}
+
+static uint64_t branch_floats(const wm_arch *arch) { return WM_MAX(arch->width, arch->embedding_width); }
+
+static uint64_t normed_floats(const wm_arch *arch) { return arch->norm_place == WM_NORM_PRE ? arch->width : 0; }
+
+static uint64_t token_floats(const wm_arch *arch) {
+    return arch->width + normed_floats(arch) + branch_floats(arch) + wide_floats(arch) + arch->rotary_width;
+}
+
+uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
+    const wm_arch *arch = &model->arch;
+    uint64_t floats = token_floats(arch) + WM_ATTENTION_ROWS;
+    if (arch->relative_buckets) floats += 2 * (uint64_t)arch->heads;
+    return floats * sizeof(float) * tokens;
+}
+
+wm_status wm_session_open(wm_session **session, const wm_model *model, const wm_allocator *allocator,
+                          wm_error *error) {
+    *session = NULL;
+    wm_arena arena;
+    wm_arena_init(&arena, allocator);
+    wm_session *made;
+    WM_TRY(WM_ALLOC(&arena, made, 1, error));
+    *made = (wm_session){.model = model, .arena = arena};
+    wm_arena_init(&made->memory, allocator);
+    for (size_t i = 0; i < 2; i++) wm_arena_init(&made->bias_memory[i], allocator);
+    wm_arena_init(&made->cache_memory, allocator);
+    wm_arena_init(&made->encoded_memory, allocator);
+    *session = made;
+    return WM_OK;
+}
+
+void wm_session_close(wm_session *session) {
+    if (!session) return;
+    wm_arena arena = session->arena;
+    wm_arena_free(&session->memory);
+    for (size_t i = 0; i < 2; i++) wm_arena_free(&session->bias_memory[i]);
+    wm_arena_free(&session->cache_memory);
+    wm_arena_free(&session->encoded_memory);
+    wm_arena_free(&arena);
+}
+
+// ---- Memory -------------------------------------------------------------------------------------------
+
+// Buffers for `tokens` tokens whose queries see up to `longest` keys; what is there is kept if it will do.
+static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_error *error) {
+    if (tokens <= session->tokens && longest <= session->longest) return WM_OK;
+    const wm_arch *arch = &session->model->arch;
+    wm_buffers *buffers = &session->buffers;
+    tokens = WM_MAX(tokens, session->tokens);
+    longest = WM_MAX(longest, session->longest);
+    wm_arena_free(&session->memory);
+    session->tokens = session->longest = 0;
+    float *all; // one block: its size is what wm_session_bytes says
+    WM_TRY(WM_ALLOC(&session->memory, all, tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
+    buffers->hidden = all;
+    buffers->normed = buffers->hidden + tokens * arch->width;
+    buffers->branch = buffers->normed + tokens * normed_floats(arch);
+    buffers->wide = buffers->branch + tokens * branch_floats(arch);
+    buffers->angles = buffers->wide + tokens * wide_floats(arch);
+    buffers->scores = buffers->angles + tokens * arch->rotary_width;
+    session->tokens = tokens;
+    session->longest = longest;
+    return WM_OK;
+}
+
+// The biases of distances below `span` either way (before only, in a decoder), spread out by distance so that
+// each query's are one run.
+static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, wm_error *error) {
+    const wm_model *model = session->model;
+    const wm_arch *arch = &model->arch;
+    const float *by_bucket = model->stacks[index].bias_by_bucket;
+    bool both_ways = index == 0 && arch->kind != WM_DECODER;
+    if (!by_bucket || (session->bias[index] && span <= session->bias_zero[index] + 1)) return WM_OK;
+    if (!both_ways) span = WM_MAX(span, 2 * session->bias_row[index]); // decoding grows by one
+    size_t row = both_ways ? 2 * span - 1 : span;
+    wm_arena fresh;
+    wm_arena_init(&fresh, &session->bias_memory[index].host);
+    float *bias;
+    WM_TRY(WM_ALLOC(&fresh, bias, (uint64_t)arch->heads * row, error));
+    for (size_t i = 0; i < row; i++) {
+        uint32_t bucket = wm_relative_bucket((int64_t)i - (int64_t)(span - 1), both_ways, arch->relative_buckets,
+                                             arch->relative_distance);
+        for (uint32_t h = 0; h < arch->heads; h++)
+            bias[h * row + i] = by_bucket[h * arch->relative_buckets + bucket];
+    }
+    session->bias[index] = bias;
+    session->bias_row[index] = row;
+    session->bias_zero[index] = span - 1;
+    wm_arena_free(&session->bias_memory[index]);
+    session->bias_memory[index] = fresh;
+    return WM_OK;
+}
+
+wm_cache_rows wm_session_cache(const wm_session *session, uint32_t depth, size_t lane, size_t position) {
+    size_t K = (size_t)session->model->arch.kv_heads * session->model->arch.head_width;
+    size_t at = ((depth * session->lanes + lane) * session->capacity + position) * K;
+    return (wm_cache_rows){session->keys + at, session->values + at};
+}
+
+wm_cache_rows wm_session_encoded(const wm_session *session, uint32_t depth) {
+    size_t K = (size_t)session->model->arch.kv_heads * session->model->arch.head_width;
+    return (wm_cache_rows){session->encoded_keys + depth * session->encoded * K,
+                           session->encoded_values + depth * session->encoded * K};
+}
+
+// Room for `needed` tokens on each of `lanes` lanes. What the lanes remember is kept; new lanes start as lane 0.
+static wm_status reserve_cache(wm_session *session, uint32_t stack, size_t lanes, size_t needed, wm_error *error) {
+    if (lanes <= session->lanes && needed <= session->capacity) return WM_OK;
+    const wm_model *model = session->model;
+    size_t capacity = WM_MIN(WM_MAX(needed, 2 * session->capacity), (size_t)wm_arch_max_tokens(&model->arch));
+    uint64_t K = (uint64_t)model->arch.kv_heads * model->arch.head_width;
+    uint64_t lane_floats = capacity * K, depth = model->stacks[stack].depth;
+    wm_session old = *session;
+    wm_arena fresh;
+    wm_arena_init(&fresh, &session->cache_memory.host);
+    float *both;
+    size_t *past;
+    lanes = WM_MAX(lanes, old.lanes);
+    wm_status status = WM_ALLOC(&fresh, both, 2 * lanes * depth * lane_floats, error);
+    if (status == WM_OK) status = WM_ALLOC(&fresh, past, lanes, error);
+    if (status != WM_OK) {
+        wm_arena_free(&fresh);
+        return status;
+    }
+    session->keys = both;
+    session->values = both + lanes * depth * lane_floats;
+    session->lanes = lanes;
+    session->capacity = capacity;
+    session->past = past;
+    for (size_t lane = 0; lane < lanes; lane++) {
+        size_t from = lane < old.lanes ? lane : 0;
+        past[lane] = old.lanes ? old.past[from] : 0;
+        for (uint32_t i = 0; i < depth && past[lane]; i++) {
+            wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(&old, i, from, 0);
+            memcpy(to.keys, rows.keys, past[lane] * K * sizeof(float));
+            memcpy(to.values, rows.values, past[lane] * K * sizeof(float));
+        }
+    }
+    wm_arena_free(&session->cache_memory);
+    session->cache_memory = fresh;
+    return WM_OK;
+}
+
+// ---- Runs ---------------------------------------------------------------------------------------------
+
+static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence, size_t past, wm_error *error) {
+    uint32_t limit = wm_arch_max_tokens(arch);
+    if (sequence->count == 0 || sequence->count > limit - past)
+        return wm_fail(error, WM_ERROR_ARG, 0, "%u ids given after %u, the model takes 1 to %u in all",
+                       (uint64_t)sequence->count, (uint64_t)past, (uint64_t)limit);
+    for (size_t i = 0; i < sequence->count; i++) {
+        if (sequence->ids[i] < 0 || (uint32_t)sequence->ids[i] >= arch->vocabulary)
+            return wm_fail(error, WM_ERROR_ARG, 0, "id %d at place %u is not below the vocabulary's size %u",
+                           (int64_t)sequence->ids[i], (uint64_t)i, (uint64_t)arch->vocabulary);
+        if (arch->token_types && sequence->types && sequence->types[i] >= arch->token_types)
+            return wm_fail(error, WM_ERROR_ARG, 0, "token type %u at place %u: the model has %u",
+                           (uint64_t)sequence->types[i], (uint64_t)i, (uint64_t)arch->token_types);
+    }
+    return WM_OK;
+}
+
+// Runs stack `stack` over `count` sequences; cached: sequence i goes on where lane i stands.
+static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached, const wm_sequence *sequences,
+                               size_t count, const float **hidden, wm_error *error) {
+    static const size_t none[WM_MAX_SEQUENCES] = {0};
+    const wm_arch *arch = &session->model->arch;
+    wm_run run = {session, stack, stack == 1 || arch->kind == WM_DECODER, cached, sequences,
+                  cached ? session->past : none, count, 0};
+    size_t longest = session->encoded;
+    for (size_t i = 0; i < count; i++) {
+        WM_TRY(check_sequence(arch, &sequences[i], run.past[i], error));
+        run.T += sequences[i].count;
+        longest = WM_MAX(longest, run.past[i] + sequences[i].count);
+    }
+    WM_TRY(reserve(session, run.T, longest, error));
+    WM_TRY(reserve_bias(session, stack, longest, error));
+    wm_run_stack(&run);
+    for (size_t i = 0; i < count && cached; i++) session->past[i] += sequences[i].count;
+    *hidden = session->buffers.hidden;
+    return WM_OK;
+}
+
+wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size_t count,
+                         const float **hidden, wm_error *error) {
+    return run_sequences(session, 0, false, sequences, count, hidden, error);
+}
+
+wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, size_t count,
+                            const float **hidden, wm_error *error) {
+    const wm_arch *arch = &session->model->arch;
+    uint32_t stack = arch->kind == WM_ENCODER_DECODER;
+    size_t needed = 0;
+    if (arch->kind == WM_ENCODER || (stack && !session->encoded))
+        return wm_fail(error, WM_ERROR_STATE, 0, stack ? "no text has been encoded for the decoder"
+                                                       : "this model is an encoder: it generates nothing");
+    WM_TRY(reserve_cache(session, stack, count, 1, error));
+    for (size_t i = 0; i < count; i++) {
+        WM_TRY(check_sequence(arch, &sequences[i], session->past[i], error));
+        needed = WM_MAX(needed, session->past[i] + sequences[i].count);
+    }
+    WM_TRY(reserve_cache(session, stack, count, needed, error));
+    return run_sequences(session, stack, true, sequences, count, hidden, error);
+}
+
+wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden, wm_error *error) {
+    const wm_model *model = session->model;
+    if (model->arch.kind != WM_ENCODER_DECODER)
+        return wm_fail(error, WM_ERROR_STATE, 0, "this model has no encoder beside a decoder");
+    wm_session_rewind(session, 0);
+    session->encoded = 0;
+    WM_TRY(run_sequences(session, 0, false, sequence, 1, hidden, error));
+    uint64_t floats = (uint64_t)model->stacks[1].depth * sequence->count * model->arch.kv_heads * model->arch.head_width;
+    wm_arena_free(&session->encoded_memory);
+    WM_TRY(WM_ALLOC(&session->encoded_memory, session->encoded_keys, 2 * floats, error));
+    session->encoded_values = session->encoded_keys + floats;
+    session->encoded = sequence->count;
+    wm_run_cross(session);
+    return WM_OK;
+}
+
+void wm_session_rewind(wm_session *session, size_t position) {
+    for (size_t i = 0; i < session->lanes; i++) session->past[i] = WM_MIN(session->past[i], position);
+}
+
+void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count, float *logits) {
+    const wm_model *model = session->model;
+    size_t V = model->arch.vocabulary, D = model->arch.width;
+    wm_linear(model->kernels, logits, V, hidden, D, &model->weights.head, count);
+    if (model->arch.scaled_head && model->arch.tied_head)
+        model->kernels->scale(logits, 1 / __builtin_sqrtf((float)D), count * V);
+}
+
+wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count, float *hidden,
+                            wm_error *error) {
+    wm_sequence sequence = {ids, NULL, count};
+    const float *states;
+    WM_TRY(wm_session_run(session, &sequence, 1, &states, error));
+    memcpy(hidden, states, count * session->model->arch.width * sizeof *hidden);
+    return WM_OK;
+}
+
+wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits, wm_error *error) {
+    wm_sequence sequence = {ids, NULL, count};
+    const float *hidden;
+    if (!session->model->weights.head.data)
+        return wm_fail(error, WM_ERROR_STATE, 0, "this model has no output head for logits");
+    WM_TRY(wm_session_append(session, &sequence, 1, &hidden, error));
+    wm_session_logits_of(session, hidden, count, logits);
+    return WM_OK;
+}
