@@ -20,9 +20,9 @@ static wm_span container(const char *header, size_t header_size, size_t data) {
 
 static bool contains(const char *text, const char *word) {
     size_t n = strlen(word);
-    for (; *text; text++)
-        if (strncmp(text, word, n) == 0) return true;
-    return n == 0;
+    for (; strlen(text) >= n; text++)
+        if (memcmp(text, word, n) == 0) return true;
+    return false;
 }
 
 // Parses, and checks that the error is whole and nothing leaks.

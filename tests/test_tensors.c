@@ -9,9 +9,9 @@
 
 static bool contains(const char *text, const char *word) {
     size_t n = strlen(word);
-    for (; *text; text++)
-        if (strncmp(text, word, n) == 0) return true;
-    return n == 0;
+    for (; strlen(text) >= n; text++)
+        if (memcmp(text, word, n) == 0) return true;
+    return false;
 }
 
 // The length, the header, `data` zero bytes; to be freed.
