@@ -42,8 +42,8 @@ static void nothing_else_is_accepted(void **state) {
             }
         }
     }
-    // 128 of one byte, 30 × 64 of two, 15 × 64 + 32 pairs before a third of 6 kinds in 10 (less
-    // U+D800–DFFF and the overlong), 3 × 64 + 48 + 16 before a third and fourth.
+    // One byte, then any three; two, then any two; three: E0, E1-EC and EE-EF, ED; four: F0, F1-F3, F4.
+    // Of the ten edges six are continuation bytes.
     assert_int_equal(accepted, (128 * 256 + 30 * 64) * 100 + (32 + 12 * 64 + 32 + 2 * 64) * 60 +
                                    (48 + 3 * 64 + 16) * 36);
 }
