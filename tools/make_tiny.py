@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Makes tests/tiny: random KB-sized checkpoints, saved by Hugging Face's own classes, with its outputs in float64.
 
