@@ -10,7 +10,7 @@
 # make unit       tests/test_*.c natively           T=json runs one
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
-# make test-cli   make test-js   make check   make size   make fuzz-replay
+# make test-cli   make test-js   make check   make size   make fuzz-replay   make verify
 #
 # BUILD=dir builds elsewhere than in build/; V=1 shows the commands; WERROR=-Werror.
 
@@ -33,6 +33,7 @@ CORE = $(foreach layer,$(LAYERS),$(sort $(wildcard src/$(layer)/*.c src/$(layer)
 CLI = $(sort $(wildcard cli/*.c))
 TESTS = $(patsubst tests/test_%.c,%,$(sort $(wildcard tests/test_*.c)))
 T ?= $(TESTS)
+MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
@@ -149,10 +150,10 @@ ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))
 test-asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
 
-test-cli: $(BUILD)/wasmicro
+test-cli: $(BUILD)/wasmicro $(MODEL)
 	@WASMICRO=$(BUILD)/wasmicro $(PYTHON) -m unittest discover -s tests/cli -p "test_*.py"
 
-test-js: wasm
+test-js: wasm $(MODEL)
 	@$(NODE) --test --test-reporter=tap tests/js/*.test.js
 
 check: lib
@@ -162,7 +163,11 @@ check: lib
 size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.wasm
 	@$(PYTHON) tools/size.py $^
 
--include fuzz/fuzz.mk
+# The model of the demonstration.
+$(MODEL):
+	@$(PYTHON) tools/fetch.py all-MiniLM-L6-v2
+
+-include fuzz/fuzz.mk bench/bench.mk verify/verify.mk
 
 # ---- The demonstration -----------------------------------------------------------------------------
 
