@@ -107,30 +107,32 @@ wm_status wm_path_check(wm_span path, const char *file, wm_error *error) {
 
 // ---- Files that are something else ------------------------------------------------------------------
 
-#define ORIGINAL "; wasmicro reads the original model.safetensors"
-#define PICKLE \
-    "a PyTorch pickle, which can run code: convert it where it is trusted, with " \
-    "save_pretrained(…, safe_serialization=True)"
+#define NOT_IT "download the file itself"
+#define ORIGINAL "wasmicro reads the original model.safetensors"
+#define CONVERT "it can run code; where you trust it, save_pretrained(…, safe_serialization=True) converts it"
 
 static const struct {
     char bytes[20];
-    uint8_t n;
-    uint8_t status;
-    const char *what;
+    uint8_t n, status;
+    const char *what, *hint;
 } magics[] = {
-    {"version https://git", 19, WM_ERROR_FORMAT,
-     "an LFS pointer, not the file itself: run git lfs pull, or download the file"},
-    {"<!doctype", 9, WM_ERROR_FORMAT, "an HTML page: check the address it was downloaded from"},
-    {"<html", 5, WM_ERROR_FORMAT, "an HTML page: check the address it was downloaded from"},
-    {"\x1F\x8B", 2, WM_ERROR_UNSUPPORTED, "gzip data: unpack it first"},
-    {"pk\3\4", 4, WM_ERROR_UNSUPPORTED, PICKLE " (or another zip archive)"},
-    {"\x80\2", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\3", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\4", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\5", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file" ORIGINAL},
-    {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file" ORIGINAL},
+    {"version https://git", 19, WM_ERROR_FORMAT, "an LFS pointer", NOT_IT " (git lfs pull)"},
+    {"<!doctype", 9, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
+    {"<html", 5, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
+    {"\x1F\x8B", 2, WM_ERROR_UNSUPPORTED, "gzip data", "unpack it first"},
+    {"pk\3\4", 4, WM_ERROR_UNSUPPORTED, "a PyTorch pickle or another zip", CONVERT},
+    {"\x80\2", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\3", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\4", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\5", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file", ORIGINAL},
+    {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file", ORIGINAL},
 };
+
+static wm_status other_format(wm_error *error, wm_status status, wm_span path, const char *what,
+                              const char *hint) {
+    return wm_fail(error, status, 0, "%s is %z: %z", &path, what, hint);
+}
 
 static bool is_json_blank(uint8_t byte) {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
@@ -152,30 +154,31 @@ static bool looks_like_onnx(wm_span bytes) {
 wm_status wm_magic_check(wm_span bytes, wm_span path, wm_error *error) {
     if (looks_like_safetensors(bytes)) return WM_OK;
     if (looks_like_onnx(bytes))
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "%s is an ONNX model" ORIGINAL, &path);
+        return other_format(error, WM_ERROR_UNSUPPORTED, path, "an ONNX model", ORIGINAL);
     while (bytes.n && is_json_blank(*bytes.p)) bytes = (wm_span){bytes.p + 1, bytes.n - 1};
     for (size_t i = 0; i < WM_COUNT(magics); i++)
         if (bytes.n >= magics[i].n && same_letters(bytes.p, magics[i].bytes, magics[i].n))
-            return wm_fail(error, (wm_status)magics[i].status, 0, "%s is %z", &path, magics[i].what);
+            return other_format(error, (wm_status)magics[i].status, path, magics[i].what, magics[i].hint);
     return WM_OK;
 }
 
 // The repository has no safetensors: says what it has instead.
 static wm_status no_weights(const wm_source *files, size_t file_count, wm_error *error) {
     static const struct {
-        const char *path, *what;
+        const char *path, *what, *hint;
     } others[] = {
-        {"pytorch_model.bin", PICKLE},
-        {"pytorch_model.bin.index.json", PICKLE},
-        {"model.onnx", "an ONNX model" ORIGINAL},
-        {"onnx/model.onnx", "an ONNX model" ORIGINAL},
-        {"tf_model.h5", "a TensorFlow model" ORIGINAL},
-        {"flax_model.msgpack", "a Flax model" ORIGINAL},
+        {"pytorch_model.bin", "a PyTorch pickle", CONVERT},
+        {"pytorch_model.bin.index.json", "a PyTorch pickle", CONVERT},
+        {"model.onnx", "an ONNX model", ORIGINAL},
+        {"onnx/model.onnx", "an ONNX model", ORIGINAL},
+        {"tf_model.h5", "an HDF5 (Keras) file", ORIGINAL},
+        {"flax_model.msgpack", "a Flax model", ORIGINAL},
     };
-    for (size_t i = 0; i < WM_COUNT(others); i++)
-        if (wm_source_find(files, file_count, others[i].path))
-            return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "no model.safetensors here; %z is %z",
-                           others[i].path, others[i].what);
+    for (size_t i = 0; i < WM_COUNT(others); i++) {
+        const wm_source *file = wm_source_find(files, file_count, others[i].path);
+        if (!file) continue;
+        return other_format(error, WM_ERROR_UNSUPPORTED, file->path, others[i].what, others[i].hint);
+    }
     for (size_t i = 0; i < file_count; i++)
         if (files[i].bytes.n >= 4 && memcmp(files[i].bytes.p, "GGUF", 4) == 0)
             return wm_magic_check(files[i].bytes, files[i].path, error);
@@ -195,11 +198,15 @@ typedef struct shard_reader {
     wm_error *error;
 } shard_reader;
 
+static wm_status index_fail(const shard_reader *r, wm_status status, const char *what) {
+    return wm_fail(r->error, status, 0, INDEX_FILE ": %z", what);
+}
+
 // A string of the index: a view, or decoded in the arena.
 static wm_status index_string(const shard_reader *r, wm_json value, wm_span *text) {
     if (wm_json_string_plain(value, text)) return WM_OK;
     if (wm_json_type_of(value) != WM_JSON_STRING)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, INDEX_FILE ": a shard's name is not a string");
+        return index_fail(r, WM_ERROR_FORMAT, "a shard's name is not a string");
     uint8_t *decoded;
     WM_TRY(WM_ALLOC(r->arena, decoded, value.n, r->error));
     *text = wm_json_string_decode(value, decoded);
@@ -229,8 +236,7 @@ static wm_status mark_shards(const shard_reader *r, wm_json map, uint32_t *count
     size_t shard = 0;
     for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);)
         if (++tensors > WM_LIMIT_TENSORS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": more than %u tensors",
-                           (uint64_t)WM_LIMIT_TENSORS);
+            return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
     memset(r->used, 0, r->file_count);
     *count = 0;
     for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);) {
@@ -238,8 +244,7 @@ static wm_status mark_shards(const shard_reader *r, wm_json map, uint32_t *count
         if (r->used[shard]) continue;
         r->used[shard] = 1;
         if (++*count > WM_LIMIT_SHARDS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": more than %u shards",
-                           (uint64_t)WM_LIMIT_SHARDS);
+            return index_fail(r, WM_ERROR_LIMIT, "too many shards");
     }
     return WM_OK;
 }
@@ -258,8 +263,7 @@ static wm_status join_shards(const shard_reader *r, uint32_t shard_count, wm_ten
         count += shards[filled].count;
         tensors->bytes += shards[filled++].bytes;
         if (count > WM_LIMIT_TENSORS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, "more than %u tensors in all shards",
-                           (uint64_t)WM_LIMIT_TENSORS);
+            return index_fail(r, WM_ERROR_LIMIT, "its shards hold too many tensors");
     }
     WM_TRY(WM_ALLOC(r->arena, all, count, r->error));
     for (uint32_t i = 0; i < shard_count; i++)
@@ -291,12 +295,11 @@ static wm_status open_shards(wm_tensors *tensors, wm_span index, const shard_rea
     wm_json root;
     uint32_t count = 0;
     if (index.n > WM_LIMIT_CONFIG)
-        return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": %u bytes are over the limit of %u",
-                       (uint64_t)index.n, (uint64_t)WM_LIMIT_CONFIG);
+        return index_fail(r, WM_ERROR_LIMIT, "over 16 MB");
     WM_TRY(wm_json_check(index, INDEX_FILE, WM_JSON_PYTHON, &root, r->error));
     wm_json map = wm_json_get(root, "weight_map");
     if (!wm_json_present(map) || wm_json_type_of(map) != WM_JSON_OBJECT)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, INDEX_FILE ": no weight_map, or it is not an object");
+        return index_fail(r, WM_ERROR_FORMAT, "no weight_map, or it is not an object");
     WM_TRY(mark_shards(r, map, &count));
     WM_TRY(join_shards(r, count, tensors));
     return check_index(r, map, tensors);

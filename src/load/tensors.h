@@ -7,7 +7,7 @@
 
 typedef struct wm_tensors {
     const wm_tensor *const *all; // [count], of one file in order of offset
-    const uint32_t *by_name;     // [count] into `all`, sorted by name (a hash table can be attacked)
+    const uint32_t *by_name;     // [count] into `all`, sorted by name (hash tables can be attacked)
     uint32_t count;
     uint64_t bytes; // of all tensors
 } wm_tensors;
