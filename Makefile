@@ -12,6 +12,8 @@
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
 # make test-cli   make test-js   make check   make size   make fuzz-replay   make verify
 #
+# make install PREFIX=/usr/local   header, static and shared library, pkg-config, CMake package, command
+#
 # BUILD=dir builds elsewhere than in build/; V=1 shows the commands; WERROR=-Werror.
 
 BUILD ?= build
@@ -37,7 +39,8 @@ MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size clean
+.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size \
+    install test-install clean
 .DELETE_ON_ERROR:
 
 all: lib cli $(if $(HAS_WASM_TOOLS),wasm,no-wasm)
@@ -59,6 +62,13 @@ $(BUILD)/libwasmicro.a: $(CORE:%.c=$(BUILD)/obj/%.o)
 $(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
+
+# The shared library is one unit; only what the public header names leaves it.
+$(BUILD)/libwasmicro.so: src/wasmicro.c
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O3 $(CORE_FLAGS) -MF $@.d -fPIC -fvisibility=hidden -DWM_SHARED -shared \
+	    -Wl,-soname,libwasmicro.so.0 $< -o $@
 
 $(BUILD)/obj/src/kernels/%.o: CORE_FLAGS += -O3
 $(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
@@ -173,6 +183,32 @@ $(MODEL):
 
 run: cli
 	@tools/run $(BUILD)/wasmicro
+
+# ---- Installation ----------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+VERSION := $(shell cat VERSION)
+ROOT = $(DESTDIR)$(PREFIX)
+
+install: lib cli $(BUILD)/libwasmicro.so
+	install -d $(ROOT)/bin $(ROOT)/include $(ROOT)/lib/pkgconfig $(ROOT)/lib/cmake/wasmicro
+	install -m 755 $(BUILD)/wasmicro $(ROOT)/bin
+	install -m 644 include/wasmicro.h $(ROOT)/include
+	install -m 644 $(BUILD)/libwasmicro.a $(ROOT)/lib
+	install -m 755 $(BUILD)/libwasmicro.so $(ROOT)/lib/libwasmicro.so.$(VERSION)
+	ln -sf libwasmicro.so.$(VERSION) $(ROOT)/lib/libwasmicro.so.0
+	ln -sf libwasmicro.so.0 $(ROOT)/lib/libwasmicro.so
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: wasmicro' 'Description: Hugging Face models from their own files' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lwasmicro' \
+	    >$(ROOT)/lib/pkgconfig/wasmicro.pc
+	install -m 644 cmake/wasmicro-config.cmake $(ROOT)/lib/cmake/wasmicro
+	printf '%s\n' 'set(PACKAGE_VERSION $(VERSION))' \
+	    'if(PACKAGE_FIND_VERSION VERSION_LESS_EQUAL PACKAGE_VERSION)' \
+	    '    set(PACKAGE_VERSION_COMPATIBLE TRUE)' 'endif()' \
+	    >$(ROOT)/lib/cmake/wasmicro/wasmicro-config-version.cmake
+
+test-install:
+	@tools/test_install
 
 clean:
 	rm -rf $(BUILD) $(DIST)
