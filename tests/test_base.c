@@ -5,8 +5,16 @@
 
 static void sums_and_products_do_not_wrap(void **state) {
     (void)state;
-    static const uint64_t values[] = {0, 1, 2, 3, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX / 2, UINT64_MAX / 2 + 1,
-                                      UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      UINT32_MAX,
+                                      UINT64_C(1) << 32,
+                                      UINT64_MAX / 2,
+                                      UINT64_MAX / 2 + 1,
+                                      UINT64_MAX - 1,
+                                      UINT64_MAX};
     for (size_t i = 0; i < WM_COUNT(values); i++) {
         for (size_t j = 0; j < WM_COUNT(values); j++) {
             uint64_t a = values[i], b = values[j], sum = 77, product = 77;
@@ -24,10 +32,11 @@ static void error_text_is_formatted(void **state) {
     (void)state;
     wm_error error;
     wm_span name = WM_TEXT("a.b\n\x7F");
-    assert_int_equal(wm_fail(&error, WM_ERROR_SHAPE, 17, "%s: %z, %u of %u, %d and %d, 100%%", &name, "x",
-                             (uint64_t)0, UINT64_MAX, INT64_MIN, INT64_C(12)),
+    assert_int_equal(wm_fail(&error, WM_ERROR_SHAPE, 17, "%s: %z, %u of %u, %d and %d, 100%%",
+                             &name, "x", (uint64_t)0, UINT64_MAX, INT64_MIN, INT64_C(12)),
                      WM_ERROR_SHAPE);
-    assert_string_equal(error.text, "a.b??: x, 0 of 18446744073709551615, -9223372036854775808 and 12, 100%");
+    assert_string_equal(error.text,
+                        "a.b??: x, 0 of 18446744073709551615, -9223372036854775808 and 12, 100%");
     assert_int_equal(error.offset, 17);
     assert_int_equal(error.status, WM_ERROR_SHAPE);
     assert_int_equal(wm_fail(NULL, WM_ERROR_ARG, 0, "%u", (uint64_t)1), WM_ERROR_ARG);
@@ -92,7 +101,8 @@ static void spans_compare(void **state) {
     assert_true(wm_span_equal(nothing, WM_TEXT("")) && wm_span_equal(abc, abc));
     assert_false(wm_span_equal(abc, WM_TEXT("abd")) || wm_span_equal(abc, WM_TEXT("ab")));
     assert_true(wm_span_is(abc, "abc") && !wm_span_is(abc, "abcd") && wm_span_is(nothing, ""));
-    assert_true(wm_span_starts(abc, "ab") && wm_span_starts(abc, "") && !wm_span_starts(abc, "abcd"));
+    assert_true(wm_span_starts(abc, "ab") && wm_span_starts(abc, "") &&
+                !wm_span_starts(abc, "abcd"));
     assert_false(wm_span_starts(nothing, "a"));
     wm_source files[] = {{WM_TEXT("a"), nothing}, {WM_TEXT("b"), abc}, {WM_TEXT("b"), nothing}};
     assert_true(wm_source_find(files, 3, "b") == &files[1]);
@@ -127,12 +137,15 @@ static void halves_widen_exactly(void **state) {
         uint32_t bits, brain_bits;
         memcpy(&bits, &widened, sizeof bits);
         memcpy(&brain_bits, &brain, sizeof brain_bits);
-        if (exponent < 31) assert_true((double)widened == value);
-        else assert_int_equal(bits & 0x7FFFFFFF, 0x7F800000u | fraction << 13);
+        if (exponent < 31)
+            assert_true((double)widened == value);
+        else
+            assert_int_equal(bits & 0x7FFFFFFF, 0x7F800000u | fraction << 13);
         assert_int_equal(bits >> 31, half >> 15);
         assert_int_equal(brain_bits, half << 16);
     }
-    assert_true(wm_f16_to_f32(0x3C00) == 1 && wm_f16_to_f32(1) == 0x1p-24f && wm_f16_to_f32(0x7BFF) == 65504);
+    assert_true(wm_f16_to_f32(0x3C00) == 1 && wm_f16_to_f32(1) == 0x1p-24f &&
+                wm_f16_to_f32(0x7BFF) == 65504);
     assert_true(wm_bf16_to_f32(0x3F80) == float_of(0x3F800000u));
 }
 

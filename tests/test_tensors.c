@@ -25,7 +25,9 @@ static wm_span container(const char *header, size_t data) {
     return (wm_span){bytes, 8 + (size_t)size + data};
 }
 
-static wm_source source(const char *path, wm_span bytes) { return (wm_source){wm_span_of(path), bytes}; }
+static wm_source source(const char *path, wm_span bytes) {
+    return (wm_source){wm_span_of(path), bytes};
+}
 
 static wm_status open_status(const wm_source *files, size_t count, wm_error *error) {
     wm_allocator counted = test_failing_allocator(0);
@@ -36,7 +38,8 @@ static wm_status open_status(const wm_source *files, size_t count, wm_error *err
     if (status == WM_OK)
         for (uint32_t i = 0; i < tensors.count; i++)
             assert_int_equal(wm_tensors_index(&tensors, tensors.all[i]->name), i);
-    else assert_true(error->status == status && error->text[0]);
+    else
+        assert_true(error->status == status && error->text[0]);
     wm_arena_free(&arena);
     assert_int_equal(test_live_allocations(), 0);
     return status;
@@ -49,8 +52,10 @@ static void shards_are_one_collection(void **state) {
         source("model.safetensors.index.json",
                WM_TEXT("{\"metadata\":{\"total_size\":-1},\"weight_map\":{\"y\":\"a.safetensors\","
                        "\"x\":\"b.safet\\u0065nsors\",\"\\u007a\":\"a.safetensors\"}}")),
-        source("a.safetensors", container("{" ENTRY("y", 0, 3) ",\"z\":{\"dtype\":\"F32\",\"shape\":[1],"
-                                          "\"data_offsets\":[3,7]}}", 7)),
+        source("a.safetensors",
+               container("{" ENTRY("y", 0, 3) ",\"z\":{\"dtype\":\"F32\",\"shape\":[1],"
+                                              "\"data_offsets\":[3,7]}}",
+                         7)),
     };
     wm_arena arena;
     wm_tensors tensors;
@@ -86,9 +91,11 @@ static const struct {
     {"{\"metadata\":{\"total_size\":NaN},\"weight_map\":{\"a\":\"1.safetensors\"}}", WM_OK, ""},
     // 31, 33
     {"{\"weight_map\":{\"a\":\"3.safetensors\"}}", WM_ERROR_MISSING, "3.safetensors"},
-    {"{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"same.safetensors\"}}", WM_ERROR_DUP, "tensor a"},
+    {"{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"same.safetensors\"}}", WM_ERROR_DUP,
+     "tensor a"},
     {"{\"weight_map\":{\"c\":\"1.safetensors\"}}", WM_ERROR_MISSING, "tensor c"},
-    {"{\"weight_map\":{\"a\":\"2.safetensors\",\"b\":\"1.safetensors\"}}", WM_ERROR_MISSING, "tensor a"},
+    {"{\"weight_map\":{\"a\":\"2.safetensors\",\"b\":\"1.safetensors\"}}", WM_ERROR_MISSING,
+     "tensor a"},
     {"{\"weight_map\":{\"a\":\"broken.safetensors\"}}", WM_ERROR_TRUNC, "broken.safetensors"},
     // 32
     {"{\"weight_map\":{\"a\":\"../../etc/passwd\"}}", WM_ERROR_PATH, "../../etc/passwd"},
@@ -179,17 +186,21 @@ static void shards_are_limited(void **state) {
 
 static void paths_are_checked(void **state) {
     (void)state;
-    static const char *const good[] = {"a", "a/b.c", "1_Pooling/config.json", ".env", "...", "a..b", "console",
-                                       "com", "lpt10", "\xC3\xBC", "a b", "model-00001-of-00002.safetensors"};
-    static const char *const bad[] = {"",      ".",     "..",      "/",        "/a",      "a/",    "a//b",
-                                      "./a",   "a/..",  "a/../b",  "..\\a",    "a\\b",    "c:",    "c:/a",
-                                      "a%2f",  "%",     "a\nb",    "a\x7F",    "con",     "CON",   "Con.txt",
-                                      "a/AUX", "nul.",  "com1",    "LPT9.txt", "prn/a",   "file:a"};
+    static const char *const good[] = {"a",        "a/b.c", "1_Pooling/config.json",
+                                       ".env",     "...",   "a..b",
+                                       "console",  "com",   "lpt10",
+                                       "\xC3\xBC", "a b",   "model-00001-of-00002.safetensors"};
+    static const char *const bad[] = {
+        "",       ".",     "..",      "/",     "/a",   "a/",   "a//b",     "./a",   "a/..",
+        "a/../b", "..\\a", "a\\b",    "c:",    "c:/a", "a%2f", "%",        "a\nb",  "a\x7F",
+        "con",    "CON",   "Con.txt", "a/AUX", "nul.", "com1", "LPT9.txt", "prn/a", "file:a"};
     wm_error error;
     for (size_t i = 0; i < WM_COUNT(good); i++)
-        if (wm_path_check(wm_span_of(good[i]), "x.json", &error) != WM_OK) fail_msg("%s: %s", good[i], error.text);
+        if (wm_path_check(wm_span_of(good[i]), "x.json", &error) != WM_OK)
+            fail_msg("%s: %s", good[i], error.text);
     for (size_t i = 0; i < WM_COUNT(bad); i++)
-        if (wm_path_check(wm_span_of(bad[i]), "x.json", &error) != WM_ERROR_PATH) fail_msg("%s", bad[i]);
+        if (wm_path_check(wm_span_of(bad[i]), "x.json", &error) != WM_ERROR_PATH)
+            fail_msg("%s", bad[i]);
     uint8_t segment[258];
     memset(segment, 'a', sizeof segment);
     segment[0] = 'b';
@@ -210,8 +221,8 @@ static void other_formats_are_called_by_their_name(void **state) {
         wm_status status;
         const char *word;
     } others[] = {
-        {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n", 71, WM_ERROR_FORMAT,
-         "LFS pointer"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n", 71,
+         WM_ERROR_FORMAT, "LFS pointer"},
         {"<!DOCTYPE html>\n<html>", 22, WM_ERROR_FORMAT, "HTML"},
         {"\n  <!doctype HTML>", 18, WM_ERROR_FORMAT, "HTML"},
         {"<html lang=\"en\">", 16, WM_ERROR_FORMAT, "HTML"},
@@ -228,7 +239,8 @@ static void other_formats_are_called_by_their_name(void **state) {
     static const char *const paths[] = {"model.safetensors", "model.safetensors.index.json"};
     for (size_t i = 0; i < WM_COUNT(others); i++) {
         for (size_t j = 0; j < WM_COUNT(paths); j++) {
-            wm_source file = source(paths[j], (wm_span){(const uint8_t *)others[i].bytes, others[i].n});
+            wm_source file =
+                source(paths[j], (wm_span){(const uint8_t *)others[i].bytes, others[i].n});
             wm_status status = open_status(&file, 1, &error);
             if (status != others[i].status || !contains(error.text, others[i].word) ||
                 !contains(error.text, paths[j]))
@@ -238,7 +250,8 @@ static void other_formats_are_called_by_their_name(void **state) {
     // Row 36, and nothing at all.
     wm_source pickle = source("pytorch_model.bin", WM_TEXT("PK\3\4"));
     assert_int_equal(open_status(&pickle, 1, &error), WM_ERROR_UNSUPPORTED);
-    assert_true(contains(error.text, "pytorch_model.bin") && contains(error.text, "save_pretrained"));
+    assert_true(contains(error.text, "pytorch_model.bin") &&
+                contains(error.text, "save_pretrained"));
     wm_source onnx = source("onnx/model.onnx", WM_TEXT(""));
     assert_int_equal(open_status(&onnx, 1, &error), WM_ERROR_UNSUPPORTED);
     wm_source gguf = source("tiny-q4.gguf", WM_TEXT("GGUF\3"));
@@ -271,8 +284,10 @@ static void a_header_of_an_unlucky_length_is_no_other_format(void **state) {
 static void each_failed_allocation_of_shards_is_survived(void **state) {
     (void)state;
     wm_source files[] = {
-        source("model.safetensors.index.json",
-               WM_TEXT("{\"weight_map\":{\"\\u0061\":\"1\\u002esafetensors\",\"b\":\"2.safetensors\"}}")),
+        source(
+            "model.safetensors.index.json",
+            WM_TEXT(
+                "{\"weight_map\":{\"\\u0061\":\"1\\u002esafetensors\",\"b\":\"2.safetensors\"}}")),
         source("1.safetensors", container("{" ENTRY("\\u0061", 0, 2) "}", 2)),
         source("2.safetensors", container("{" ENTRY("b", 0, 2) "}", 2)),
     };

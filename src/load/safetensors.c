@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The safetensors container: 8 bytes of header length, the header's JSON, the tensors' data. Accepts
-// and refuses what the reference reader (huggingface/safetensors) does, but for names given twice,
-// which that one overlooks, NUL in names, and the limits of base.h and rank 8.
+// The safetensors container: 8 bytes of header length, the header's JSON, the tensors' data.
+// Accepts and refuses what the reference reader (huggingface/safetensors) does, but for names given
+// twice, which that one overlooks, NUL in names, and the limits of base.h and rank 8.
 #include "../base/json.h"
 #include "tensors.h"
 
@@ -37,7 +37,7 @@ const char *wm_dtype_name(wm_dtype dtype) { return dtypes[dtype].name; }
 
 uint32_t wm_dtype_bits(wm_dtype dtype) { return dtypes[dtype].bits; }
 
-// ---- The header's parts ---------------------------------------------------------------------------
+// ---- The header's parts ------------------------------------------------------------------------
 
 typedef struct header_reader {
     wm_span file, header, data, path;
@@ -45,7 +45,8 @@ typedef struct header_reader {
     wm_error *error;
 } header_reader;
 
-static wm_status header_fail(const header_reader *h, wm_status status, const uint8_t *at, const char *what) {
+static wm_status header_fail(const header_reader *h, wm_status status, const uint8_t *at,
+                             const char *what) {
     return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: %z", &h->path, what);
 }
 
@@ -78,7 +79,8 @@ static wm_status read_name(const header_reader *h, wm_json key, wm_tensor *tenso
         WM_TRY(WM_ALLOC(h->arena, decoded, key.n, h->error));
         *name = wm_json_string_decode(key, decoded);
     }
-    if (name->n > WM_LIMIT_NAME) return tensor_fail(h, WM_ERROR_LIMIT, key.p, tensor, "its name is too long");
+    if (name->n > WM_LIMIT_NAME)
+        return tensor_fail(h, WM_ERROR_LIMIT, key.p, tensor, "its name is too long");
     for (size_t i = 0; i < name->n; i++)
         if (!name->p[i]) return tensor_fail(h, WM_ERROR_FORMAT, key.p, tensor, "a NUL in its name");
     return WM_OK;
@@ -104,12 +106,14 @@ static wm_status read_shape(const header_reader *h, wm_tensor *tensor, wm_json v
         if (tensor->rank == WM_MAX_RANK)
             return tensor_fail(h, WM_ERROR_LIMIT, value.p, tensor, "more than 8 dimensions");
         if (!header_integer(i.value, &tensor->shape[tensor->rank++]))
-            return tensor_fail(h, WM_ERROR_FORMAT, i.value.p, tensor, "a dimension is no whole number ≥ 0");
+            return tensor_fail(h, WM_ERROR_FORMAT, i.value.p, tensor,
+                               "a dimension is no whole number ≥ 0");
     }
     return WM_OK;
 }
 
-static wm_status read_offsets(const header_reader *h, wm_tensor *tensor, wm_json value, uint64_t *offsets) {
+static wm_status read_offsets(const header_reader *h, wm_tensor *tensor, wm_json value,
+                              uint64_t *offsets) {
     size_t count = 0;
     for (wm_json_iter i = wm_json_each(value); count < 3 && wm_json_next(&i); count++)
         if (count == 2 || !header_integer(i.value, &offsets[count])) count = 2;
@@ -126,7 +130,8 @@ static wm_status check_extent(const header_reader *h, wm_tensor *tensor, wm_json
                               const uint64_t offsets[2]) {
     uint64_t bits = 1, bytes = offsets[1] - offsets[0];
     bool fits = true;
-    for (uint32_t i = 0; i < tensor->rank; i++) fits = fits && wm_mul(bits, tensor->shape[i], &bits);
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        fits = fits && wm_mul(bits, tensor->shape[i], &bits);
     fits = fits && wm_mul(bits, dtypes[tensor->dtype].bits, &bits);
     if (!fits || bits / 8 > SIZE_MAX)
         return tensor_fail(h, WM_ERROR_OVERFLOW, entry.p, tensor, "shape × dtype does not fit");
@@ -134,20 +139,23 @@ static wm_status check_extent(const header_reader *h, wm_tensor *tensor, wm_json
         if (tensor->shape[i] > WM_LIMIT_DIMENSION)
             return tensor_fail(h, WM_ERROR_LIMIT, entry.p, tensor, "a dimension is over 2^31");
     if (bits % 8)
-        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor, "misaligned: its bits are no whole bytes");
+        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor,
+                           "misaligned: its bits are no whole bytes");
     if (bits / 8 != bytes)
         return wm_fail(h->error, WM_ERROR_SHAPE, (uint64_t)(entry.p - h->file.p),
-                       "%s: tensor %s: shape × %z asks for %u bytes, data_offsets hold %u", &h->path,
-                       &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
+                       "%s: tensor %s: shape × %z asks for %u bytes, data_offsets hold %u",
+                       &h->path, &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
     if (offsets[1] > h->data.n)
-        return wm_fail(h->error, WM_ERROR_TRUNC, h->file.n,
-                       "%s: tensor %s ends at byte %u of the data, the file has %u: incomplete download?",
-                       &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
+        return wm_fail(
+            h->error, WM_ERROR_TRUNC, h->file.n,
+            "%s: tensor %s ends at byte %u of the data, the file has %u: incomplete download?",
+            &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
     tensor->bytes = (wm_span){h->data.p + offsets[0], (size_t)bytes};
     return WM_OK;
 }
 
-static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry, wm_tensor *tensor) {
+static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry,
+                             wm_tensor *tensor) {
     static const char *const fields[] = {"dtype", "shape", "data_offsets"};
     wm_json values[WM_COUNT(fields)] = {{NULL, 0}};
     uint64_t offsets[2] = {0, 0};
@@ -184,20 +192,22 @@ static wm_status check_metadata(const header_reader *h, wm_json value) {
     return header_fail(h, WM_ERROR_FORMAT, value.p, "__metadata__ is no object of strings");
 }
 
-// ---- The file -------------------------------------------------------------------------------------
+// ---- The file ----------------------------------------------------------------------------------
 
 static wm_status split_file(header_reader *h) {
     wm_span file = h->file;
     if (file.n < 8)
-        return header_fail(h, WM_ERROR_TRUNC, file.p + file.n, "ends before the 8 bytes of the header's length");
+        return header_fail(h, WM_ERROR_TRUNC, file.p,
+                           "ends before the 8 bytes of the header's length");
     uint64_t size = wm_read_u64(file.p);
     if (size > WM_LIMIT_HEADER)
-        return wm_fail(h->error, WM_ERROR_LIMIT, 0, "%s: a header of %u bytes is over the limit of %u",
-                       &h->path, size, (uint64_t)WM_LIMIT_HEADER);
+        return wm_fail(h->error, WM_ERROR_LIMIT, 0,
+                       "%s: a header of %u bytes is over the limit of %u", &h->path, size,
+                       (uint64_t)WM_LIMIT_HEADER);
     if (size > file.n - 8)
         return wm_fail(h->error, WM_ERROR_TRUNC, file.n,
-                       "%s: the header has %u bytes, the file only %u after its length", &h->path, size,
-                       (uint64_t)file.n - 8);
+                       "%s: the header has %u bytes, the file only %u after its length", &h->path,
+                       size, (uint64_t)file.n - 8);
     h->header = (wm_span){file.p + 8, (size_t)size};
     h->data = (wm_span){h->header.p + h->header.n, file.n - 8 - h->header.n};
     return WM_OK;
@@ -226,8 +236,7 @@ static wm_status count_tensors(const header_reader *h, wm_json root, uint32_t *c
                 return header_fail(h, WM_ERROR_LIMIT, i.key.p, "too many tensors");
             continue;
         }
-        if (metadata)
-            return header_fail(h, WM_ERROR_DUP, i.key.p, "__metadata__ is given twice");
+        if (metadata) return header_fail(h, WM_ERROR_DUP, i.key.p, "__metadata__ is given twice");
         metadata = true;
         WM_TRY(check_metadata(h, i.value));
     }
@@ -254,11 +263,12 @@ static wm_status check_coverage(const header_reader *h, const wm_tensors *tensor
     uint64_t rest = (uint64_t)(h->data.p + h->data.n - end);
     if (!rest) return WM_OK;
     return wm_fail(h->error, WM_ERROR_FORMAT, h->file.n - rest,
-                   "%s: the last %u bytes belong to no tensor (a hole, or incomplete header)", &h->path,
-                   rest);
+                   "%s: the last %u bytes belong to no tensor (a hole, or incomplete header)",
+                   &h->path, rest);
 }
 
-wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_arena *arena, wm_error *error) {
+wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_arena *arena,
+                          wm_error *error) {
     header_reader h = {.file = bytes, .path = path, .arena = arena, .error = error};
     wm_json root;
     WM_TRY(wm_magic_check(bytes, path, error));
@@ -289,7 +299,7 @@ wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_a
     return check_coverage(&h, tensors);
 }
 
-// ---- The public view of one file --------------------------------------------------------------------
+// ---- The public view of one file ---------------------------------------------------------------
 
 struct wm_file {
     wm_arena arena;
@@ -304,7 +314,8 @@ static wm_status parse_file(wm_file **file, wm_span bytes, wm_arena *arena, wm_e
     return WM_OK;
 }
 
-wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator *allocator, wm_error *error) {
+wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator *allocator,
+                        wm_error *error) {
     wm_arena arena;
     wm_arena_init(&arena, allocator);
     *file = NULL;
