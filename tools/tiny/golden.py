@@ -42,7 +42,7 @@ def hidden(model, ids: list[int]) -> np.ndarray:
 
 def position_limit(config) -> int:
     """How many tokens the position table can number."""
-    roberta = config.model_type == "roberta"
+    roberta = config.model_type in ("roberta", "xlm-roberta", "mpnet")
     return config.max_position_embeddings - (config.pad_token_id + 1 if roberta else 0)
 
 
