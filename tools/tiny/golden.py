@@ -89,7 +89,7 @@ def plain(folder: Path, seed: int) -> dict:
     cases = [{"text": text} for text in words.TEXTS] + [{"text": words.TEXTS[2]} | options for options in (
         {"pooling": "cls"}, {"pooling": "max", "normalize": True}, {"pooling": "last"}, {"normalize": True},
         {"max_length": 9}, {"max_length": 9, "truncate": "start"})]
-    check_visible(folder, model, states[-1]["ids"])
+    check_visible(folder, load(folder), states[-1]["ids"])
     width = model.config.hidden_size
     return {"width": width, "dim": width, "hidden": states, "texts": [case | embed(**case) for case in cases]}
 
