@@ -22,7 +22,7 @@ wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to) {
 
 wm_status wm_reading_vocabulary(wm_reading *reading, wm_json object) {
     wm_vocabulary *vocabulary = &reading->tokenizer->model.vocabulary;
-    uint64_t count = 0, ids = 0, id;
+    uint64_t count = 0, ids = 0, id = 0;
     if (!wm_json_present(object) || wm_json_type_of(object) != WM_JSON_OBJECT)
         return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: the vocabulary is no object", reading->file);
     for (wm_json_iter piece = wm_json_each(object); wm_json_next(&piece); count++) {
