@@ -211,8 +211,8 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair, w
         if (is_pair) longest_first(&n[0], &n[1], most);
         else n[0] = WM_MIN(n[0], most);
     }
-    encoding->truncated = n[0] < all[0] || n[1] < all[1];
-    if (encoding->truncated && options->truncate == WM_TRUNCATE_ERROR)
+    bool truncated = n[0] < all[0] || n[1] < all[1];
+    if (truncated && options->truncate == WM_TRUNCATE_ERROR)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "the text has more than the %u tokens of max_length",
                        (uint64_t)options->max_length);
     if (options->truncate == WM_TRUNCATE_START)
@@ -223,6 +223,7 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair, w
         count += id < 0 ? n[id == WM_TEMPLATE_B] : special;
     }
     WM_TRY(make_room(encoding, call->sink.host, count, error));
+    encoding->truncated = truncated;
     fill_template(call, template, special, texts, from, n, encoding);
     return WM_OK;
 }
