@@ -62,4 +62,16 @@ static inline void fuzz_check_error(wm_status status, const wm_error *error) {
     FUZZ_CHECK(error->text[0] && memchr(error->text, 0, sizeof error->text));
 }
 
+// A file of the repository, read once and kept until exit: targets run at its root.
+static inline wm_span fuzz_file(const char *path) {
+    FILE *file = fopen(path, "rb");
+    FUZZ_CHECK(file && fseek(file, 0, SEEK_END) == 0);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(size);
+    FUZZ_CHECK(bytes && fread(bytes, 1, size, file) == size);
+    fclose(file);
+    return (wm_span){bytes, size};
+}
+
 #endif
