@@ -19,7 +19,7 @@ WMK_APART void WMK(store_tail)(float *p, vec v, size_t n) {
 }
 
 // n of LANES floats, as many as there are left.
-WMK_INLINE vec WMK(load)(const float *p, size_t n, float fill) {
+WMK_INLINE vec WMK(load)(const void *p, size_t n, float fill) {
     return n < LANES ? WMK(load_tail)(p, n, fill) : v_load(p);
 }
 
@@ -91,33 +91,55 @@ typedef void WMK(widener)(float *y, const void *a, size_t n);
 
 // ---- Row dots: lanes over K --------------------------------------------------------------------
 
-WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const vec *x, const vec *w, const size_t rows) {
+// The last K % LANES products of each sum.
+WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_t rows) {
+    size_t n = tile->K % LANES, k = tile->K - n;
+    for (size_t i = 0; i < 4 * rows; i++, lanes += LANES) {
+        vec a = WMK(load_tail)(tile->x + (t + i / 4) * tile->ldx + k, n, 0);
+        vec b = WMK(load_tail)(tile->w[i % 4] + 4 * k, n, 0);
+        v_store(lanes, v_fma(a, b, v_load(lanes)));
+    }
+}
+
+WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], const uint8_t *const w[4],
+                              size_t k, const size_t rows) {
+    vec a[TILE_T];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(x[r], w[c], sum[r][c]);
+        vec b = v_load(w[c] + 4 * k);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(a[r], b, sum[r][c]);
     }
 }
 
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is.
+// V8 gathers a block's loads at its head: every step is a block of its own by its way out, and the
+// sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of registers.
 WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows) {
     const float *x[TILE_T];
     const uint8_t *w[4];
-    vec sum[TILE_T][4], a[TILE_T], b[4];
+    vec sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         x[r] = tile->x + (t + r) * tile->ldx;
         WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
     }
-    size_t k = 0, whole = tile->K - tile->K % LANES;
-    WMK_UNROLL_4 for (; k < whole; k += LANES) {
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = v_load(w[c] + 4 * k);
-        WMK(dot_step)(sum, a, b, rows);
+    for (size_t left = tile->K / LANES; left; left -= 4) {
+        WMK(dot_step)(sum, x, w, 0, rows);
+        if (left == 1) break;
+        WMK(dot_step)(sum, x, w, LANES, rows);
+        if (left == 2) break;
+        WMK(dot_step)(sum, x, w, 2 * LANES, rows);
+        if (left == 3) break;
+        WMK(dot_step)(sum, x, w, 3 * LANES, rows);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
     }
-    if (k < tile->K) {
-        size_t n = tile->K - k;
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = WMK(load_tail)(x[r] + k, n, 0);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = WMK(load_tail)(w[c] + 4 * k, n, 0);
-        WMK(dot_step)(sum, a, b, rows);
+    if (SETTLE || tile->K % LANES) {
+        float lanes[TILE_T * 4 * LANES];
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) v_store(lanes + i * LANES, sum[i / 4][i % 4]);
+        WMK_FENCE(lanes);
+        if (tile->K % LANES) WMK(dot_tail)(lanes, tile, t, rows);
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_load(lanes + i * LANES);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         float *y = tile->y + (t + r) * tile->ldy, sums[4];

@@ -14,11 +14,18 @@
 #define WMK_APART static __attribute__((noinline))
 #ifdef __clang__
 #define WMK_UNROLL _Pragma("clang loop unroll(full)")
-#define WMK_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define WMK_UNROLL _Pragma("GCC unroll 16")
-#define WMK_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
+
+// What is in memory at p has to be read from there again.
+#define WMK_FENCE(p) __asm__ volatile("" : : "r"(p) : "memory")
+// p += n in a way the compiler cannot see through, so that offsets from p go into the loads.
+#define WMK_ADVANCE(p, n)          \
+    do {                           \
+        (p) += (n);                \
+        __asm__("" : "+r"(p));     \
+    } while (0)
 
 enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1

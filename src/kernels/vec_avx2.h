@@ -8,6 +8,7 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define vec wmk_vec_avx2
 #define vint wmk_int_avx2
 #define LANES 8
+#define SETTLE 0
 #define TILE_T 3
 #define PANEL_T 6
 #define PANEL_N 2

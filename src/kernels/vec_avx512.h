@@ -8,6 +8,7 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define vec wmk_vec_avx512
 #define vint wmk_int_avx512
 #define LANES 16
+#define SETTLE 0
 #define TILE_T 4
 #define PANEL_T 8
 #define PANEL_N 2

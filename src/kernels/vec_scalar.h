@@ -8,6 +8,7 @@ typedef int32_t wmk_int_scalar;
 #define vec wmk_vec_scalar   // LANES floats; + - * / are the compiler's
 #define vint wmk_int_scalar  // LANES integers of 32 bits; + - & | ~ << >> and comparisons likewise
 #define LANES 1
+#define SETTLE 0  // 1: sums go through memory at the end of a tile, see dot_tile
 #define TILE_T 2  // rows of x in a tile of row dots (their tile is 4 rows of w wide)
 #define PANEL_T 4 // rows of x in a tile with lanes over N …
 #define PANEL_N 2 // … and its vectors of w

@@ -10,6 +10,7 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define vec wmk_vec_simd128
 #define vint wmk_int_simd128
 #define LANES 4
+#define SETTLE 1
 #define TILE_T 2
 #define PANEL_T 4
 #define PANEL_N 2

@@ -8,6 +8,7 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define vec wmk_vec_sse2
 #define vint wmk_int_sse2
 #define LANES 4
+#define SETTLE 0
 #define TILE_T 2
 #define PANEL_T 4
 #define PANEL_N 2
