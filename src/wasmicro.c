@@ -32,3 +32,8 @@
 #include "kernels/kernels_avx2.c"
 #include "kernels/kernels_avx512.c"
 #include "kernels/select.c"
+
+#include "gen/options.c"
+#include "gen/sampler.c"
+#include "gen/beams.c"
+#include "gen/stop.c"
