@@ -28,7 +28,10 @@ static void *budget_allocate(void *context, size_t size) {
     wm_budget *budget = context;
     uint64_t total;
     if (size > SIZE_MAX - BUDGET_HEAD || !wm_add(budget->used, size, &total)) return NULL;
-    if (budget->limit && total > budget->limit) return NULL;
+    if (budget->limit && total > budget->limit) {
+        budget->refused = true;
+        return NULL;
+    }
     uint8_t *memory = budget->host.allocate(budget->host.context, size + BUDGET_HEAD);
     if (!memory) return NULL;
     memcpy(memory, &size, sizeof size);

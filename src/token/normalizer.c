@@ -105,8 +105,28 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cur
     return true;
 }
 
+// What may stand inside a word without being a letter of it: marks, apostrophes, dots, soft hyphens.
+static bool inside_word(const wm_unicode *unicode, uint32_t c) {
+    return wm_char_flags(unicode, c) & WM_CHAR_MARK || c == '\'' || c == '.' || c == ':' || c == 0xAD ||
+           c == 0xB7 || c == 0x2019;
+}
+
+static bool letter_follows(const wm_unicode *unicode, wm_cursor cursor) {
+    uint32_t c;
+    while (wm_cursor_next(&cursor, &c))
+        if (!inside_word(unicode, c)) return wm_char_flags(unicode, c) & WM_CHAR_LETTER;
+    return false;
+}
+
 bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to) {
-    bert_pass(unicode, WM_BERT_LOWER, cursor, to);
+    bool in_word = false;
+    uint32_t c;
+    while (wm_cursor_next(&cursor, &c)) {
+        bool last_sigma = c == 0x3A3 && in_word && !letter_follows(unicode, cursor);
+        wm_writer_put(to, last_sigma ? 0x3C2 : wm_char_lower(unicode, c), cursor.start, cursor.end);
+        if (c == 0x130) wm_writer_put(to, 0x307, cursor.start, cursor.end);
+        if (!inside_word(unicode, c)) in_word = wm_char_flags(unicode, c) & WM_CHAR_LETTER;
+    }
     return !to->failed;
 }
 

@@ -27,7 +27,8 @@ typedef struct wm_normalizing {
     wm_array marks;
 } wm_normalizing;
 
-// The rest of the cursor's text in lower case. False: no memory.
+// The rest of the cursor's text in lower case as Python's str.lower has it: a sigma that ends a word
+// is final. False: no memory.
 bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to);
 
 void wm_normalizing_free(wm_normalizing *state);
