@@ -90,8 +90,8 @@ static int32_t find_character(const wm_token_model *model, wm_span c, bool first
 }
 
 // Symbols of all characters, or bytes, of the piece. What the vocabulary lacks becomes <0xXX>
-// pieces, else the unknown token (several in a row one, with fuse_unknown), else nothing.
-static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sink *sink) {
+// pieces, else the unknown token (several in a row one, with fuse_unknown), else nothing: *lost.
+static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sink *sink, bool *lost) {
     size_t unknown = 0; // bytes of the unknown token that is still open
     for (size_t at = 0, length; at < piece.n; at += length) {
         int32_t id;
@@ -121,6 +121,8 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
                 unknown = 0;
             }
             unknown += length;
+        } else {
+            *lost = true;
         }
     }
     return !unknown || add_symbol(sink, model->unk, unknown);
@@ -214,21 +216,46 @@ static int32_t find_whole(const wm_token_model *model, wm_span piece, wm_token_s
     return wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){written, n});
 }
 
+// Moves *raw on to the byte of the piece that the `at`-th byte comes from when ByteLevel writes the
+// piece; *written is how many bytes those before *raw make.
+static size_t find_raw(wm_span piece, size_t at, size_t *raw, size_t *written) {
+    uint8_t bytes[2];
+    for (size_t length; *raw < piece.n; ++*raw, *written += length) {
+        length = wm_byte_level_write(piece.p[*raw], bytes);
+        if (at < *written + length) break;
+    }
+    return *raw;
+}
+
+// The symbols as tokens. `tokenizers` counts their places from the piece's start on without what was
+// lost, and for ByteLevel in bytes as they are written: then so do we.
+static bool emit_symbols(const wm_token_model *model, wm_piece piece, uint32_t count, bool lost, wm_token_sink *sink) {
+    const bpe_symbol *symbols = sink->symbols.p;
+    wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
+    size_t at = 0, raw = 0, raw_written = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!symbols[i].length) continue;
+        bool written = lost && model->byte_level;
+        size_t start = at, end = written ? at + model->vocabulary.pieces[symbols[i].id].n : at + symbols[i].length;
+        at = end;
+        if (written) {
+            start = find_raw(text, start, &raw, &raw_written);
+            end = find_raw(text, end - 1, &raw, &raw_written) + 1;
+        }
+        if (!wm_token_emit(sink, symbols[i].id, piece.start + start, piece.start + end)) return false;
+    }
+    return true;
+}
+
 bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
     wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
+    bool lost = false;
     int32_t whole = find_whole(model, text, sink);
     if (whole >= 0) return wm_token_emit(sink, whole, piece.start, piece.end);
     sink->symbols.n = 0;
-    if (!add_symbols(model, text, sink)) return false;
+    if (!add_symbols(model, text, sink, &lost)) return false;
     uint32_t count = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
     if (count > 1 && count <= SHORT_WORD) count = merge_short(model, sink->symbols.p, count);
     else if (count > 1 && !merge_long(model, sink, count)) return false;
-    const bpe_symbol *symbols = sink->symbols.p;
-    size_t at = piece.start;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!symbols[i].length) continue;
-        if (!wm_token_emit(sink, symbols[i].id, at, at + symbols[i].length)) return false;
-        at += symbols[i].length;
-    }
-    return true;
+    return emit_symbols(model, piece, count, lost, sink);
 }
