@@ -220,13 +220,14 @@ static void info_says_what_the_files_are(void **state) {
     for (size_t i = 0; i < WM_COUNT(rows); i++) {
         wm_arena arena = tiny_arena();
         tiny folder = tiny_open(&arena, rows[i].folder);
-        wm_pipeline *pipeline = open_isa(&folder, "scalar");
+        const char *isa = wm_kernels_select("scalar") ? "scalar" : "simd128";
+        wm_pipeline *pipeline = open_isa(&folder, isa);
         wm_pipeline_info info;
         wm_pipeline_info_get(pipeline, &info);
         assert_string_equal(info.model_type, rows[i].model_type);
         assert_string_equal(info.tokenizer, rows[i].tokenizer);
         assert_string_equal(info.dtype, rows[i].dtype);
-        assert_string_equal(info.isa, "scalar");
+        assert_string_equal(info.isa, isa);
         assert_string_equal(info.pooling, rows[i].pooling);
         assert_int_equal(info.normalize, rows[i].normalize);
         assert_int_equal(info.width, rows[i].width);
@@ -238,6 +239,29 @@ static void info_says_what_the_files_are(void **state) {
         wm_pipeline_close(pipeline);
         wm_arena_free(&arena);
     }
+}
+
+// What sentence_transformers.models.Pooling makes of keys that are not there.
+static void pooling_has_its_defaults(void **state) {
+    (void)state;
+    static const char *const configs[][2] = {
+        {"{\"word_embedding_dimension\": 12}", "mean"},
+        {"{\"word_embedding_dimension\": 12, \"pooling_mode_cls_token\": true}", "cls+mean"},
+        {"{\"word_embedding_dimension\": 12, \"pooling_mode_mean_tokens\": false, \"pooling_mode_lasttoken\": true}", "last"},
+        {"{\"word_embedding_dimension\": 12, \"pooling_mode\": \"max\"}", "max"},
+        {"{\"word_embedding_dimension\": 12, \"pooling_mode\": null, \"pooling_mode_mean_tokens\": true}", "mean"},
+    };
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "st-mean");
+    for (size_t i = 0; i < WM_COUNT(configs); i++) {
+        tiny_replace(&folder, "1_Pooling/config.json", configs[i][0]);
+        wm_pipeline *pipeline = open_isa(&folder, NULL);
+        wm_pipeline_info info;
+        wm_pipeline_info_get(pipeline, &info);
+        assert_string_equal(info.pooling, configs[i][1]);
+        wm_pipeline_close(pipeline);
+    }
+    wm_arena_free(&arena);
 }
 
 // ---- Bad files ------------------------------------------------------------------------------------
@@ -258,6 +282,7 @@ static const edit edits[] = {
     {"st-mean", "modules.json", "\"type\"", "\"tipe\"", WM_ERROR_FORMAT, "modules.json"},
     {"st-mean", "modules.json", "[", "{", WM_ERROR_JSON, "modules.json"},
     {"st-mean", "1_Pooling/config.json", "true", "false", WM_ERROR_FORMAT, "pooling_mode"},
+    {"st-mean", "1_Pooling/config.json", "\"include_prompt\": true", "\"pooling_mode\": \"mode\"", WM_ERROR_FORMAT, "pooling_mode"},
     {"st-mean", "1_Pooling/config.json", ": 12", ": 13", WM_ERROR_SHAPE, "13"},
     {"st-mean", "1_Pooling/config.json", NULL, NULL, WM_ERROR_MISSING, "1_Pooling/config.json"},
     {"st-mean", "sentence_bert_config.json", "24", "-24", WM_ERROR_FORMAT, "max_seq_length"},
@@ -439,6 +464,7 @@ int main(void) {
         cmocka_unit_test(bad_options_are_arguments),
         cmocka_unit_test(memory_is_stated_and_limited),
         cmocka_unit_test(info_says_what_the_files_are),
+        cmocka_unit_test(pooling_has_its_defaults),
         cmocka_unit_test(bad_files_are_named),
         cmocka_unit_test(weights_that_are_no_numbers_are_reported),
         cmocka_unit_test(no_memory_is_survived),
