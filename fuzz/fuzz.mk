@@ -35,7 +35,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/libwasmicro.a
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/fuzz_%)
 	@for name in $(FUZZ); do $(BUILD)/replay/fuzz_$$name fuzz/corpus/$$name || exit 1; done
 
-.PRECIOUS: $(BUILD)/obj/fuzz/%.o
+.PRECIOUS: $(BUILD)/obj/%.o
 $(BUILD)/replay/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/replay.o $(BUILD)/libwasmicro.a
 	@mkdir -p $(@D)
 	$(say) LD $@
