@@ -177,7 +177,7 @@ size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.was
 $(MODEL):
 	@$(PYTHON) tools/fetch.py all-MiniLM-L6-v2
 
--include fuzz/fuzz.mk bench/bench.mk verify/verify.mk
+-include fuzz/fuzz.mk bench/bench.mk bench/peers/peers.mk verify/verify.mk
 
 # ---- The demonstration -----------------------------------------------------------------------------
 
