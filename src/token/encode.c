@@ -186,6 +186,7 @@ static void fill_template(const encode_call *call, const wm_template *template, 
             continue;
         }
         size_t which = id == WM_TEMPLATE_B;
+        if (!n[which]) continue; // there may be no array at all
         const wm_token *tokens = (const wm_token *)call->tokens[which].p + from[which];
         for (size_t i = 0; i < n[which]; i++) {
             wm_token token = tokens[i];
