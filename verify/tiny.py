@@ -40,8 +40,7 @@ def main() -> int:
         for n in (1, 2, 5, limit // 2, limit):
             ids = rng.integers(model.config.vocab_size, size=n).tolist()
             worst = max(worst, common.distance(common.cli_hidden(folder, ids), common.hidden(model, ids)))
-        table.row(f"{folder.name}: hidden states", worst, LIMIT)
-        table.row(f"{folder.name}: embeddings", texts_of(folder), LIMIT)
+        table.row(f"{folder.name}: hidden states, embeddings", max(worst, texts_of(folder)), LIMIT)
     return table.done()
 
 
