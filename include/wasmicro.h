@@ -235,7 +235,7 @@ typedef enum wm_early_stopping {
 typedef struct wm_generate_options {
     size_t size;
     uint32_t max_new_tokens; // 0: as many as the context holds
-    uint32_t min_new_tokens, min_length; // no eos before; min_length counts the prompt
+    uint32_t min_new_tokens, min_length; // no eos before; the second counts the prompt and gives way
     wm_toggle do_sample; // WM_FROM_FILES: draw if one of the next five is given, else greedy
     double temperature;
     uint32_t top_k;
@@ -276,7 +276,7 @@ typedef struct wm_encoding {
     size_t count;
     bool truncated;
     size_t capacity; // private, as is the allocator
-    const wm_allocator *allocator;
+    wm_allocator allocator;
 } wm_encoding;
 
 // Opens the tokenizer of a repository from tokenizer.json, else vocab.txt, else vocab.json and

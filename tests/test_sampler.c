@@ -272,7 +272,7 @@ static void a_failed_allocation_is_survived(void **state) {
     (void)state;
     const uint64_t limits[] = {1, 5 << 20}; // none of the two arrays, the first alone
     for (size_t i = 0; i < WM_COUNT(limits); i++) {
-        wm_budget budget = {test_failing_allocator(0), 0, limits[i]};
+        wm_budget budget = {.host = test_failing_allocator(0), .limit = limits[i]};
         wm_allocator host = wm_budget_allocator(&budget);
         wm_arena arena;
         wm_arena_init(&arena, &host);

@@ -14,7 +14,7 @@ searches: the sequences of greedy and beam search over a toy language model, who
 Two things are not in transformers 4.40.2 and are added to its lists here: min_p, as later versions have it
 (after top_p), and OpenAI's presence and frequency penalties (after repetition_penalty).
 Left out are draws of parameters in which a sum comes within 1e-5 of its threshold, which f32 decides by chance,
-and those in which top_p cuts between equal scores: torch.sort is not stable.
+and those in which top_p cuts between equal scores, or beams have equal ones: torch's order of them is not defined.
 """
 
 import argparse
@@ -71,6 +71,8 @@ def configuration(options, prompt):
     banned = [ids for ids, value in options.get("sequence_bias", []) if value == -float("inf")]
     config.sequence_bias, config.bad_words_ids = bias or None, banned or None
     config.max_length = prompt + options["max_new_tokens"]
+    if "min_new_tokens" in options:  # generate() lets it take precedence
+        config.min_length = prompt + options["min_new_tokens"]
     return config
 
 
@@ -141,7 +143,7 @@ def draw_options(draw, V, searches):
 def is_close(options, prompt, ids, scores):
     """Whether small changes of the thresholds change what is kept, or the order of equal scores does."""
     left = (warpers(options, prompt)(ids, scores) > -float("inf"))[0]
-    if "typical_p" not in options and set(scores[0, left].tolist()) & set(scores[0, ~left].tolist()) - {-float("inf")}:
+    if set(scores[0, left].tolist()) & set(scores[0, ~left].tolist()) - {-float("inf")}:
         return True
     kept = set()
     for step in (-1e-5, 0, 1e-5):
@@ -226,12 +228,15 @@ def searches(draw, cases, V, tables):
         config = configuration(options, len(prompt))
         config.pad_token_id = 10**6
         config.return_dict_in_generate = config.output_scores = True
+        config.num_return_sequences = config.num_beams
         with torch.no_grad():
             result = models[which].generate(torch.tensor([prompt]), generation_config=config)
         scores = result.sequences_scores.tolist() if config.num_beams > 1 else []
         sequences = [[i for i in row if i != 10**6] for row in result.sequences[:, len(prompt) :].tolist()]
-        if any(score == -float("inf") for score in scores):
-            continue  # which of the tokens that cannot be is torch's choice
+        if any(score < -1e8 for score in scores) or any(a - b < 1e-5 for a, b in zip(scores, scores[1:])):
+            continue  # which of the tokens that cannot be, and which of equals comes first, is torch's choice
+        n = options.get("num_return_sequences", 1)
+        sequences, scores = sequences[:n], scores[:n]
         print(json.dumps({
             "options": options, "table": which, "prompt": prompt, "sequences": sequences, "scores": scores,
         }))  # fmt: skip

@@ -144,11 +144,12 @@ wm_status wm_beams_next(wm_beams *beams, float *logits, wm_error *error) {
     }
     best_steps(beams, logits);
     float best = beams->steps[0].score;
-    if (!(best > -WM_INFINITY && best < WM_INFINITY))
+    bool possible = best > -WM_INFINITY && best < WM_INFINITY;
+    if (!possible && !beams->hypothesis_count)
         return wm_fail(error, WM_ERROR_NUMERIC, 0, "beam search: no token is left to choose");
-    go_on(beams);
+    if (possible) go_on(beams);
     beams->rows = beams->width;
-    beams->complete = is_complete(beams, best);
+    beams->complete = !possible || is_complete(beams, best);
     beams->done = beams->complete || beams->count == beams->capacity;
     return WM_OK;
 }
@@ -156,7 +157,8 @@ wm_status wm_beams_next(wm_beams *beams, float *logits, wm_error *error) {
 void wm_beams_finish(wm_beams *beams) {
     size_t length = beams->count - beams->sampler->prompt;
     for (uint32_t b = 0; length && !beams->complete && b < beams->width; b++)
-        add_hypothesis(beams, b, beams->scores[b], length, WM_FINISH_LENGTH);
+        if (beams->scores[b] > -WM_INFINITY)
+            add_hypothesis(beams, b, beams->scores[b], length, WM_FINISH_LENGTH);
     beams->done = beams->complete = true;
     // Best first; of equals the one that was added last, as transformers takes them.
     for (uint32_t i = 1; i < beams->hypothesis_count; i++) {

@@ -31,7 +31,7 @@ typedef struct wm_beams {
     size_t count;              // of each beam's ids
     bool done;                 // no further step
     wm_hypothesis *hypotheses; // [B + 1]; after wm_beams_finish the best comes first
-    uint32_t hypothesis_count; // B after wm_beams_finish, if there was a step
+    uint32_t hypothesis_count; // after wm_beams_finish B, or all the sequences that there can be
 
     int32_t *spare; // private from here
     size_t capacity;

@@ -121,7 +121,7 @@ void wm_sampler_process(wm_sampler *sampler, float *scores, const int32_t *ids, 
     add_bias(sampler, scores, ids, count);
     if (sampler->seen) penalize(sampler, scores, ids, count);
     ban_ngrams(sampler, scores, ids, count);
-    if (count < o->min_length || count - sampler->prompt < o->min_new_tokens)
+    if (o->min_new_tokens ? count - sampler->prompt < o->min_new_tokens : count < o->min_length)
         ban_all(sampler, scores, rules->eos);
     if (count == 1) force(sampler, scores, rules->forced_bos);
     if (count + 1 == sampler->limit) force(sampler, scores, rules->forced_eos);
