@@ -18,6 +18,7 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define v_set(s) _mm256_set1_ps(s)
 #define v_bits(v) ((vint)(v))
 #define v_float(i) ((vec)(i))
+#define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define v_min(a, b) _mm256_min_ps((a), (b))

@@ -13,6 +13,7 @@
 #undef v_set
 #undef v_bits
 #undef v_float
+#undef v_shift
 #undef v_less
 #undef v_fma
 #undef v_min
