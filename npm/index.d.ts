@@ -38,15 +38,16 @@ export interface URLLike {
 }
 
 /** What `load` can read. */
-export type Source = Bytes | ResponseLike | StreamLike | BlobLike | URLLike | AsyncIterable<Uint8Array>;
+export type Source =
+  | Bytes | ResponseLike | StreamLike | BlobLike | URLLike | AsyncIterable<Uint8Array>;
 
 type Given<T> = T | readonly T[] | null | undefined;
 type Promised<T> = T | PromiseLike<T>;
 
 /** A name of `wm_status` in wasmicro.h. */
 export type ErrorCode =
-  | 'TRUNC' | 'FORMAT' | 'JSON' | 'UTF8' | 'LIMIT' | 'OVERFLOW' | 'SHAPE' | 'MISSING' | 'UNSUPPORTED' | 'DUP'
-  | 'NOMEM' | 'ARG' | 'STATE' | 'CANCEL' | 'IO' | 'HTTP' | 'HASH' | 'PATH' | 'NUMERIC';
+  | 'TRUNC' | 'FORMAT' | 'JSON' | 'UTF8' | 'LIMIT' | 'OVERFLOW' | 'SHAPE' | 'MISSING'
+  | 'UNSUPPORTED' | 'DUP' | 'NOMEM' | 'ARG' | 'STATE' | 'CANCEL' | 'IO' | 'HTTP' | 'HASH' | 'PATH' | 'NUMERIC';
 
 /** Every failure of wasmicro. An aborted `load` rejects with the signal's reason instead. */
 export class WasmicroError extends Error {
@@ -63,7 +64,7 @@ export interface EmbedOptions {
   pooling?: 'mean' | 'cls' | 'max' | 'last' | null;
   /** Default: as the repository's files say. */
   normalize?: boolean | null;
-  /** What becomes of a text that is too long: its end is cut off (default), its start, or LIMIT is thrown. */
+  /** For a text that is too long: cut its end off (default), its start, or throw LIMIT. */
   truncate?: 'end' | 'start' | 'error' | null;
   /** Put before the text; "" for none. Default: the repository's default prompt. */
   prompt?: string | null;
@@ -72,7 +73,7 @@ export interface EmbedOptions {
 }
 
 export interface PipelineOptions<S = Bytes> extends EmbedOptions {
-  /** More files of the repository by their path there: "modules.json", "1_Pooling/config.json", shards, … */
+  /** More files of the repository by their path there: "modules.json", shards, … */
   files?: { readonly [path: string]: Given<S> } | null;
 }
 
@@ -133,14 +134,14 @@ export interface PipelineInfo {
 }
 
 /**
- * Compiles the engine, once: later calls give the first one's promise. Without an argument it takes the
- * wasmicro.wasm of this package; else a URL, a Response, bytes, or a WebAssembly.Module.
+ * Compiles the engine, once: later calls give the first one's promise. Without an argument it takes
+ * the wasmicro.wasm of this package; else a URL, a Response, bytes, or a WebAssembly.Module.
  */
 export default function init(
-  input?: Promised<string | URLLike | ResponseLike | ArrayBufferView | ArrayBufferLike | object | undefined>,
+  input?: Promised<Bytes | ResponseLike | URLLike | object | undefined>,
 ): Promise<void>;
 
-/** A model with its tokenizer, in a WebAssembly instance of its own. All calls but `load` are synchronous. */
+/** A model with its tokenizer, in a WebAssembly instance of its own. Only load is asynchronous. */
 export class WasmPipeline {
   private constructor();
 
@@ -156,11 +157,11 @@ export class WasmPipeline {
   /** Opens a model from whatever holds its files. */
   static load(options: LoadOptions): Promise<WasmPipeline>;
 
-  /** The family that a config.json belongs to: "bert", …; UNSUPPORTED is thrown where it is none. */
+  /** The family that a config.json belongs to: "bert", …; UNSUPPORTED where it is none. */
   static detectedModelType(config: Bytes): string;
 
   readonly info: PipelineInfo;
-  /** Of the last embed or embedBatch: tokens embedded, all texts together; whether any text was cut. */
+  /** Of the last embed or embedBatch: tokens of all texts together; whether any text was cut. */
   readonly last: { readonly tokens: number; readonly truncated: boolean };
 
   /** The embedding of a text, [info.dim]. A number in place of options is maxLength. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The few functions that the core asks of a C library, for bare wasm32: copies by bulk memory, and an
-// allocator over memory.grow. Built with -fno-builtin, lest a loop here become a call to itself.
+// The few functions that the core asks of a C library, for bare wasm32: copies by bulk memory, and
+// an allocator over memory.grow. Built with -fno-builtin, lest a loop here become a call to itself.
 #include "../src/base/base.h"
 #include "heap.h"
 
@@ -41,9 +41,10 @@ size_t strlen(const char *text) {
 
 // ---- Heap -------------------------------------------------------------------------------------
 //
-// Chunks lie side by side from the end of the static data to the end of memory. A chunk knows its own
-// size and that of the one before it, so neighbours that are free merge in constant time. Free ones are
-// on one list, searched for the best fit: the core asks for few and large blocks, so the list is short.
+// Chunks lie side by side from the end of the static data to the end of memory. A chunk knows its
+// own size and that of the one before it, so free neighbours merge in constant time. Free ones are
+// on one list, searched for the best fit: the core asks for few and large blocks, so the list is
+// short.
 
 typedef struct chunk {
     size_t before; // bytes of the chunk in front, 0: none
@@ -161,8 +162,9 @@ bool wm_heap_resize(void *memory, size_t n) {
     chunk *next = after(c);
     if (size > have) {
         if (next == end && !grow(size - have)) return false;
-        if (next->size & USED || (size > have + next->size && (after(next) != end || !grow(size - have - next->size))))
-            return false;
+        if (next->size & USED) return false;
+        size_t room = have + next->size;
+        if (size > room && (after(next) != end || !grow(size - room))) return false;
         unlink_free(next);
         c->size = (have + next->size) | USED;
     }

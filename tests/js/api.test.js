@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The package's manners: what it takes, what it refuses and with which error, and that it stays usable.
+// The package's manners: what it takes, what it refuses and with which error, and that it stays
+// usable.
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
@@ -15,7 +16,8 @@ const FILES = filesOf('bert-f32');
 const { 'model.safetensors': MODEL, 'tokenizer.json': TOKENIZER, 'config.json': CONFIG } = FILES;
 const TEXT = 'The river runs past the old mill.';
 const openBert = (options) => WasmPipeline.fromBytes(MODEL, TOKENIZER, CONFIG, null, options);
-const bert = openBert(), WANT = bits(bert.embed(TEXT));
+const bert = openBert(),
+  WANT = bits(bert.embed(TEXT));
 
 async function assertFails(code, call, message = /./) {
   const error = await errorOf(call);
@@ -26,7 +28,7 @@ async function assertFails(code, call, message = /./) {
   assert.equal(typeof error.offset, 'number');
 }
 
-// ---- Arguments -------------------------------------------------------------------------------------
+// ---- Arguments ----------------------------------------------------------------------------------
 
 const wrongCalls = {
   'a text that is none': () => bert.embed(5),
@@ -71,7 +73,13 @@ for (const [name, call] of Object.entries(wrongCalls))
   });
 
 test('an option of undefined or null is not given', () => {
-  const none = { maxLength: undefined, pooling: null, normalize: null, truncate: undefined, prompt: null };
+  const none = {
+    maxLength: undefined,
+    pooling: null,
+    normalize: null,
+    truncate: undefined,
+    prompt: null,
+  };
   assert.equal(bits(bert.embed(TEXT, none)), WANT);
   assert.equal(bits(bert.embed(TEXT, null)), WANT);
   assert.equal(bits(openBert(none).embed(TEXT)), WANT);
@@ -84,7 +92,8 @@ test("a pipeline's own options hold until a call's override them", () => {
   assert.equal(bits(cls.embed(TEXT, { pooling: 'mean', maxLength: 512 })), WANT);
 });
 
-test('truncate: "error" throws LIMIT', () => assertFails('LIMIT', () => bert.embed(TEXT, { maxLength: 5, truncate: 'error' })));
+test('truncate: "error" throws LIMIT', () =>
+  assertFails('LIMIT', () => bert.embed(TEXT, { maxLength: 5, truncate: 'error' })));
 
 test('an empty batch is empty', () => assert.equal(bert.embedBatch([]).length, 0));
 
@@ -99,7 +108,10 @@ test('NUL bytes and astral characters go through', () => {
 });
 
 test('results are copies: a later call changes none', () => {
-  const first = bert.embed(TEXT), before = bits(first), ids = bert.tokenize(TEXT), list = [...ids];
+  const first = bert.embed(TEXT),
+    before = bits(first),
+    ids = bert.tokenize(TEXT),
+    list = [...ids];
   bert.embedBatch(['other', 'texts', 'x '.repeat(300)]);
   bert.tokenize('something else');
   assert.equal(bits(first), before);
@@ -107,7 +119,7 @@ test('results are copies: a later call changes none', () => {
   assert.equal(first.buffer.byteLength, first.byteLength);
 });
 
-// ---- Files -----------------------------------------------------------------------------------------
+// ---- Files --------------------------------------------------------------------------------------
 
 const damaged = (at, byte) => {
   const copy = Buffer.from(MODEL);
@@ -119,59 +131,128 @@ const wrongFiles = {
   'no weights': ['MISSING', () => WasmPipeline.fromBytes(null, TOKENIZER, CONFIG)],
   'no tokenizer': ['MISSING', () => WasmPipeline.fromBytes(MODEL, null, CONFIG)],
   'a config that is no JSON': ['JSON', () => WasmPipeline.fromBytes(MODEL, TOKENIZER, '{"a":}')],
-  'a tokenizer that is no JSON': ['JSON', () => WasmPipeline.fromBytes(MODEL, '{"version":', CONFIG)],
-  'an unknown family': ['UNSUPPORTED', () => WasmPipeline.fromBytes(MODEL, TOKENIZER, '{"model_type":"whisper"}')],
-  'weights cut short': ['TRUNC', () => WasmPipeline.fromBytes(MODEL.subarray(0, -1), TOKENIZER, CONFIG)],
+  'a tokenizer that is no JSON': [
+    'JSON',
+    () => WasmPipeline.fromBytes(MODEL, '{"version":', CONFIG),
+  ],
+  'an unknown family': [
+    'UNSUPPORTED',
+    () => WasmPipeline.fromBytes(MODEL, TOKENIZER, '{"model_type":"whisper"}'),
+  ],
+  'weights cut short': [
+    'TRUNC',
+    () => WasmPipeline.fromBytes(MODEL.subarray(0, -1), TOKENIZER, CONFIG),
+  ],
   'empty weights': ['TRUNC', () => WasmPipeline.fromBytes(new Uint8Array(), TOKENIZER, CONFIG)],
-  'a header that is no JSON': ['JSON', () => WasmPipeline.fromBytes(damaged(9, 0x78), TOKENIZER, CONFIG)],
+  'a header that is no JSON': [
+    'JSON',
+    () => WasmPipeline.fromBytes(damaged(9, 0x78), TOKENIZER, CONFIG),
+  ],
 };
-for (const [name, [code, call]] of Object.entries(wrongFiles)) test(`${code} for ${name}`, () => assertFails(code, call));
+for (const [name, [code, call]] of Object.entries(wrongFiles))
+  test(`${code} for ${name}`, () => assertFails(code, call));
 
 test('detectedModelType', async () => {
   for (const family of ['bert', 'roberta', 'distilbert', 'electra'])
     assert.equal(WasmPipeline.detectedModelType(filesOf(`${family}-f32`)['config.json']), family);
   assert.equal(WasmPipeline.detectedModelType(CONFIG.toString()), 'bert');
-  await assertFails('UNSUPPORTED', () => WasmPipeline.detectedModelType('{"model_type":"whisper"}'));
+  await assertFails('UNSUPPORTED', () =>
+    WasmPipeline.detectedModelType('{"model_type":"whisper"}'),
+  );
   await assertFails('JSON', () => WasmPipeline.detectedModelType('{'));
 });
 
 test('over 4 GiB is refused before a byte is copied', async () => {
-  const huge = new Uint8Array(2 ** 31), started = performance.now(); // calloc: not a page of it is touched
-  await assertFails('LIMIT', () => WasmPipeline.fromBytes([huge, huge], TOKENIZER, CONFIG), /4294967296|42949\d+ bytes/);
-  await assertFails('LIMIT', () => WasmPipeline.load({ model: new Response('', { headers: { 'content-length': '5000000000' } }) }));
+  const huge = new Uint8Array(2 ** 31),
+    started = performance.now(); // calloc: not a page of it is touched
+  await assertFails(
+    'LIMIT',
+    () => WasmPipeline.fromBytes([huge, huge], TOKENIZER, CONFIG),
+    /4294967296|42949\d+ bytes/,
+  );
+  await assertFails('LIMIT', () =>
+    WasmPipeline.load({ model: new Response('', { headers: { 'content-length': '5000000000' } }) }),
+  );
   assert.ok(performance.now() - started < 2000);
 });
 
-// ---- load ------------------------------------------------------------------------------------------
+// ---- load ---------------------------------------------------------------------------------------
 
 const server = createServer((request, response) => {
   const body = FILES[request.url.slice(1)];
   if (!body) return response.writeHead(404).end('no');
-  if (request.headers.stall) return response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 99));
-  response.writeHead(200, request.url.endsWith('json') ? {} : { 'content-length': body.length }).end(body);
+  if (request.headers.stall)
+    return response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 99));
+  response
+    .writeHead(200, request.url.endsWith('json') ? {} : { 'content-length': body.length })
+    .end(body);
 }).listen(0, '127.0.0.1');
 await new Promise((ready) => server.on('listening', ready));
 after(() => server.close() && server.closeAllConnections());
 const origin = `http://127.0.0.1:${server.address().port}/`;
 const disk = (path) => pathToFileURL(join(ROOT, 'tests/tiny/bert-f32', path));
 const pieces = (bytes, size) =>
-  ReadableStream.from((function* () {
-    for (let i = 0; i < bytes.length; i += size) yield new Uint8Array(bytes.subarray(i, i + size));
-  })());
+  ReadableStream.from(
+    (function* () {
+      for (let i = 0; i < bytes.length; i += size)
+        yield new Uint8Array(bytes.subarray(i, i + size));
+    })(),
+  );
 
 const ways = {
-  responses: () => ({ model: fetch(origin + 'model.safetensors'), tokenizer: fetch(origin + 'tokenizer.json'), config: fetch(origin + 'config.json') }),
-  'http: URLs': () => ({ model: new URL('model.safetensors', origin), tokenizer: new URL('vocab.txt', origin), config: new URL('config.json', origin), files: { 'tokenizer_config.json': new URL('tokenizer_config.json', origin) } }),
-  'file: URLs': () => ({ model: disk('model.safetensors'), tokenizer: disk('tokenizer.json'), config: disk('config.json') }),
-  blobs: () => ({ model: new Blob([MODEL]), tokenizer: new Blob([TOKENIZER]), config: new Blob([CONFIG]) }),
-  'streams of odd pieces': () => ({ model: pieces(MODEL, 777), tokenizer: pieces(TOKENIZER, 1), config: pieces(CONFIG, 5) }),
-  "Node's streams": () => ({ model: createReadStream(disk('model.safetensors')), tokenizer: createReadStream(disk('tokenizer.json')), config: CONFIG }),
-  'bytes and text': () => ({ model: MODEL, tokenizer: TOKENIZER.toString(), config: CONFIG.toString() }),
-  'parts of all kinds': () => ({
-    model: [MODEL.subarray(0, 100), new Blob([MODEL.subarray(100, 300)]), pieces(MODEL.subarray(300, 900), 7), new Response(MODEL.subarray(900))],
-    tokenizer: TOKENIZER, config: CONFIG,
+  responses: () => ({
+    model: fetch(origin + 'model.safetensors'),
+    tokenizer: fetch(origin + 'tokenizer.json'),
+    config: fetch(origin + 'config.json'),
   }),
-  'files alone': () => ({ files: { 'model.safetensors': disk('model.safetensors'), 'tokenizer.json': TOKENIZER, 'config.json': Promise.resolve(CONFIG) } }),
+  'http: URLs': () => ({
+    model: new URL('model.safetensors', origin),
+    tokenizer: new URL('vocab.txt', origin),
+    config: new URL('config.json', origin),
+    files: { 'tokenizer_config.json': new URL('tokenizer_config.json', origin) },
+  }),
+  'file: URLs': () => ({
+    model: disk('model.safetensors'),
+    tokenizer: disk('tokenizer.json'),
+    config: disk('config.json'),
+  }),
+  blobs: () => ({
+    model: new Blob([MODEL]),
+    tokenizer: new Blob([TOKENIZER]),
+    config: new Blob([CONFIG]),
+  }),
+  'streams of odd pieces': () => ({
+    model: pieces(MODEL, 777),
+    tokenizer: pieces(TOKENIZER, 1),
+    config: pieces(CONFIG, 5),
+  }),
+  "Node's streams": () => ({
+    model: createReadStream(disk('model.safetensors')),
+    tokenizer: createReadStream(disk('tokenizer.json')),
+    config: CONFIG,
+  }),
+  'bytes and text': () => ({
+    model: MODEL,
+    tokenizer: TOKENIZER.toString(),
+    config: CONFIG.toString(),
+  }),
+  'parts of all kinds': () => ({
+    model: [
+      MODEL.subarray(0, 100),
+      new Blob([MODEL.subarray(100, 300)]),
+      pieces(MODEL.subarray(300, 900), 7),
+      new Response(MODEL.subarray(900)),
+    ],
+    tokenizer: TOKENIZER,
+    config: CONFIG,
+  }),
+  'files alone': () => ({
+    files: {
+      'model.safetensors': disk('model.safetensors'),
+      'tokenizer.json': TOKENIZER,
+      'config.json': Promise.resolve(CONFIG),
+    },
+  }),
 };
 for (const [name, way] of Object.entries(ways))
   test(`load takes ${name}`, async () => {
@@ -184,10 +265,15 @@ test('load reports progress: from 0, rising, to the total', async () => {
   await WasmPipeline.load({ ...ways.blobs(), onProgress: (progress) => seen.push(progress) });
   const total = MODEL.length + TOKENIZER.length + CONFIG.length;
   assert.equal(seen[0].loaded, 0);
-  seen.forEach((progress, i) => assert.ok(progress.total === total && (!i || progress.loaded >= seen[i - 1].loaded)));
+  seen.forEach((progress, i) =>
+    assert.ok(progress.total === total && (!i || progress.loaded >= seen[i - 1].loaded)),
+  );
   assert.deepEqual(seen.at(-1), { loaded: total, total, file: 'model.safetensors' });
   seen.length = 0;
-  await WasmPipeline.load({ ...ways['streams of odd pieces'](), onProgress: (progress) => seen.push(progress) });
+  await WasmPipeline.load({
+    ...ways['streams of odd pieces'](),
+    onProgress: (progress) => seen.push(progress),
+  });
   assert.ok(seen.every((progress) => progress.total === null));
 });
 
@@ -199,18 +285,33 @@ test('a callback that throws fails the load with its own error', async () => {
   assert.equal(await errorOf(() => WasmPipeline.load({ ...ways.responses(), onProgress })), mine);
 });
 
-test('an aborted load rejects with AbortError: before, between, and while the server stalls', async () => {
-  const before = await errorOf(() => WasmPipeline.load({ ...ways.blobs(), signal: AbortSignal.abort() }));
+test('an aborted load is AbortError: before, between, and while the server stalls', async () => {
+  const before = await errorOf(() =>
+    WasmPipeline.load({ ...ways.blobs(), signal: AbortSignal.abort() }),
+  );
   assert.equal(before.name, 'AbortError');
   const between = new AbortController();
   const onProgress = ({ loaded }) => loaded && between.abort();
-  assert.equal((await errorOf(() => WasmPipeline.load({ ...ways.blobs(), onProgress, signal: between.signal }))).name, 'AbortError');
+  assert.equal(
+    (
+      await errorOf(() =>
+        WasmPipeline.load({ ...ways.blobs(), onProgress, signal: between.signal }),
+      )
+    ).name,
+    'AbortError',
+  );
   for (const theirs of [false, true]) {
-    const stalled = new AbortController(), { signal } = stalled;
-    const model = await fetch(origin + 'model.safetensors', { headers: { stall: '1' }, ...(theirs && { signal }) });
+    const stalled = new AbortController(),
+      { signal } = stalled;
+    const model = await fetch(origin + 'model.safetensors', {
+      headers: { stall: '1' },
+      ...(theirs && { signal }),
+    });
     const started = performance.now();
     setTimeout(() => stalled.abort(), 20);
-    const error = await errorOf(() => WasmPipeline.load({ model, tokenizer: TOKENIZER, config: CONFIG, signal }));
+    const error = await errorOf(() =>
+      WasmPipeline.load({ model, tokenizer: TOKENIZER, config: CONFIG, signal }),
+    );
     assert.equal(error.name, 'AbortError');
     assert.ok(performance.now() - started < 500);
   }
@@ -224,10 +325,18 @@ test('what cannot be read is IO or HTTP, by the name of the file', async () => {
   const load = (model) => () => WasmPipeline.load({ model, tokenizer: TOKENIZER, config: CONFIG });
   await assertFails('IO', load(pathToFileURL('none.safetensors')), /model\.safetensors: ENOENT/);
   await assertFails('IO', load(new URL('http://127.0.0.1:9/')), /model\.safetensors/);
-  await assertFails('IO', load(ReadableStream.from((function* () {
-    yield MODEL.subarray(0, 100);
-    throw new Error('the line is cut');
-  })())), /the line is cut/);
+  await assertFails(
+    'IO',
+    load(
+      ReadableStream.from(
+        (function* () {
+          yield MODEL.subarray(0, 100);
+          throw new Error('the line is cut');
+        })(),
+      ),
+    ),
+    /the line is cut/,
+  );
   await assertFails('HTTP', load(fetch(origin + 'none')), /model\.safetensors.*404/);
   const used = await fetch(origin + 'config.json');
   await used.text();
@@ -236,9 +345,16 @@ test('what cannot be read is IO or HTTP, by the name of the file', async () => {
 
 test('a wrong content-length does no harm', async () => {
   for (const length of [1, MODEL.length - 1, MODEL.length + 1e6]) {
-    const model = new Response(pieces(MODEL, 5000), { headers: { 'content-length': String(length) } });
+    const model = new Response(pieces(MODEL, 5000), {
+      headers: { 'content-length': String(length) },
+    });
     const seen = [];
-    const pipeline = await WasmPipeline.load({ model, tokenizer: TOKENIZER, config: CONFIG, onProgress: (p) => seen.push(p) });
+    const pipeline = await WasmPipeline.load({
+      model,
+      tokenizer: TOKENIZER,
+      config: CONFIG,
+      onProgress: (p) => seen.push(p),
+    });
     assert.equal(bits(pipeline.embed(TEXT)), WANT);
     assert.ok(seen.every(({ loaded, total }) => total === null || loaded <= total));
   }
@@ -246,26 +362,48 @@ test('a wrong content-length does no harm', async () => {
 
 test('several loads at once do not mix', async () => {
   const names = ['bert-f32', 'roberta-f32', 'distilbert-f32', 'electra-f32'];
-  const one = (name) => bits(WasmPipeline.fromBytes(null, null, null, null, { files: filesOf(name) }).embed(TEXT));
+  const one = (name) =>
+    bits(WasmPipeline.fromBytes(null, null, null, null, { files: filesOf(name) }).embed(TEXT));
   const together = await Promise.all(
     names.map(async (name) => {
-      const files = Object.entries(filesOf(name)).map(([path, bytes]) => [path, pieces(bytes, 1000)]);
+      const files = Object.entries(filesOf(name)).map(([path, bytes]) => [
+        path,
+        pieces(bytes, 1000),
+      ]);
       return bits((await WasmPipeline.load({ files: Object.fromEntries(files) })).embed(TEXT));
     }),
   );
   assert.deepEqual(together, names.map(one));
 });
 
-// ---- Other realms, hostile surroundings --------------------------------------------------------------
+// ---- Other realms, hostile surroundings ---------------------------------------------------------
 
 test('arrays, buffers and options of another realm do', () => {
-  const context = vm.createContext({ model: [...MODEL], tokenizer: TOKENIZER.toString(), config: CONFIG.toString(), text: TEXT });
+  const context = vm.createContext({
+    model: [...MODEL],
+    tokenizer: TOKENIZER.toString(),
+    config: CONFIG.toString(),
+    text: TEXT,
+  });
   const { model, tokenizer, options, texts, ids } = vm.runInContext(
-    `({ model: new Uint8Array(model).buffer, tokenizer: new DataView(Uint8Array.from(tokenizer, (c) => c.charCodeAt(0)).buffer),
-        options: { files: {}, pooling: 'mean' }, texts: [text, text], ids: new Int32Array([1, 2]) })`, context);
+    `({
+      model: new Uint8Array(model).buffer,
+      tokenizer: new DataView(Uint8Array.from(tokenizer, (c) => c.charCodeAt(0)).buffer),
+      options: { files: {}, pooling: 'mean' },
+      texts: [text, text],
+      ids: new Int32Array([1, 2]),
+    })`,
+    context,
+  );
   assert.ok(!(model instanceof ArrayBuffer));
   const ascii = [...TOKENIZER.toString()].every((c) => c < '\x80');
-  const pipeline = WasmPipeline.fromBytes([model], ascii ? tokenizer : TOKENIZER, CONFIG, null, options);
+  const pipeline = WasmPipeline.fromBytes(
+    [model],
+    ascii ? tokenizer : TOKENIZER,
+    CONFIG,
+    null,
+    options,
+  );
   assert.equal(bits(pipeline.embed(TEXT, options)), WANT);
   assert.equal(bits(pipeline.embedBatch(texts)), WANT + WANT);
   assert.equal(pipeline.hidden(ids).shape[0], 2);
@@ -277,11 +415,16 @@ test('shared buffers do; detached ones are ARG', async () => {
   assert.equal(bits(WasmPipeline.fromBytes(shared, TOKENIZER, CONFIG).embed(TEXT)), WANT);
   const gone = new Uint8Array(MODEL);
   structuredClone(gone.buffer, { transfer: [gone.buffer] });
-  await assertFails('ARG', () => WasmPipeline.fromBytes(gone, TOKENIZER, CONFIG), /model\.safetensors/);
+  await assertFails(
+    'ARG',
+    () => WasmPipeline.fromBytes(gone, TOKENIZER, CONFIG),
+    /model\.safetensors/,
+  );
 });
 
 test('the bytes given are neither kept nor changed', () => {
-  const model = Buffer.from(MODEL), tokenizer = Buffer.from(TOKENIZER);
+  const model = Buffer.from(MODEL),
+    tokenizer = Buffer.from(TOKENIZER);
   const pipeline = WasmPipeline.fromBytes(model, tokenizer, CONFIG);
   pipeline.embed(TEXT);
   assert.ok(model.equals(MODEL));
@@ -291,15 +434,33 @@ test('the bytes given are neither kept nor changed', () => {
 });
 
 test('polluted prototypes have no say', async () => {
-  const poison = { maxLength: 2, pooling: 'max', normalize: true, prompt: 'boo', truncate: 'error', files: 7, signal: 7, onProgress: 7, merges: 7 };
-  for (const [key, value] of Object.entries(poison)) Object.defineProperty(Object.prototype, key, { value, configurable: true, writable: true });
+  const poison = {
+    maxLength: 2,
+    pooling: 'max',
+    normalize: true,
+    prompt: 'boo',
+    truncate: 'error',
+    files: 7,
+    signal: 7,
+    onProgress: 7,
+    merges: 7,
+  };
+  for (const [key, value] of Object.entries(poison))
+    Object.defineProperty(Object.prototype, key, { value, configurable: true, writable: true });
   Array.prototype.extra = () => {};
   try {
     assert.equal(bits(bert.embed(TEXT)), WANT);
     assert.equal(bits(bert.embed(TEXT, {})), WANT);
     assert.equal(bits(bert.embed(TEXT, 512)), WANT);
     assert.equal(bits(WasmPipeline.fromBytes(MODEL, TOKENIZER, CONFIG).embed(TEXT)), WANT);
-    assert.equal(bits((await WasmPipeline.load({ model: MODEL, tokenizer: TOKENIZER, config: CONFIG })).embed(TEXT)), WANT);
+    assert.equal(
+      bits(
+        (await WasmPipeline.load({ model: MODEL, tokenizer: TOKENIZER, config: CONFIG })).embed(
+          TEXT,
+        ),
+      ),
+      WANT,
+    );
   } finally {
     for (const key of Object.keys(poison)) delete Object.prototype[key];
     delete Array.prototype.extra;
@@ -312,22 +473,34 @@ test('frozen intrinsics are no hindrance', () => {
     import init, { WasmPipeline, WasmicroError } from './npm/index.js';
     await init(readFileSync('npm/dist/wasmicro.wasm'));
     const read = (name) => readFileSync('tests/tiny/bert-f32/' + name);
-    const pipeline = await WasmPipeline.load({ model: read('model.safetensors'), tokenizer: read('tokenizer.json'), config: read('config.json') });
-    try { pipeline.embed(5); } catch (error) { if (!(error instanceof WasmicroError) || error.code !== 'ARG' || error.name !== 'WasmicroError') throw error; }
+    const [model, tokenizer, config] = ['model.safetensors', 'tokenizer.json', 'config.json'].map(read);
+    const pipeline = await WasmPipeline.load({ model, tokenizer, config });
+    let thrown;
+    try { pipeline.embed(5); } catch (error) { thrown = error; }
+    if (!(thrown instanceof WasmicroError) || thrown.code + thrown.name !== 'ARGWasmicroError') throw thrown;
     console.log(Buffer.from(pipeline.embed(${JSON.stringify(TEXT)}).buffer).toString('hex'));`;
   return import('node:child_process').then(({ spawnSync }) => {
-    const { stdout, stderr } = spawnSync(process.execPath, ['--frozen-intrinsics', '--input-type=module', '-e', program], { cwd: ROOT, encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--frozen-intrinsics', '--input-type=module', '-e', program],
+      { cwd: ROOT, encoding: 'utf8' },
+    );
     assert.equal(stdout.trim(), WANT, stderr);
   });
 });
 
-// ---- Life and death ------------------------------------------------------------------------------------
+// ---- Life and death -----------------------------------------------------------------------------
 
 test('close, twice; then everything is STATE', async () => {
   const pipeline = openBert();
   pipeline.close();
   pipeline.close();
-  for (const call of [() => pipeline.embed(TEXT), () => pipeline.embedBatch([TEXT]), () => pipeline.tokenize(TEXT), () => pipeline.hidden([1])])
+  for (const call of [
+    () => pipeline.embed(TEXT),
+    () => pipeline.embedBatch([TEXT]),
+    () => pipeline.tokenize(TEXT),
+    () => pipeline.hidden([1]),
+  ])
     await assertFails('STATE', call, /closed/);
   assert.equal(pipeline.info.modelType, 'bert');
 });
@@ -342,7 +515,8 @@ test('a trap is STATE, then and afterwards, and kills that pipeline alone', asyn
   const library = await freshLibrary();
   await library.default(withTrap(wasmBytes(), 'embed'));
   const open = () => library.WasmPipeline.fromBytes(MODEL, TOKENIZER, CONFIG);
-  const pipeline = open(), other = open();
+  const pipeline = open(),
+    other = open();
   assert.ok(pipeline.tokenize(TEXT).length > 2);
   const error = await errorOf(() => pipeline.embed(TEXT));
   assert.ok(error instanceof library.WasmicroError);

@@ -13,17 +13,33 @@ function assertNear(got, want, width, what) {
   for (let row = 0; row < want.length; row += width) {
     const scale = Math.max(1, ...want.subarray(row, row + width).map(Math.abs));
     for (let i = row; i < row + width; i++)
-      assert.ok(Math.abs(got[i] - want[i]) <= 5e-5 * scale, `${what}: [${i}] is ${got[i]}, should be ${want[i]}`);
+      assert.ok(
+        Math.abs(got[i] - want[i]) <= 5e-5 * scale,
+        `${what}: [${i}] is ${got[i]}, should be ${want[i]}`,
+      );
   }
 }
 
-const optionsOf = ({ prompt, prompt_name: promptName, pooling, normalize, max_length: maxLength, truncate }) => ({
-  prompt, promptName, pooling, normalize, maxLength, truncate,
+const optionsOf = ({
+  prompt,
+  prompt_name: promptName,
+  pooling,
+  normalize,
+  max_length: maxLength,
+  truncate,
+}) => ({
+  prompt,
+  promptName,
+  pooling,
+  normalize,
+  maxLength,
+  truncate,
 });
 
 for (const { name } of CHECKPOINTS) {
   test(name, () => {
-    const golden = goldenOf(name), files = filesOf(name);
+    const golden = goldenOf(name),
+      files = filesOf(name);
     const pipeline = WasmPipeline.fromBytes(null, null, null, null, { files });
     assert.equal(pipeline.info.width, golden.width);
     assert.equal(pipeline.info.dim, golden.dim);
@@ -41,7 +57,9 @@ for (const { name } of CHECKPOINTS) {
       assert.deepEqual(pipeline.last, { tokens: golden.tokens, truncated: golden.truncated }, what);
     }
     const texts = golden.texts.map(({ text }) => text);
-    const batch = pipeline.embedBatch(texts), sum = { tokens: 0, truncated: false }, { last } = pipeline;
+    const batch = pipeline.embedBatch(texts),
+      sum = { tokens: 0, truncated: false },
+      { last } = pipeline;
     texts.forEach((text, i) => {
       const one = pipeline.embed(text);
       assert.equal(bits(batch.subarray(i * one.length, (i + 1) * one.length)), bits(one), text);
@@ -54,28 +72,46 @@ for (const { name } of CHECKPOINTS) {
 }
 
 test('the three or four files by name give what the folder gives', () => {
-  const bert = filesOf('bert-f32'), roberta = filesOf('roberta-f32');
+  const bert = filesOf('bert-f32'),
+    roberta = filesOf('roberta-f32');
   const text = 'The river runs past the old mill.';
-  const folder = (files) => bits(WasmPipeline.fromBytes(null, null, null, null, { files }).embed(text));
+  const folder = (files) =>
+    bits(WasmPipeline.fromBytes(null, null, null, null, { files }).embed(text));
   const named = (...parts) => bits(WasmPipeline.fromBytes(...parts).embed(text));
-  const weights = bert['model.safetensors'], config = bert['config.json'];
+  const weights = bert['model.safetensors'],
+    config = bert['config.json'];
   const [a, b, c] = [weights.subarray(0, 5), weights.subarray(5, 4001), weights.subarray(4001)];
   const want = folder(bert);
   assert.equal(named(weights, bert['tokenizer.json'], config), want);
-  assert.equal(named(weights, bert['vocab.txt'], config, null, { files: { 'tokenizer_config.json': bert['tokenizer_config.json'] } }), want);
+  assert.equal(
+    named(weights, bert['vocab.txt'], config, null, {
+      files: { 'tokenizer_config.json': bert['tokenizer_config.json'] },
+    }),
+    want,
+  );
   assert.equal(named([a, b, c], bert['tokenizer.json'].toString(), config.toString()), want);
   assert.equal(
-    named(roberta['model.safetensors'], roberta['vocab.json'], roberta['config.json'], roberta['merges.txt']),
+    named(
+      roberta['model.safetensors'],
+      roberta['vocab.json'],
+      roberta['config.json'],
+      roberta['merges.txt'],
+    ),
     folder(roberta),
   );
 });
 
 test('a batch is bit for bit its texts one by one, at lengths 1 to 512 and in any order', () => {
   const pipeline = WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('bert-odd') });
-  const texts = Array.from({ length: 150 }, (_, i) => 'the old mill '.repeat((i * 37) % 171).slice(0, (i * 37) % 512));
-  const { dim } = pipeline.info, batch = pipeline.embedBatch(texts), back = pipeline.embedBatch([...texts].reverse());
+  const texts = Array.from({ length: 150 }, (_, i) =>
+    'the old mill '.repeat((i * 37) % 171).slice(0, (i * 37) % 512),
+  );
+  const { dim } = pipeline.info,
+    batch = pipeline.embedBatch(texts),
+    back = pipeline.embedBatch([...texts].reverse());
   texts.forEach((text, i) => {
-    const one = bits(pipeline.embed(text)), j = texts.length - 1 - i;
+    const one = bits(pipeline.embed(text)),
+      j = texts.length - 1 - i;
     assert.equal(bits(batch.subarray(i * dim, (i + 1) * dim)), one);
     assert.equal(bits(back.subarray(j * dim, (j + 1) * dim)), one);
   });

@@ -50,7 +50,11 @@ for (const [name, source] of Object.entries(sources))
   });
 
 const faults = {
-  'HTML in place of the wasm': ['/html.wasm', 'FORMAT', /returned HTML for http.*html\.wasm.*dist\/wasmicro\.wasm/],
+  'HTML in place of the wasm': [
+    '/html.wasm',
+    'FORMAT',
+    /returned HTML for http.*html\.wasm.*dist\/wasmicro\.wasm/,
+  ],
   'HTML as application/wasm': ['/lies.wasm', 'FORMAT', /returned HTML/],
   'a truncated file': ['/short.wasm', 'UNSUPPORTED', /WebAssembly/],
   'some text': ['/text.wasm', 'UNSUPPORTED', /magic/],
@@ -76,7 +80,8 @@ test('init refuses a file that is not there, and a port that nobody listens at',
 
 test('a wasm of another version is refused', async () => {
   const library = await freshLibrary();
-  const version = Buffer.from('0.1.0\0'), other = wasmBytes();
+  const version = Buffer.from('0.1.0\0'),
+    other = wasmBytes();
   const at = other.indexOf(version);
   assert.ok(at > 0);
   other[at] = '9'.charCodeAt(0);
@@ -92,7 +97,8 @@ test('a foreign wasm module is refused', async () => {
 });
 
 test('a host without WebAssembly is told so', async () => {
-  const { default: init } = await freshLibrary(), real = globalThis.WebAssembly;
+  const { default: init } = await freshLibrary(),
+    real = globalThis.WebAssembly;
   delete globalThis.WebAssembly;
   const error = await errorOf(() => init(wasmBytes()));
   globalThis.WebAssembly = real;
@@ -101,8 +107,12 @@ test('a host without WebAssembly is told so', async () => {
 });
 
 test('before init everything but load says STATE; load calls it', async () => {
-  const { default: init, WasmPipeline } = await freshLibrary(), files = filesOf('bert-f32');
-  assert.equal((await errorOf(() => WasmPipeline.fromBytes(null, null, null, null, { files }))).code, 'STATE');
+  const { default: init, WasmPipeline } = await freshLibrary(),
+    files = filesOf('bert-f32');
+  assert.equal(
+    (await errorOf(() => WasmPipeline.fromBytes(null, null, null, null, { files }))).code,
+    'STATE',
+  );
   assert.equal((await errorOf(() => WasmPipeline.detectedModelType('{}'))).code, 'STATE');
   assert.equal((await WasmPipeline.load({ files })).embed('Hello').length, 24);
   assert.equal(init(), init(), 'memoised');

@@ -6,24 +6,30 @@ import { join } from 'node:path';
 export const ROOT = join(import.meta.dirname, '../..');
 export const WASM = join(ROOT, 'npm/dist/wasmicro.wasm');
 export const MINILM = join(ROOT, 'models/all-MiniLM-L6-v2');
-export const NO_MINILM = existsSync(join(MINILM, 'model.safetensors')) ? false : 'models/all-MiniLM-L6-v2 is not here: make run fetches it';
+export const NO_MINILM = existsSync(join(MINILM, 'model.safetensors'))
+  ? false
+  : 'models/all-MiniLM-L6-v2 is not here: make run fetches it';
 
 export const CHECKPOINTS = JSON.parse(readFileSync(join(ROOT, 'tests/tiny/index.json'), 'utf8'));
 
 // The files of a folder of tests/tiny by their paths, but for the golden.
 export function filesOf(name) {
   const { files } = CHECKPOINTS.find((checkpoint) => checkpoint.name === name);
-  return Object.fromEntries(files.map((path) => [path, readFileSync(join(ROOT, 'tests/tiny', name, path))]));
+  return Object.fromEntries(
+    files.map((path) => [path, readFileSync(join(ROOT, 'tests/tiny', name, path))]),
+  );
 }
 
-export const goldenOf = (name) => JSON.parse(readFileSync(join(ROOT, 'tests/tiny', name, 'golden.json'), 'utf8'));
+export const goldenOf = (name) =>
+  JSON.parse(readFileSync(join(ROOT, 'tests/tiny', name, 'golden.json'), 'utf8'));
 
 export function floats(base64) {
   const bytes = Buffer.from(base64, 'base64');
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
-export const bits = (vector) => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex');
+export const bits = (vector) =>
+  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex');
 
 // A library of its own: its init has not been called.
 let copies = 0;
@@ -39,7 +45,7 @@ export async function errorOf(call) {
   throw new Error('it did not fail');
 }
 
-// ---- Modules, damaged ------------------------------------------------------------------------------
+// ---- Modules, damaged ---------------------------------------------------------------------------
 
 function number(bytes, at) {
   let value = 0;
@@ -62,7 +68,7 @@ function leb(value) {
 // {id, start, at, end} of each section: the header begins at start, the contents at `at`.
 function sections(bytes) {
   const list = [];
-  for (let start = 8; start < bytes.length; ) {
+  for (let start = 8; start < bytes.length;) {
     const [size, at] = number(bytes, start + 1);
     list.push({ id: bytes[start], start, at, end: at + size });
     start = at + size;
@@ -79,14 +85,19 @@ export function withMemoryLimit(bytes, pages) {
   if (count !== 1 || bytes[flags] !== 0) throw new Error('a memory without maximum was expected');
   const [minimum] = number(bytes, flags + 1);
   const body = [1, 1, ...leb(minimum), ...leb(minimum + pages)];
-  return Buffer.concat([bytes.subarray(0, start), Buffer.from([5, ...leb(body.length), ...body]), bytes.subarray(end)]);
+  return Buffer.concat([
+    bytes.subarray(0, start),
+    Buffer.from([5, ...leb(body.length), ...body]),
+    bytes.subarray(end),
+  ]);
 }
 
 // The module with an export that traps as soon as it is called.
 export function withTrap(bytes, name) {
   const copy = Buffer.from(bytes);
   const exported = sectionOf(bytes, 7);
-  let [count, at] = number(bytes, exported.at), index;
+  let [count, at] = number(bytes, exported.at),
+    index;
   while (count--) {
     const [length, from] = number(bytes, at);
     const found = bytes.toString('utf8', from, from + length) === name;
