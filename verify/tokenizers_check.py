@@ -43,7 +43,7 @@ class Options(c.Structure):
 class Encoding(c.Structure):
     _fields_ = [("ids", c.POINTER(c.c_int32)), ("types", c.POINTER(c.c_uint8)), ("starts", c.POINTER(c.c_uint32)),
                 ("ends", c.POINTER(c.c_uint32)), ("count", c.c_size_t), ("truncated", c.c_bool),
-                ("capacity", c.c_size_t), ("allocator", c.c_void_p)]
+                ("capacity", c.c_size_t), ("allocator", c.c_void_p * 3)]
 
 
 def build():

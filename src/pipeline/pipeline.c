@@ -103,7 +103,6 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     *p = (wm_pipeline){.budget = {.host = host, .limit = o.max_bytes}};
     p->allocator = wm_budget_allocator(&p->budget);
     wm_arena_init(&p->arena, &p->allocator);
-    for (size_t i = 0; i < GROUP_TEXTS; i++) p->encodings[i].allocator = &p->allocator;
     wm_status status = within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
     if (status == WM_OK)
         *pipeline = p;

@@ -151,13 +151,13 @@ static void longest_first(size_t *n1, size_t *n2, size_t most) {
 }
 
 static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, size_t count, wm_error *error) {
-    if (count <= encoding->capacity && encoding->allocator) return WM_OK;
+    if (encoding->ids && count <= encoding->capacity) return WM_OK;
     wm_encoding_free(encoding);
     // One block: ids, starts, ends, types.
     uint64_t capacity = (uint64_t)count + 32;
     uint8_t *memory = capacity * 13 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 13) : NULL;
     if (!memory) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", capacity * 13);
-    encoding->allocator = host;
+    encoding->allocator = *host;
     encoding->capacity = (size_t)capacity;
     encoding->ids = (int32_t *)(void *)memory;
     encoding->starts = (uint32_t *)(void *)memory + capacity;
@@ -280,6 +280,6 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
 }
 
 void wm_encoding_free(wm_encoding *encoding) {
-    if (encoding->ids && encoding->allocator) encoding->allocator->release(encoding->allocator->context, encoding->ids);
+    if (encoding->ids) encoding->allocator.release(encoding->allocator.context, encoding->ids);
     *encoding = (wm_encoding){0};
 }

@@ -28,11 +28,11 @@ wm_status wm_reading_vocabulary(wm_reading *reading, wm_json object) {
     for (wm_json_iter piece = wm_json_each(object); wm_json_next(&piece); count++) {
         if (!wm_json_u64(piece.value, &id))
             return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: piece %u has an odd id", reading->file, count);
+        if (id >= WM_LIMIT_VOCABULARY)
+            return wm_fail(reading->error, WM_ERROR_LIMIT, 0, "%z: id %u, the limit is %u", reading->file, id,
+                           (uint64_t)WM_LIMIT_VOCABULARY);
         ids = WM_MAX(ids, id + 1);
     }
-    if (ids > WM_LIMIT_VOCABULARY)
-        return wm_fail(reading->error, WM_ERROR_LIMIT, 0, "%z: id %u, the limit is %u", reading->file, ids - 1,
-                       (uint64_t)WM_LIMIT_VOCABULARY);
     if (ids > count * 2 + 65536)
         return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: id %u in a vocabulary of %u", reading->file, ids - 1,
                        count);
