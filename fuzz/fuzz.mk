@@ -24,7 +24,8 @@ fuzz: fuzz-build
 
 fuzz-build:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) \
-	    CFLAGS="$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link,address,undefined" \
+	    CFLAGS="$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link,address,undefined \
+	        -fsanitize-coverage-ignorelist=fuzz/uncovered.txt" \
 	    $(F:%=$(BUILD)/fuzz/fuzz_%)
 
 # Only ever built by the rule above, in its own folder.
