@@ -317,7 +317,7 @@ const tokenizerPath = (bytes) => {
 };
 
 // Brings all files into a new engine and opens the model there.
-function* openModel({ model, tokenizer, config, merges, files, signal, onProgress }, sources) {
+function* openModel({ model, tokenizer, config, merges, files, signal, onProgress }, reading) {
   if (typeof model === 'string')
     fail('ARG', 'model must not be a string: a URL object names a file');
   const placed = [];
@@ -331,14 +331,17 @@ function* openModel({ model, tokenizer, config, merges, files, signal, onProgres
   });
   for (const [path, given] of [...all, ['model.safetensors', model]]) {
     if (given == null) continue;
-    const file = { path, size: 0, parts: [] };
-    placed.push(file);
-    for (const part of Array.isArray(given) ? given : [given]) {
-      sources.file = path;
-      const source = yield* openSource(part, path, signal);
-      sources.push(source);
-      file.parts.push(source);
-      file.size += source.size;
+    const sources = Array.isArray(given) ? given : [given];
+    sources.forEach((source) => source?.catch?.(() => {})); // awaited below, in its turn
+    placed.push({ path, sources, parts: [], size: 0 });
+  }
+  for (const file of placed) {
+    for (const source of file.sources) {
+      reading.file = file.path;
+      const part = yield* openSource(source, file.path, signal);
+      reading.push(part);
+      file.parts.push(part);
+      file.size += part.size;
     }
     total += file.size;
   }
@@ -352,7 +355,7 @@ function* openModel({ model, tokenizer, config, merges, files, signal, onProgres
       onProgress?.({ loaded: now, total: now <= total ? total : null, file: file.path });
     };
     progress();
-    sources.file = file.path;
+    reading.file = file.path;
     for (const part of file.parts) yield* part.read(sink, progress) ?? [];
     engine.call('resize', sink.at, sink.length);
     loaded += sink.length;
@@ -391,23 +394,23 @@ export class WasmPipeline {
   static async load(options) {
     options = bare(options);
     const { signal } = options,
-      sources = [];
+      reading = [];
     let stop;
     const stopped = new Promise((_, reject) =>
       signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
     );
     try {
-      const opening = openModel(options, sources);
+      const opening = openModel(options, reading);
       for (let awaited; ;) {
         signal?.throwIfAborted();
-        const reading = Promise.resolve(awaited ?? init()).catch(failed('IO', sources.file));
-        const { done, value } = opening.next(await Promise.race([reading, stopped]));
+        const next = Promise.resolve(awaited ?? init()).catch(failed('IO', reading.file));
+        const { done, value } = opening.next(await Promise.race([next, stopped]));
         if (done) return new WasmPipeline(value, options);
         awaited = value;
       }
     } finally {
       signal?.removeEventListener('abort', stop);
-      for (const source of sources) source.close?.().catch(() => {});
+      for (const source of reading) source.close?.().catch(() => {});
       signal?.throwIfAborted(); // an aborted read may have failed in its own words
     }
   }

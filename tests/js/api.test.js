@@ -343,6 +343,12 @@ test('what cannot be read is IO or HTTP, by the name of the file', async () => {
   await assertFails('STATE', load(used));
 });
 
+test('a source that fails before its turn fails the load, and nothing else', async () => {
+  const config = new Promise((done) => setTimeout(done, 30, CONFIG));
+  const model = Promise.reject(new Error('no line'));
+  await assertFails('IO', () => WasmPipeline.load({ model, tokenizer: TOKENIZER, config }), /no line/);
+});
+
 test('a wrong content-length does no harm', async () => {
   for (const length of [1, MODEL.length - 1, MODEL.length + 1e6]) {
     const model = new Response(pieces(MODEL, 5000), {
