@@ -125,14 +125,11 @@ $(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/
 	$(say) LD $@
 	$(Q)$(WASM_LINK) $^ -o $@
 
-$(BUILD)/wasm-lto/named.wasm: $(BUILD)/wasm-lto/linked.wasm
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm
 	$(say) OPT $@
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused -g $< -o $@
-
-$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/named.wasm
-	$(say) STRIP $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) --strip-debug --strip-producers --strip-target-features $< -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused \
+	    --strip-debug --strip-producers --strip-target-features $< -o $@
 
 $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
 	$(say) LD $@
@@ -170,7 +167,7 @@ check: lib
 	@$(PYTHON) tools/check.py $(BUILD)/libwasmicro.a
 	@tools/check_compilers
 
-size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.wasm
+size: $(BUILD)/wasm/linked.map $(DIST)/wasmicro.wasm
 	@$(PYTHON) tools/size.py $^
 
 # The model of the demonstration.
