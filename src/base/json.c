@@ -409,7 +409,8 @@ static bool read_decimal(wm_json value, decimal *number) {
             continue;
         }
         uint64_t digit = *p - (uint64_t)'0';
-        full = full || number->digits > (UINT64_MAX - digit) / 10;
+        full = full || number->digits > UINT64_MAX / 10 ||
+               (number->digits == UINT64_MAX / 10 && digit > UINT64_MAX % 10); // no division a digit
         if (!full) number->digits = number->digits * 10 + digit;
         number->inexact = number->inexact || (full && digit);
         number->exponent += (int64_t)full - (int64_t)fraction;
