@@ -10,7 +10,9 @@
 # make unit       tests/test_*.c natively           T=json runs one
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
-# make test-cli   make test-js   make check   make size   make fuzz-replay
+# make test-cli   make test-js   make check   make size   make fuzz-replay   make verify
+#
+# make install PREFIX=/usr/local   header, static and shared library, pkg-config, CMake package, command
 #
 # BUILD=dir builds elsewhere than in build/; V=1 shows the commands; WERROR=-Werror.
 
@@ -33,10 +35,12 @@ CORE = $(foreach layer,$(LAYERS),$(sort $(wildcard src/$(layer)/*.c src/$(layer)
 CLI = $(sort $(wildcard cli/*.c))
 TESTS = $(patsubst tests/test_%.c,%,$(sort $(wildcard tests/test_*.c)))
 T ?= $(TESTS)
+MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size clean
+.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size \
+    install test-install clean
 .DELETE_ON_ERROR:
 
 all: lib cli $(if $(HAS_WASM_TOOLS),wasm,no-wasm)
@@ -58,6 +62,13 @@ $(BUILD)/libwasmicro.a: $(CORE:%.c=$(BUILD)/obj/%.o)
 $(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
+
+# The shared library is one unit; only what the public header names leaves it.
+$(BUILD)/libwasmicro.so: src/wasmicro.c
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O3 $(CORE_FLAGS) -MF $@.d -fPIC -fvisibility=hidden -DWM_SHARED -shared \
+	    -Wl,-soname,libwasmicro.so.0 $< -o $@
 
 $(BUILD)/obj/src/kernels/%.o: CORE_FLAGS += -O3
 $(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
@@ -114,14 +125,11 @@ $(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/
 	$(say) LD $@
 	$(Q)$(WASM_LINK) $^ -o $@
 
-$(BUILD)/wasm-lto/named.wasm: $(BUILD)/wasm-lto/linked.wasm
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm
 	$(say) OPT $@
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused -g $< -o $@
-
-$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/named.wasm
-	$(say) STRIP $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) --strip-debug --strip-producers --strip-target-features $< -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused \
+	    --strip-debug --strip-producers --strip-target-features $< -o $@
 
 $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
 	$(say) LD $@
@@ -149,25 +157,55 @@ ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))
 test-asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
 
-test-cli: $(BUILD)/wasmicro
+test-cli: $(BUILD)/wasmicro $(MODEL)
 	@WASMICRO=$(BUILD)/wasmicro $(PYTHON) -m unittest discover -s tests/cli -p "test_*.py"
 
-test-js: wasm
+test-js: wasm $(MODEL)
 	@$(NODE) --test --test-reporter=tap tests/js/*.test.js
 
 check: lib
 	@$(PYTHON) tools/check.py $(BUILD)/libwasmicro.a
 	@tools/check_compilers
 
-size: $(BUILD)/wasm/linked.map $(BUILD)/wasm-lto/named.wasm $(DIST)/wasmicro.wasm
+size: $(BUILD)/wasm/linked.map $(DIST)/wasmicro.wasm
 	@$(PYTHON) tools/size.py $^
 
--include fuzz/fuzz.mk
+# The model of the demonstration.
+$(MODEL):
+	@$(PYTHON) tools/fetch.py all-MiniLM-L6-v2
+
+-include fuzz/fuzz.mk bench/bench.mk bench/peers/peers.mk verify/verify.mk
 
 # ---- The demonstration -----------------------------------------------------------------------------
 
 run: cli
 	@tools/run $(BUILD)/wasmicro
+
+# ---- Installation ----------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+VERSION := $(shell cat VERSION)
+ROOT = $(DESTDIR)$(PREFIX)
+
+install: lib cli $(BUILD)/libwasmicro.so
+	install -d $(ROOT)/bin $(ROOT)/include $(ROOT)/lib/pkgconfig $(ROOT)/lib/cmake/wasmicro
+	install -m 755 $(BUILD)/wasmicro $(ROOT)/bin
+	install -m 644 include/wasmicro.h $(ROOT)/include
+	install -m 644 $(BUILD)/libwasmicro.a $(ROOT)/lib
+	install -m 755 $(BUILD)/libwasmicro.so $(ROOT)/lib/libwasmicro.so.$(VERSION)
+	ln -sf libwasmicro.so.$(VERSION) $(ROOT)/lib/libwasmicro.so.0
+	ln -sf libwasmicro.so.0 $(ROOT)/lib/libwasmicro.so
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: wasmicro' 'Description: Hugging Face models from their own files' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lwasmicro' \
+	    >$(ROOT)/lib/pkgconfig/wasmicro.pc
+	install -m 644 cmake/wasmicro-config.cmake $(ROOT)/lib/cmake/wasmicro
+	printf '%s\n' 'set(PACKAGE_VERSION $(VERSION))' \
+	    'if(PACKAGE_FIND_VERSION VERSION_LESS_EQUAL PACKAGE_VERSION)' \
+	    '    set(PACKAGE_VERSION_COMPATIBLE TRUE)' 'endif()' \
+	    >$(ROOT)/lib/cmake/wasmicro/wasmicro-config-version.cmake
+
+test-install:
+	@tools/test_install
 
 clean:
 	rm -rf $(BUILD) $(DIST)

@@ -3,7 +3,9 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 int cli_put_floats(const float *values, size_t count) {
     putchar('[');
@@ -37,7 +39,8 @@ int cli_flush(void) {
     errno = 0;
     if (!fflush(stdout) && !ferror(stdout)) return CLI_OK;
     // Whoever read has had enough: no message, but what was asked for was not all written.
-    if (errno == EPIPE) return CLI_FAILED;
+    struct pollfd pipe = {STDOUT_FILENO, POLLOUT, 0};
+    if (errno == EPIPE || (poll(&pipe, 1, 0) == 1 && pipe.revents & POLLERR)) return CLI_FAILED;
     return cli_fail("cannot write the results%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
 }
 

@@ -204,13 +204,67 @@ WM_API const wm_tokenizer *wm_pipeline_tokenizer(const wm_pipeline *pipeline);
 // The family that a config.json belongs to: a static string, NULL (and `error`) where it is none.
 WM_API const char *wm_detect_model_type(wm_span config, wm_error *error);
 
+// ---- Generation ---------------------------------------------------------------------------------
+
+// Why a generation ended.
+typedef enum wm_finish {
+    WM_FINISH_NONE = 0,  // it has not
+    WM_FINISH_EOS,       // an end-of-sequence token
+    WM_FINISH_STOP,      // a stop string
+    WM_FINISH_LENGTH,    // max_new_tokens, or the context is full
+    WM_FINISH_CANCELLED, // by the caller
+} wm_finish;
+
+// Adds `bias` to the logit of ids' last token wherever the tokens before it have just been generated
+// or prompted: transformers' sequence_bias. -infinity bans the sequence: bad_words_ids.
+typedef struct wm_sequence_bias {
+    const int32_t *ids; // [count], count >= 1
+    size_t count;
+    float bias;
+} wm_sequence_bias;
+
+typedef enum wm_early_stopping {
+    WM_STOP_HEURISTIC = 0, // False: when the running beams are unlikely to do better
+    WM_STOP_EARLY,         // True: as soon as num_beams sequences are complete
+    WM_STOP_NEVER,         // "never": only when none can do better
+} wm_early_stopping;
+
+// Names and meanings are those of transformers' GenerationConfig; filters work in its order. A zero
+// switches a filter off. Where 0 itself is meant: temperature 0 is do_sample = WM_OFF, top_p 0 is
+// top_k = 1, length_penalty 0 is any number as small as 1e-300.
+typedef struct wm_generate_options {
+    size_t size;
+    uint32_t max_new_tokens; // 0: as many as the context holds
+    uint32_t min_new_tokens, min_length; // no eos before; the second counts the prompt and gives way
+    wm_toggle do_sample; // WM_FROM_FILES: draw if one of the next five is given, else greedy
+    double temperature;
+    uint32_t top_k;
+    double top_p, min_p, typical_p; // 1 switches top_p and typical_p off, too
+    double repetition_penalty;      // of all tokens so far, prompt included
+    double presence_penalty, frequency_penalty; // of generated tokens: once, or for each occurrence
+    uint32_t no_repeat_ngram_size;
+    const wm_sequence_bias *sequence_bias;
+    size_t sequence_bias_count;
+    uint32_t num_beams; // above 1: beam search, which does not go with sampling
+    double length_penalty; // of beams; 0: 1
+    wm_early_stopping early_stopping;
+    uint32_t num_return_sequences; // 0: 1; drawn ones, or the best beams
+    uint64_t seed;       // the same seed and logits draw the same tokens on every platform
+    const wm_span *stop; // strings that end the text; they are no part of it
+    size_t stop_count;
+    const int32_t *eos_ids; // NULL: the files'
+    size_t eos_count;
+} wm_generate_options;
+
 // ---- Tokenizer: works without a model ---------------------------------------------------------
 
 typedef struct wm_encode_options {
     size_t size;
     wm_toggle special;   // WM_FROM_FILES and WM_ON: add [CLS], </s>, … as the tokenizer's files say
-    uint32_t max_length; // special tokens counted; 0: no truncation
+    uint32_t max_length; // special tokens counted; 0: no truncation; pairs as HF's longest_first
     wm_truncate truncate;
+    bool special_as_text; // special tokens written in the text are text; else tokens, as in HF
+    bool lower_case;      // lower-case the text first (sentence-transformers' do_lower_case)
 } wm_encode_options;
 
 // One tokenized text. Owned by the caller, who calls wm_encoding_free; start from {0}.
@@ -222,7 +276,7 @@ typedef struct wm_encoding {
     size_t count;
     bool truncated;
     size_t capacity; // private, as is the allocator
-    const wm_allocator *allocator;
+    wm_allocator allocator;
 } wm_encoding;
 
 // Opens the tokenizer of a repository from tokenizer.json, else vocab.txt, else vocab.json and

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro: Hugging Face transformer checkpoints in JavaScript, from the files as they are.
-// The engine is dist/wasmicro.wasm, which imports nothing. This file brings bytes into its memory, copies
-// results out, and turns status codes and traps into errors. One WebAssembly instance holds one pipeline.
+// The engine is dist/wasmicro.wasm, which imports nothing. This file brings bytes into its memory,
+// copies results out, and turns status codes and traps into errors. One WebAssembly instance holds
+// one pipeline.
 
 const VERSION = '0.1.0'; // of the wasm that this file speaks to
 const ADDRESSABLE = 2 ** 32 - 2 ** 16;
+// prettier-ignore
 const FACTS = [
-  'modelType', 'tokenizer', 'dtype', 'isa', 'pooling', 'normalize', 'width', 'dim', 'layers', 'heads',
-  'vocabulary', 'maxTokens', 'parameters', 'weightBytes', 'modelBytes', 'sessionBytes',
+  'modelType', 'tokenizer', 'dtype', 'isa', 'pooling', 'normalize', 'width', 'dim', 'layers',
+  'heads', 'vocabulary', 'maxTokens', 'parameters', 'weightBytes', 'modelBytes', 'sessionBytes',
 ];
 const OPTIONS = ['maxLength', 'pooling', 'normalize', 'truncate', 'prompt', 'promptName'];
-const CHOICES = { pooling: ['mean', 'cls', 'max', 'last'], normalize: [true, false], truncate: ['end', 'start', 'error'] };
+const CHOICES = {
+  pooling: ['mean', 'cls', 'max', 'last'],
+  normalize: [true, false],
+  truncate: ['end', 'start', 'error'],
+};
 const GROUP = 64; // texts of one call into the engine: a longer batch takes several
 
 const encoder = new TextEncoder();
@@ -31,18 +37,23 @@ const fail = (code, message, cause) => {
 
 // Turns another's failure into ours.
 const failed = (code, name) => (cause) => {
-  throw cause instanceof WasmicroError ? cause : new WasmicroError(code, `${name}: ${cause.message}`, 0, cause);
+  throw cause instanceof WasmicroError
+    ? cause
+    : new WasmicroError(code, `${name}: ${cause.message}`, 0, cause);
 };
 
-// ---- Arguments: judged by what they can do, never by instanceof (another realm has other classes) ----------
+// ---- Arguments: judged by what they can do; instanceof would fail those of another realm --------
 
 const tag = (value) => value?.[Symbol.toStringTag];
 
 // The own properties of an options object: what sits on Object.prototype has no say.
 const bare = (options) =>
-  typeof (options ?? {}) === 'object' ? { __proto__: null, ...options } : fail('ARG', 'options must be an object');
+  typeof (options ?? {}) === 'object'
+    ? { __proto__: null, ...options }
+    : fail('ARG', 'options must be an object');
 
-const checkText = (text, name) => (typeof text === 'string' ? text : fail('ARG', `${name} must be a string`));
+const checkText = (text, name) =>
+  typeof text === 'string' ? text : fail('ARG', `${name} must be a string`);
 
 // An option that is undefined or null is not given, which is 0 to the engine.
 const checkLength = (length) =>
@@ -51,13 +62,16 @@ const checkLength = (length) =>
 const checkChoice = (value, name) =>
   value === undefined
     ? 0
-    : CHOICES[name].indexOf(value) + 1 || fail('ARG', `${name} must be one of ${CHOICES[name].join(', ')}`);
+    : CHOICES[name].indexOf(value) + 1 ||
+      fail('ARG', `${name} must be one of ${CHOICES[name].join(', ')}`);
 
-// A view of a string's UTF-8 or of the bytes of a typed array, DataView or ArrayBuffer; undefined: neither.
+// A view of a string's UTF-8, or of a typed array's, DataView's or ArrayBuffer's bytes. Else
+// undefined.
 const bytesOf = (source, name) => {
   if (typeof source === 'string') return encoder.encode(source);
   try {
-    if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    if (ArrayBuffer.isView(source))
+      return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
     if (tag(source)?.endsWith('ArrayBuffer')) return new Uint8Array(source);
   } catch (cause) {
     failed('ARG', name)(cause); // detached, or resized
@@ -73,7 +87,7 @@ const checkTotal = (bytes) => {
   return bytes;
 };
 
-// ---- Engine: one WebAssembly instance --------------------------------------------------------------------------
+// ---- Engine: one WebAssembly instance -----------------------------------------------------------
 
 class Engine {
   #exports;
@@ -82,7 +96,8 @@ class Engine {
   constructor(instance) {
     this.#exports = instance.exports;
     const version = this.#exports.version && this.text('version');
-    if (version !== VERSION) fail('UNSUPPORTED', `wasmicro.wasm is of version ${version}, index.js of ${VERSION}`);
+    if (version !== VERSION)
+      fail('UNSUPPORTED', `wasmicro.wasm is of version ${version}, index.js of ${VERSION}`);
   }
 
   // Whatever is thrown inside is a trap: the module imports nothing.
@@ -102,7 +117,11 @@ class Engine {
   }
 
   throw() {
-    throw new WasmicroError(this.text('error_code'), this.text('error_text'), this.call('error_offset'));
+    throw new WasmicroError(
+      this.text('error_code'),
+      this.text('error_text'),
+      this.call('error_offset'),
+    );
   }
 
   // Memory may grow in any call: a view is for use before the next.
@@ -137,14 +156,16 @@ class Engine {
     const list = this.view(at, 2 * strings.length, Uint32Array);
     strings.forEach((text, i) => {
       list[2 * i] = text === undefined ? 0 : at + to;
-      list[2 * i + 1] = text ? encoder.encodeInto(text, this.view(at + to, 3 * text.length)).written : 0;
+      list[2 * i + 1] = text
+        ? encoder.encodeInto(text, this.view(at + to, 3 * text.length)).written
+        : 0;
       to += list[2 * i + 1];
     });
     return at;
   }
 }
 
-// ---- The module --------------------------------------------------------------------------------------------------
+// ---- The module ---------------------------------------------------------------------------------
 
 let starting; // the promise of init
 let compiled; // the WebAssembly.Module, once there
@@ -153,7 +174,8 @@ let spare; // init's own engine, for the first pipeline
 const isFile = (url) => /^file:/.test(url);
 
 const fileSystem = () =>
-  globalThis.process?.getBuiltinModule?.('node:fs/promises') ?? fail('UNSUPPORTED', 'no file: URLs on this host');
+  globalThis.process?.getBuiltinModule?.('node:fs/promises') ??
+  fail('UNSUPPORTED', 'no file: URLs on this host');
 
 // The response itself or that of a URL, checked.
 const respond = async (source, name, options) => {
@@ -175,8 +197,11 @@ const compile = async (input) => {
       ? await fileSystem().readFile(input).catch(failed('IO', name))
       : new Uint8Array(await (await respond(input, name)).arrayBuffer()));
   if (/^\s*</.test(headOf(bytes)))
-    fail('FORMAT', `the server returned HTML for ${name}: serve dist/wasmicro.wasm there, or give init() its URL ` +
-      "or bytes (Vite: optimizeDeps.exclude = ['wasmicro'])");
+    fail(
+      'FORMAT',
+      `the server returned HTML for ${name}: serve dist/wasmicro.wasm there, or give init() ` +
+        "its URL or bytes (Vite: optimizeDeps.exclude = ['wasmicro'])",
+    );
   return WebAssembly.compile(bytes);
 };
 
@@ -202,7 +227,7 @@ const newEngine = () => {
   return engine;
 };
 
-// ---- Files: generators, which yield what is to be awaited; for bytes they yield nothing -----------------------------
+// ---- Files: generators, which yield what is to be awaited; for bytes they yield nothing ---------
 
 // A block that takes bytes as they come. It grows where it lies, at the end of the heap.
 class Sink {
@@ -219,7 +244,11 @@ class Sink {
   // The place of the next `bytes`: fill it, then add them to `length`.
   next(bytes) {
     const need = checkTotal(this.length + bytes);
-    if (need > this.#room && !this.#resize(need + Math.max(2 ** 23, need / 8)) && !this.#resize(need))
+    if (
+      need > this.#room &&
+      !this.#resize(need + Math.max(2 ** 23, need / 8)) &&
+      !this.#resize(need)
+    )
       noMemory(need);
     return this.#engine.view(this.at + this.length, bytes);
   }
@@ -240,13 +269,16 @@ function* openSource(source, name, signal) {
   const bytes = bytesOf(source, name);
   if (bytes) return { size: bytes.length, read: (sink) => sink.put(bytes) };
   if (isFile(source?.href)) return yield* openFile(source);
-  if (source?.href || source?.headers) source = yield respond(source, name, { __proto__: null, signal });
+  if (source?.href || source?.headers)
+    source = yield respond(source, name, { __proto__: null, signal });
   const stream = source?.body ?? source?.stream?.() ?? source;
   const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
   const wrong = () => fail('ARG', `${name} must be bytes, Response, stream, Blob or URL`);
   if (!reader) wrong();
   return {
-    size: source.size ?? parseInt(!source.headers?.get('content-encoding') && source.headers?.get('content-length')),
+    size:
+      source.size ??
+      parseInt(!source.headers?.get('content-encoding') && source.headers?.get('content-length')),
     close: async () => (reader.cancel ?? reader.return)?.call(reader),
     *read(sink, progress) {
       for (;;) {
@@ -277,7 +309,7 @@ function* openFile(url) {
   };
 }
 
-// vocab.json maps names to numbers, tokenizer.json holds no number at its top; all else is vocab.txt.
+// vocab.json maps names to numbers, tokenizer.json has no number at its top; the rest is vocab.txt.
 const tokenizerPath = (bytes) => {
   const head = headOf(bytes);
   if (/^\s*\{\s*"(\\.|[^"\\])*"\s*:\s*-?\d/.test(head)) return 'vocab.json';
@@ -285,26 +317,37 @@ const tokenizerPath = (bytes) => {
 };
 
 // Brings all files into a new engine and opens the model there.
-function* openModel({ model, tokenizer, config, merges, files, signal, onProgress }, sources) {
-  if (typeof model === 'string') fail('ARG', 'model must not be a string: a URL object names a file');
+function* openModel({ model, tokenizer, config, merges, files, signal, onProgress }, reading) {
+  if (typeof model === 'string')
+    fail('ARG', 'model must not be a string: a URL object names a file');
   const placed = [];
-  let total = 0, loaded = 0;
-  const all = Object.entries({ 'config.json': config, tokenizer, 'merges.txt': merges, ...bare(files) });
+  let total = 0,
+    loaded = 0;
+  const all = Object.entries({
+    'config.json': config,
+    tokenizer,
+    'merges.txt': merges,
+    ...bare(files),
+  });
   for (const [path, given] of [...all, ['model.safetensors', model]]) {
     if (given == null) continue;
-    const file = { path, size: 0, parts: [] };
-    placed.push(file);
-    for (const part of Array.isArray(given) ? given : [given]) {
-      sources.file = path;
-      const source = yield* openSource(part, path, signal);
-      sources.push(source);
-      file.parts.push(source);
-      file.size += source.size;
+    const sources = Array.isArray(given) ? given : [given];
+    sources.forEach((source) => source?.catch?.(() => {})); // awaited below, in its turn
+    placed.push({ path, sources, parts: [], size: 0 });
+  }
+  for (const file of placed) {
+    for (const source of file.sources) {
+      reading.file = file.path;
+      const part = yield* openSource(source, file.path, signal);
+      reading.push(part);
+      file.parts.push(part);
+      file.size += part.size;
     }
     total += file.size;
   }
   checkTotal(total);
-  const engine = newEngine(), spans = engine.malloc(8 * placed.length);
+  const engine = newEngine(),
+    spans = engine.malloc(8 * placed.length);
   for (const [i, file] of placed.entries()) {
     const sink = new Sink(engine, file.size);
     const progress = () => {
@@ -312,7 +355,7 @@ function* openModel({ model, tokenizer, config, merges, files, signal, onProgres
       onProgress?.({ loaded: now, total: now <= total ? total : null, file: file.path });
     };
     progress();
-    sources.file = file.path;
+    reading.file = file.path;
     for (const part of file.parts) yield* part.read(sink, progress) ?? [];
     engine.call('resize', sink.at, sink.length);
     loaded += sink.length;
@@ -323,7 +366,7 @@ function* openModel({ model, tokenizer, config, merges, files, signal, onProgres
   return engine;
 }
 
-// ---- Pipeline ------------------------------------------------------------------------------------------------------
+// ---- Pipeline -----------------------------------------------------------------------------------
 
 export class WasmPipeline {
   #engine;
@@ -335,7 +378,9 @@ export class WasmPipeline {
     if (!(engine instanceof Engine)) fail('ARG', 'use fromBytes or load');
     this.#engine = engine;
     this.#defaults = OPTIONS.map((name) => options[name]); // the model's bytes are not kept
-    FACTS.forEach((name, i) => (this.info[name] = engine.text('info_text', i) ?? engine.call('info_number', i)));
+    FACTS.forEach(
+      (name, i) => (this.info[name] = engine.text('info_text', i) ?? engine.call('info_number', i)),
+    );
     this.info.normalize = !!this.info.normalize;
   }
 
@@ -348,28 +393,32 @@ export class WasmPipeline {
 
   static async load(options) {
     options = bare(options);
-    const { signal } = options, sources = [];
+    const { signal } = options,
+      reading = [];
     let stop;
-    const stopped = new Promise((_, reject) => signal?.addEventListener('abort', (stop = () => reject(signal.reason))));
+    const stopped = new Promise((_, reject) =>
+      signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
+    );
     try {
-      const opening = openModel(options, sources);
-      for (let awaited; ; ) {
+      const opening = openModel(options, reading);
+      for (let awaited; ;) {
         signal?.throwIfAborted();
-        const reading = Promise.resolve(awaited ?? init()).catch(failed('IO', sources.file));
-        const { done, value } = opening.next(await Promise.race([reading, stopped]));
+        const next = Promise.resolve(awaited ?? init()).catch(failed('IO', reading.file));
+        const { done, value } = opening.next(await Promise.race([next, stopped]));
         if (done) return new WasmPipeline(value, options);
         awaited = value;
       }
     } finally {
       signal?.removeEventListener('abort', stop);
-      for (const source of sources) source.close?.().catch(() => {});
+      for (const source of reading) source.close?.().catch(() => {});
       signal?.throwIfAborted(); // an aborted read may have failed in its own words
     }
   }
 
   static detectedModelType(config) {
     const bytes = bytesOf(config, 'config') ?? fail('ARG', 'config must be text or bytes');
-    const engine = newEngine(), sink = new Sink(engine, bytes.length);
+    const engine = newEngine(),
+      sink = new Sink(engine, bytes.length);
     sink.put(bytes);
     return engine.text('detect', sink.at, bytes.length) ?? engine.throw();
   }
@@ -390,11 +439,15 @@ export class WasmPipeline {
 
   hidden(ids) {
     const engine = this.#open();
-    const numbers = Int32Array.from(ids ?? [], Number), count = numbers.length;
+    const numbers = Int32Array.from(ids ?? [], Number),
+      count = numbers.length;
     numbers.forEach((id, i) => id === ids[i] || fail('ARG', `ids[${i}] must be a 32-bit integer`));
     const block = engine.malloc(4 * count);
     engine.view(block, count, Int32Array).set(numbers);
-    return { data: engine.run(Float32Array, 'hidden', block, count), shape: [count, this.info.width] };
+    return {
+      data: engine.run(Float32Array, 'hidden', block, count),
+      shape: [count, this.info.width],
+    };
   }
 
   close() {
@@ -411,7 +464,8 @@ export class WasmPipeline {
 
   #embed(given, options) {
     const texts = Array.from(given, (text, i) => checkText(text, `text ${i}`));
-    const engine = this.#open(), { dim } = this.info;
+    const engine = this.#open(),
+      { dim } = this.info;
     const own = bare(typeof options === 'number' ? { maxLength: options } : options);
     const [maxLength, pooling, normalize, truncate, ...prompts] = OPTIONS.map(
       (name, i) => own[name] ?? this.#defaults[i] ?? undefined,
@@ -423,9 +477,11 @@ export class WasmPipeline {
       checkChoice(normalize, 'normalize'),
       checkChoice(truncate, 'truncate'),
     ];
-    const vectors = new Float32Array(texts.length * dim), last = { tokens: 0, truncated: false };
+    const vectors = new Float32Array(texts.length * dim),
+      last = { tokens: 0, truncated: false };
     for (let from = 0; from < texts.length; from += GROUP) {
-      const group = texts.slice(from, from + GROUP), block = engine.pack([...prompts, ...group]);
+      const group = texts.slice(from, from + GROUP),
+        block = engine.pack([...prompts, ...group]);
       vectors.set(engine.run(Float32Array, 'embed', block, group.length, ...settings), from * dim);
       last.tokens += engine.call('last_tokens');
       last.truncated ||= !!engine.call('last_truncated');

@@ -3,7 +3,9 @@
 
 #include "../src/base/json.h"
 
-static wm_span text_span(const char *text) { return (wm_span){(const uint8_t *)text, strlen(text)}; }
+static wm_span text_span(const char *text) {
+    return (wm_span){(const uint8_t *)text, strlen(text)};
+}
 
 static wm_json parse(const char *text) {
     wm_json root;
@@ -13,11 +15,12 @@ static wm_json parse(const char *text) {
     return root;
 }
 
-// ---- nst/JSONTestSuite --------------------------------------------------------------------------
+// ---- nst/JSONTestSuite -------------------------------------------------------------------------
 
 static size_t read_number(wm_span file, size_t *at) {
     size_t number = 0;
-    while (file.p[*at] >= '0' && file.p[*at] <= '9') number = number * 10 + (file.p[(*at)++] - (size_t)'0');
+    while (file.p[*at] >= '0' && file.p[*at] <= '9')
+        number = number * 10 + (file.p[(*at)++] - (size_t)'0');
     (*at)++;
     return number;
 }
@@ -53,7 +56,8 @@ static void the_test_suite_is_decided_as_it_says(void **state) {
         size_t name_size = 0, n = 0;
         while (name[name_size] != ' ') name_size++;
         at += name_size + 1;
-        size_t count = read_number(file, &at), unit = read_number(file, &at), tail = read_number(file, &at);
+        size_t count = read_number(file, &at), unit = read_number(file, &at),
+               tail = read_number(file, &at);
         assert_true(count * unit + tail <= 300000 && at + unit + tail < file.n);
         for (size_t i = 0; i < count; i++, n += unit) memcpy(text + n, file.p + at, unit);
         memcpy(text + n, file.p + at + unit, tail);
@@ -82,7 +86,7 @@ static void the_test_suite_is_decided_as_it_says(void **state) {
     assert_int_equal(wrong, 0);
 }
 
-// ---- The check ----------------------------------------------------------------------------------
+// ---- The check ---------------------------------------------------------------------------------
 
 static void errors_say_what_and_where(void **state) {
     (void)state;
@@ -94,17 +98,23 @@ static void errors_say_what_and_where(void **state) {
     } cases[] = {
         {"", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected a value, got the end"},
         {"  ", WM_ERROR_JSON, 2, "f: not JSON at byte 2: expected a value, got the end"},
-        {"\xEF\xBB\xBF{}", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected a value, got \xEF\xBB\xBF"},
+        {"\xEF\xBB\xBF{}", WM_ERROR_JSON, 0,
+         "f: not JSON at byte 0: expected a value, got \xEF\xBB\xBF"},
         {"{\"a\" 1}", WM_ERROR_JSON, 5, "f: not JSON at byte 5: expected ':', got 1"},
-        {"{\"a\":1 \"b\":2}", WM_ERROR_JSON, 7, "f: not JSON at byte 7: expected ',' or '}', got \""},
+        {"{\"a\":1 \"b\":2}", WM_ERROR_JSON, 7,
+         "f: not JSON at byte 7: expected ',' or '}', got \""},
         {"[1 2]", WM_ERROR_JSON, 3, "f: not JSON at byte 3: expected ',' or ']', got 2"},
         {"[1,]", WM_ERROR_JSON, 3, "f: not JSON at byte 3: expected a value, got ]"},
-        {"{a:1}", WM_ERROR_JSON, 1, "f: not JSON at byte 1: expected a key in double quotes, got a"},
-        {"{\"a\":1,}", WM_ERROR_JSON, 7, "f: not JSON at byte 7: expected a key in double quotes, got }"},
+        {"{a:1}", WM_ERROR_JSON, 1,
+         "f: not JSON at byte 1: expected a key in double quotes, got a"},
+        {"{\"a\":1,}", WM_ERROR_JSON, 7,
+         "f: not JSON at byte 7: expected a key in double quotes, got }"},
         {"[1}", WM_ERROR_JSON, 2, "f: not JSON at byte 2: expected ',' or ']', got }"},
         {"[] []", WM_ERROR_JSON, 3, "f: not JSON at byte 3: expected the end, got ["},
-        {"\"ab", WM_ERROR_JSON, 3, "f: not JSON at byte 3: expected the string's closing quote, got the end"},
-        {"\"a\nb\"", WM_ERROR_JSON, 2, "f: not JSON at byte 2: expected the string's closing quote, got ?"},
+        {"\"ab", WM_ERROR_JSON, 3,
+         "f: not JSON at byte 3: expected the string's closing quote, got the end"},
+        {"\"a\nb\"", WM_ERROR_JSON, 2,
+         "f: not JSON at byte 2: expected the string's closing quote, got ?"},
         {"\"\\x\"", WM_ERROR_JSON, 1, "f: not JSON at byte 1: expected a known escape, got \\"},
         {"tru", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected true, got t"},
         {"-", WM_ERROR_JSON, 1, "f: not JSON at byte 1: expected a digit, got the end"},
@@ -130,14 +140,17 @@ static void errors_say_what_and_where(void **state) {
 static void python_literals_only_where_asked(void **state) {
     (void)state;
     static const char *const literals[] = {"NaN", "Infinity", "-Infinity", "[NaN]", "\"\\udc00\""};
-    static const char *const never[] = {"-NaN", "+Infinity", "nan", "Inf", "1_0", "'a'", "-Infinit", "None"};
+    static const char *const never[] = {"-NaN", "+Infinity", "nan",      "Inf",
+                                        "1_0",  "'a'",       "-Infinit", "None"};
     wm_json root;
     for (size_t i = 0; i < WM_COUNT(literals); i++) {
         assert_int_equal(wm_json_check(text_span(literals[i]), "f", 0, &root, NULL), WM_ERROR_JSON);
-        assert_int_equal(wm_json_check(text_span(literals[i]), "f", WM_JSON_PYTHON, &root, NULL), WM_OK);
+        assert_int_equal(wm_json_check(text_span(literals[i]), "f", WM_JSON_PYTHON, &root, NULL),
+                         WM_OK);
     }
     for (size_t i = 0; i < WM_COUNT(never); i++)
-        assert_int_equal(wm_json_check(text_span(never[i]), "f", WM_JSON_PYTHON, &root, NULL), WM_ERROR_JSON);
+        assert_int_equal(wm_json_check(text_span(never[i]), "f", WM_JSON_PYTHON, &root, NULL),
+                         WM_ERROR_JSON);
 }
 
 // `open` × depth, a 1, `close` × depth.
@@ -180,17 +193,19 @@ static void string_length_is_limited(void **state) {
     free(text);
 }
 
-// ---- Cursors --------------------------------------------------------------------------------------
+// ---- Cursors -----------------------------------------------------------------------------------
 
 static void iteration_sees_each_member_once(void **state) {
     (void)state;
-    wm_json root = parse(" { \"a\" : [ 1 , { } , [ ] , \"]\" ] , \"b\\\"}\" : { \"c\" : null } , \"\" : -1.5e3 } ");
+    wm_json root = parse(
+        " { \"a\" : [ 1 , { } , [ ] , \"]\" ] , \"b\\\"}\" : { \"c\" : null } , \"\" : -1.5e3 } ");
     assert_int_equal(wm_json_type_of(root), WM_JSON_OBJECT);
     assert_int_equal(count_values(root), 9);
     wm_json_iter i = wm_json_each(root);
     assert_true(wm_json_next(&i) && wm_json_string_is(i.key, "a"));
     assert_int_equal(wm_json_type_of(i.value), WM_JSON_ARRAY);
-    static const wm_json_type types[] = {WM_JSON_NUMBER, WM_JSON_OBJECT, WM_JSON_ARRAY, WM_JSON_STRING};
+    static const wm_json_type types[] = {WM_JSON_NUMBER, WM_JSON_OBJECT, WM_JSON_ARRAY,
+                                         WM_JSON_STRING};
     size_t count = 0;
     for (wm_json_iter j = wm_json_each(i.value); wm_json_next(&j); count++) {
         assert_int_equal(wm_json_type_of(j.value), types[count]);
@@ -221,7 +236,8 @@ static void get_takes_the_last_and_survives_absence(void **state) {
     double real;
     bool flag;
     wm_span view;
-    assert_false(wm_json_u64(absent, &number) || wm_json_f64(absent, &real) || wm_json_bool(absent, &flag));
+    assert_false(wm_json_u64(absent, &number) || wm_json_f64(absent, &real) ||
+                 wm_json_bool(absent, &flag));
     assert_false(wm_json_string_is(absent, "") || wm_json_string_plain(absent, &view));
 }
 
@@ -229,8 +245,17 @@ static void get_takes_the_last_and_survives_absence(void **state) {
 static void skipping_finds_the_end_at_every_alignment(void **state) {
     (void)state;
     static const char *const inner[] = {
-        "[]", "{}", "[[1],[2,[3]]]", "\"]\"", "\"\\\"]\"", "\"\\\\\"", "[\"\\\\\",\"}\"]",
-        "{\"{[\":\"]}\",\"\\\\\\\"\":[{}]}", "\"\xE2\x96\x81\xDB\xDD\x9B\"", "12345678", "[[[[[[[[[]]]]]]]]]",
+        "[]",
+        "{}",
+        "[[1],[2,[3]]]",
+        "\"]\"",
+        "\"\\\"]\"",
+        "\"\\\\\"",
+        "[\"\\\\\",\"}\"]",
+        "{\"{[\":\"]}\",\"\\\\\\\"\":[{}]}",
+        "\"\xE2\x96\x81\xDB\xDD\x9B\"",
+        "12345678",
+        "[[[[[[[[[]]]]]]]]]",
     };
     for (size_t k = 0; k < WM_COUNT(inner); k++) {
         for (size_t pad = 0; pad < 20; pad++) {
@@ -251,8 +276,8 @@ static void skipping_finds_the_end_at_every_alignment(void **state) {
                 memcpy(exact, text, n);
                 wm_json_iter i = wm_json_each((wm_json){(const uint8_t *)exact, n});
                 uint64_t seven = 0;
-                if (!wm_json_next(&i) || !wm_json_next(&i) || !wm_json_u64(i.value, &seven) || seven != 7 ||
-                    wm_json_next(&i))
+                if (!wm_json_next(&i) || !wm_json_next(&i) || !wm_json_u64(i.value, &seven) ||
+                    seven != 7 || wm_json_next(&i))
                     fail_msg("%.*s", (int)n, text);
                 free(exact);
             }
@@ -260,7 +285,7 @@ static void skipping_finds_the_end_at_every_alignment(void **state) {
     }
 }
 
-// ---- Strings --------------------------------------------------------------------------------------
+// ---- Strings -----------------------------------------------------------------------------------
 
 static void strings_decode(void **state) {
     (void)state;
@@ -291,15 +316,17 @@ static void strings_decode(void **state) {
         assert_int_equal(wm_json_string_plain(value, &view), cases[i].plain);
         if (cases[i].plain) assert_true(view.p == value.p + 1 && view.n == value.n - 2);
     }
-    assert_false(wm_json_string_is(parse("\"a\""), "ab") || wm_json_string_is(parse("\"ab\""), "a"));
-    assert_false(wm_json_string_is(parse("\"a\\u0000\""), "a") || wm_json_string_is(parse("1"), "1"));
+    assert_false(wm_json_string_is(parse("\"a\""), "ab") ||
+                 wm_json_string_is(parse("\"ab\""), "a"));
+    assert_false(wm_json_string_is(parse("\"a\\u0000\""), "a") ||
+                 wm_json_string_is(parse("1"), "1"));
     uint8_t decoded[8];
     wm_span text = wm_json_string_decode(parse("\"a\\u0000b\""), decoded);
     assert_int_equal(text.n, 3);
     assert_memory_equal(text.p, "a\0b", 3);
 }
 
-// ---- Numbers --------------------------------------------------------------------------------------
+// ---- Numbers -----------------------------------------------------------------------------------
 
 static void integers_are_exact_or_refused(void **state) {
     (void)state;
@@ -349,7 +376,8 @@ static void integers_are_exact_or_refused(void **state) {
         wm_json value = parse(cases[i].text);
         uint64_t number = 77;
         int64_t signed_number = 77;
-        if (wm_json_u64(value, &number) != cases[i].is_u64 || number != (cases[i].is_u64 ? cases[i].number : 77))
+        if (wm_json_u64(value, &number) != cases[i].is_u64 ||
+            number != (cases[i].is_u64 ? cases[i].number : 77))
             fail_msg("u64 of %s: %llu", cases[i].text, (unsigned long long)number);
         if (wm_json_i64(value, &signed_number) != cases[i].is_i64 ||
             (uint64_t)signed_number != (cases[i].is_i64 ? cases[i].number : 77))
@@ -381,8 +409,8 @@ static void reals_are_those_of_python(void **state) {
         assert_true(wm_json_f64(value, &number));
         memcpy(&got, &number, sizeof got);
         if (got == want) continue;
-        print_message("%.*s: %llx, not %llx\n", (int)value.n, (const char *)value.p, (unsigned long long)got,
-                      (unsigned long long)want);
+        print_message("%.*s: %llx, not %llx\n", (int)value.n, (const char *)value.p,
+                      (unsigned long long)got, (unsigned long long)want);
         wrong++;
     }
     assert_true(count > 1000);
@@ -414,7 +442,8 @@ static void other_reals_are_within_one_unit(void **state) {
     }
     double number = 0;
     assert_true(wm_json_f64(parse("1e309"), &number) && number > 1.7976931348623157e308);
-    assert_true(wm_json_f64(parse("-1e999999999999999"), &number) && number < -1.7976931348623157e308);
+    assert_true(wm_json_f64(parse("-1e999999999999999"), &number) &&
+                number < -1.7976931348623157e308);
     assert_true(wm_json_f64(parse("1e-400"), &number) && number == 0);
     assert_true(wm_json_f64(parse("1e-999999999999999"), &number) && number == 0);
     assert_true(wm_json_f64(parse("NaN"), &number) && number != number);

@@ -44,7 +44,8 @@ static void results_are_within_one_ulp(void **state) {
         if (distance < 0) distance = -distance;
         double exponent = number(want) > 0 ? wm_log(number(want)) : 1000;
         if (name == 'p' && !(exponent < 32 && exponent > -32)) bound = 16;
-        if (distance > bound) fail_msg("line %d: %d ulp off", (int)lines + 1, (int)WM_MIN(distance, 1000000));
+        if (distance > bound)
+            fail_msg("line %d: %d ulp off", (int)lines + 1, (int)WM_MIN(distance, 1000000));
     }
     assert_true(lines > 1500);
 }

@@ -3,7 +3,9 @@
 
 #include "../src/base/utf8.h"
 
-static bool is_scalar(uint32_t code) { return code < 0xD800 || (code >= 0xE000 && code <= 0x10FFFF); }
+static bool is_scalar(uint32_t code) {
+    return code < 0xD800 || (code >= 0xE000 && code <= 0x10FFFF);
+}
 
 static void every_scalar_value_survives_the_round_trip(void **state) {
     (void)state;
@@ -38,12 +40,13 @@ static void nothing_else_is_accepted(void **state) {
                 accepted++;
                 if (!is_scalar(code) || wm_utf8_encode(code, back) != length ||
                     memcmp(back, bytes, length) != 0)
-                    fail_msg("%02x %02x %02x %02x gave U+%X", bytes[0], bytes[1], bytes[2], bytes[3], code);
+                    fail_msg("%02x %02x %02x %02x gave U+%X", bytes[0], bytes[1], bytes[2],
+                             bytes[3], code);
             }
         }
     }
-    // 128 of one byte, 30 × 64 of two, 15 × 64 + 32 pairs before a third of 6 kinds in 10 (less
-    // U+D800–DFFF and the overlong), 3 × 64 + 48 + 16 before a third and fourth.
+    // One byte, then any three; two, then any two; three: E0, E1-EC and EE-EF, ED; four: F0, F1-F3,
+    // F4. Of the ten edges six are continuation bytes.
     assert_int_equal(accepted, (128 * 256 + 30 * 64) * 100 + (32 + 12 * 64 + 32 + 2 * 64) * 60 +
                                    (48 + 3 * 64 + 16) * 36);
 }

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Makes tests/vectors/json_numbers.txt: JSON numbers with the bits of the double that Python reads.
 

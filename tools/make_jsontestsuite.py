@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Packs the parsing cases of a checkout of nst/JSONTestSuite into tests/vectors/jsontestsuite.bin.
 

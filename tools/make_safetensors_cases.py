@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Makes tests/vectors/safetensors_cases.txt: headers, and whether the reference reader takes them.
 

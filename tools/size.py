@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The bytes of the wasm by layer, and the gate: python3 tools/size.py linked.map named.wasm wasmicro.wasm
+"""The bytes of the wasm by layer, and the gate: python3 tools/size.py linked.map wasmicro.wasm
 
-linked.map is the linker's, from plain objects: it says which object a function or a constant came from.
-named.wasm is the module while it still has its names. A function that was inlined counts where it went.
-Prints TAP; the sizes are its comments. KB are of 1024 bytes.
+linked.map is the linker's, from plain objects: it says which object a function or a constant came from, before
+the optimisers inline across files. Prints TAP; the sizes are its comments. KB are of 1024 bytes.
 """
 
 import re
@@ -41,9 +40,6 @@ class Reader:
         self.at += n
         return self.data[self.at - n:self.at]
 
-    def name(self):
-        return self.take(self.number()).decode()
-
 
 def sections(data):
     reader = Reader(data, 8)
@@ -52,67 +48,39 @@ def sections(data):
         yield kind, reader.take(reader.number())
 
 
-def function_sizes(data):
-    """[(name, bytes)] of the code section."""
-    imports, bodies, names = 0, [], {}
-    for kind, body in sections(data):
-        reader = Reader(body)
-        if kind == 2:
-            imports = reader.number()
-        elif kind == 10:
-            for _ in range(reader.number()):
-                start = reader.at
-                reader.take(reader.number())
-                bodies.append(reader.at - start)
-        elif kind == 0 and reader.name() == "name":
-            while reader.at < len(body):
-                part, size = reader.byte(), reader.number()
-                end = reader.at + size
-                if part == 1:
-                    for _ in range(reader.number()):
-                        index = reader.number()
-                        names[index] = reader.name()
-                reader.at = end
-    return [(names.get(imports + i, "?"), size) for i, size in enumerate(bodies)]
-
-
 def layer_of(path):
     """build/wasm/src/token/bpe.o → token; build/wasm/wasm/libc.o → wasm."""
     return re.search(r"/(?:src/)?(\w+)/(?:families/)?\w+\.o$", path).group(1)
 
 
 def read_map(path):
-    """({function: layer}, {layer: bytes of constants}); strings are merged and belong to nobody."""
-    functions, data, section = {}, {}, ""
+    """[("CODE" or "DATA", layer, symbol, bytes)]; strings are merged and belong to no layer."""
+    found, section = [], ""
     for line in path.read_text().splitlines():
         heading = re.match(r"\s*-\s+\S+\s+\S+\s+([A-Z]+)\s*$", line)
         if heading:
             section = heading.group(1)
-        found = re.match(r"\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+):\((.+)\)\s*$", line)
-        if not found:
-            continue
-        size, file, symbol = int(found.group(1), 16), found.group(2), found.group(3)
-        if section == "CODE":
-            functions[symbol] = layer_of(file)
-        elif section == "DATA" and not symbol.startswith(".bss"):
-            layer = layer_of(file) if file.endswith(".o") else "(strings)"
-            data[layer] = data.get(layer, 0) + size
-    return functions, data
+        part = re.match(r"\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+):\((.+)\)\s*$", line)
+        if part and section in ("CODE", "DATA") and not part.group(3).startswith(".bss"):
+            layer = layer_of(part.group(2)) if part.group(2).endswith(".o") else "(strings)"
+            found.append((section, layer, part.group(3), int(part.group(1), 16)))
+    return found
 
 
-def report(linked_map, named, wasm):
-    functions, data = read_map(linked_map)
-    code = {}
-    sizes = function_sizes(named)
-    for name, size in sizes:
-        layer = functions.get(name) or functions.get(re.sub(r"[._]\d+$", "", name), "(unknown)")
-        code[layer] = code.get(layer, 0) + size
+def report(linked_map, wasm):
+    parts = read_map(linked_map)
+    final = {SECTIONS.get(kind, str(kind)): len(body) for kind, body in sections(wasm)}
     print(f"# {'layer':10} {'code':>7} {'data':>7}")
-    for layer in LAYERS + ["(strings)", "(unknown)"]:
-        if layer in code or layer in data:
-            print(f"# {layer:10} {code.get(layer, 0):7} {data.get(layer, 0):7}")
-    print("# sections: " + ", ".join(f"{SECTIONS.get(kind, kind)} {len(body)}" for kind, body in sections(wasm)))
-    print("# largest functions: " + ", ".join(f"{n} {size}" for n, size in sorted(sizes, key=lambda s: -s[1])[:16]))
+    for layer in LAYERS + ["(strings)"]:
+        code, data = (sum(p[3] for p in parts if p[:2] == (section, layer)) for section in ("CODE", "DATA"))
+        if code or data:
+            print(f"# {layer:10} {code:7} {data:7}")
+    code, data = (sum(p[3] for p in parts if p[0] == section) for section in ("CODE", "DATA"))
+    print(f"# {'compiled':10} {code:7} {data:7}")
+    print(f"# {'optimised':10} {final['code']:7} {final['data']:7}")
+    print("# other sections: " + ", ".join(f"{name} {size}" for name, size in final.items() if name not in ("code", "data")))
+    largest = sorted((p for p in parts if p[0] == "CODE"), key=lambda p: -p[3])[:20]
+    print("# largest functions: " + ", ".join(f"{p[2]} {p[3]}" for p in largest))
 
 
 def has_imports(wasm):
@@ -126,9 +94,9 @@ def glue_size():
     return len(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-def main(linked_map, named, wasm):
+def main(linked_map, wasm):
     wasm = wasm.read_bytes()
-    report(linked_map, named.read_bytes(), wasm)
+    report(linked_map, wasm)
     glue = glue_size()
     results = [
         (len(wasm) <= WASM_LIMIT, f"wasm: {len(wasm)} bytes, {len(wasm) / 1024:.1f} KB of {WASM_LIMIT // 1024}"),

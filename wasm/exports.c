@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The wasm border. Only numbers and (address, length) pairs cross it; JavaScript knows no struct of ours.
-// An instance holds one pipeline, so its state lies here in statics. A call that can fail answers with
-// a wm_status; what it made is read afterwards through the getters, until the next call.
+// The wasm border. Only numbers and (address, length) pairs cross it; JavaScript knows no struct of
+// ours. An instance holds one pipeline, so its state lies here in statics. A call that can fail
+// answers with a wm_status; what it made is read afterwards through the getters, until the next
+// call.
 #include "heap.h"
 
 // Not static: the linker exports global symbols only.
@@ -96,8 +97,8 @@ EXPORT(open) wm_status open(const uint32_t *paths, const uint32_t *contents, siz
     return status;
 }
 
-// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, the prompt's name
-// (address 0: not given), and the texts. The choices count from 1; 0: not given.
+// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the
+// prompt's name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
 EXPORT(embed)
 wm_status embed(const uint32_t *list, size_t count, uint32_t max_length, wm_pooling pooling,
                 wm_toggle normalize, uint32_t truncate) {
@@ -152,7 +153,7 @@ EXPORT(detect) const char *detect(const uint8_t *config, size_t length) {
     return wm_detect_model_type((wm_span){config, length}, &state.error);
 }
 
-// The pipeline's facts by number, in the order of index.js: texts first, then numbers. NULL: not a text.
+// The pipeline's facts by number, in the order of index.js: texts, then numbers. NULL: not a text.
 EXPORT(info_text) const char *info_text(uint32_t index) {
     wm_pipeline_info info;
     wm_pipeline_info_get(state.pipeline, &info);

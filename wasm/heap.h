@@ -5,8 +5,8 @@
 
 #include "../src/base/base.h"
 
-// Makes the block at `memory` `n` bytes long where it lies. A block at the end of the heap can grow as
-// long as the host gives memory; shrinking always succeeds. False: unchanged.
+// Makes the block at `memory` `n` bytes long where it lies. A block at the end of the heap can grow
+// as long as the host gives memory; shrinking always succeeds. False: unchanged.
 bool wm_heap_resize(void *memory, size_t n);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The few functions that the core asks of a C library, for bare wasm32: copies by bulk memory, and an
-// allocator over memory.grow. Built with -fno-builtin, lest a loop here become a call to itself.
+// The few functions that the core asks of a C library, for bare wasm32: copies by bulk memory, and
+// an allocator over memory.grow. Built with -fno-builtin, lest a loop here become a call to itself.
 #include "../src/base/base.h"
 #include "heap.h"
 
@@ -11,6 +11,18 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n) {
 void *memmove(void *to, const void *from, size_t n) { return __builtin_memmove(to, from, n); }
 
 void *memset(void *to, int byte, size_t n) { return __builtin_memset(to, byte, n); } // memory.fill
+
+// The compiler makes wm_mul's check a 128-bit product: this is its name for one.
+__extension__ typedef unsigned __int128 u128;
+u128 __multi3(u128 a, u128 b);
+u128 __multi3(u128 a, u128 b) {
+    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+    uint64_t x0 = (uint32_t)x, x1 = x >> 32, y0 = (uint32_t)y, y1 = y >> 32;
+    uint64_t middle = x1 * y0 + (x0 * y0 >> 32), other = x0 * y1 + (uint32_t)middle;
+    uint64_t high = x1 * y1 + (middle >> 32) + (other >> 32);
+    high += (uint64_t)(a >> 64) * y + x * (uint64_t)(b >> 64);
+    return (u128)high << 64 | x * y;
+}
 
 int memcmp(const void *a, const void *b, size_t n) {
     const uint8_t *x = a, *y = b;
@@ -29,9 +41,10 @@ size_t strlen(const char *text) {
 
 // ---- Heap -------------------------------------------------------------------------------------
 //
-// Chunks lie side by side from the end of the static data to the end of memory. A chunk knows its own
-// size and that of the one before it, so neighbours that are free merge in constant time. Free ones are
-// on one list, searched for the best fit: the core asks for few and large blocks, so the list is short.
+// Chunks lie side by side from the end of the static data to the end of memory. A chunk knows its
+// own size and that of the one before it, so free neighbours merge in constant time. Free ones are
+// on one list, searched for the best fit: the core asks for few and large blocks, so the list is
+// short.
 
 typedef struct chunk {
     size_t before; // bytes of the chunk in front, 0: none
@@ -149,8 +162,9 @@ bool wm_heap_resize(void *memory, size_t n) {
     chunk *next = after(c);
     if (size > have) {
         if (next == end && !grow(size - have)) return false;
-        if (next->size & USED || (size > have + next->size && (after(next) != end || !grow(size - have - next->size))))
-            return false;
+        if (next->size & USED) return false;
+        size_t room = have + next->size;
+        if (size > room && (after(next) != end || !grow(size - room))) return false;
         unlink_free(next);
         c->size = (have + next->size) | USED;
     }

@@ -28,7 +28,10 @@ static void *budget_allocate(void *context, size_t size) {
     wm_budget *budget = context;
     uint64_t total;
     if (size > SIZE_MAX - BUDGET_HEAD || !wm_add(budget->used, size, &total)) return NULL;
-    if (budget->limit && total > budget->limit) return NULL;
+    if (budget->limit && total > budget->limit) {
+        budget->refused = true;
+        return NULL;
+    }
     uint8_t *memory = budget->host.allocate(budget->host.context, size + BUDGET_HEAD);
     if (!memory) return NULL;
     memcpy(memory, &size, sizeof size);
@@ -53,6 +56,22 @@ void wm_arena_init(wm_arena *arena, const wm_allocator *host) {
     *arena = (wm_arena){host ? *host : wm_allocator_default, NULL, 0};
 }
 
+// Under AddressSanitizer what has not been handed out is poisoned: a block hides no overflow.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ARENA_SANITIZED
+#endif
+#ifdef ARENA_SANITIZED
+void __asan_poison_memory_region(const volatile void *p, size_t n);
+void __asan_unpoison_memory_region(const volatile void *p, size_t n);
+#else
+#define __asan_poison_memory_region(p, n) ((void)(p), (void)(n))
+#define __asan_unpoison_memory_region(p, n) ((void)(p), (void)(n))
+#endif
+
 static void pop_block(wm_arena *arena) {
     wm_block *block = arena->blocks;
     arena->blocks = block->older;
@@ -73,6 +92,7 @@ static bool push_block(wm_arena *arena, uint64_t size) {
     if (!block) return false;
     uintptr_t base = ((uintptr_t)(block + 1) + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1);
     *block = (wm_block){arena->blocks, (uint8_t *)base, 0, (size_t)size, bytes};
+    __asan_poison_memory_region(block->base, block->size);
     arena->blocks = block;
     arena->bytes = total;
     return true;
@@ -90,6 +110,7 @@ void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size) {
     }
     void *memory = block->base + block->used;
     block->used += (size_t)bytes;
+    __asan_unpoison_memory_region(memory, (size_t)(count * size));
     return memory;
 }
 
@@ -105,5 +126,7 @@ wm_mark wm_arena_mark(const wm_arena *arena) {
 
 void wm_arena_reset(wm_arena *arena, wm_mark mark) {
     while (arena->blocks != mark.block) pop_block(arena);
-    if (mark.block) mark.block->used = mark.used;
+    if (!mark.block) return;
+    mark.block->used = mark.used;
+    __asan_poison_memory_region(mark.block->base + mark.used, mark.block->size - mark.used);
 }

@@ -26,6 +26,7 @@ extern const wm_allocator wm_allocator_default;
 typedef struct wm_budget {
     wm_allocator host;
     uint64_t used, limit; // limit 0: none
+    bool refused;         // set when the limit was in the way
 } wm_budget;
 
 // An allocator on the budget: it must stay where it is as long as memory from it is in use.

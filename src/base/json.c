@@ -3,7 +3,7 @@
 
 #include "utf8.h"
 
-// ---- Bytes, eight at a time ---------------------------------------------------------------------
+// ---- Bytes, eight at a time --------------------------------------------------------------------
 
 #define JSON_BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
 
@@ -35,16 +35,19 @@ static bool is_json_space(uint8_t byte) {
 
 static bool is_json_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
-// ---- Escapes ------------------------------------------------------------------------------------
+// ---- Escapes -----------------------------------------------------------------------------------
 
 static bool read_hex4(const uint8_t *p, const uint8_t *end, uint32_t *unit) {
     if (end - p < 4) return false;
     uint32_t value = 0;
     for (size_t i = 0; i < 4; i++) {
         uint32_t digit = p[i], letter = digit | 0x20;
-        if (is_json_digit(p[i])) digit -= '0';
-        else if (letter >= 'a' && letter <= 'f') digit = letter - 'a' + 10;
-        else return false;
+        if (is_json_digit(p[i]))
+            digit -= '0';
+        else if (letter >= 'a' && letter <= 'f')
+            digit = letter - 'a' + 10;
+        else
+            return false;
         value = value << 4 | digit;
     }
     *unit = value;
@@ -71,7 +74,7 @@ static size_t read_escape(const uint8_t *p, const uint8_t *end, uint32_t *code) 
 
 static bool is_surrogate(uint32_t code) { return code >= 0xD800 && code < 0xE000; }
 
-// ---- The check ----------------------------------------------------------------------------------
+// ---- The check ---------------------------------------------------------------------------------
 
 typedef struct json_reader {
     const uint8_t *start, *p, *end;
@@ -133,7 +136,8 @@ static wm_status check_key(json_reader *r) {
 
 static wm_status check_literal(json_reader *r, const char *literal) {
     size_t n = strlen(literal);
-    if ((size_t)(r->end - r->p) < n || memcmp(r->p, literal, n) != 0) return json_expected(r, literal);
+    if ((size_t)(r->end - r->p) < n || memcmp(r->p, literal, n) != 0)
+        return json_expected(r, literal);
     r->p += n;
     return WM_OK;
 }
@@ -147,8 +151,10 @@ static wm_status check_digits(json_reader *r) {
 static wm_status check_number(json_reader *r) {
     if (*r->p == '-') r->p++;
     if (json_peek(r) == 'I' && r->flags & WM_JSON_PYTHON) return check_literal(r, "Infinity");
-    if (json_peek(r) == '0') r->p++;
-    else WM_TRY(check_digits(r));
+    if (json_peek(r) == '0')
+        r->p++;
+    else
+        WM_TRY(check_digits(r));
     if (json_peek(r) == '.') {
         r->p++;
         WM_TRY(check_digits(r));
@@ -214,7 +220,8 @@ wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root
     if (!text.n) text = WM_TEXT("");
     size_t good = wm_utf8_check(text);
     if (good < text.n)
-        return wm_fail(error, WM_ERROR_UTF8, good, "%z: not UTF-8 at byte %u", file, (uint64_t)good);
+        return wm_fail(error, WM_ERROR_UTF8, good, "%z: not UTF-8 at byte %u", file,
+                       (uint64_t)good);
     json_reader r = {text.p, text.p, text.p + text.n, file, flags, error};
     skip_space(&r);
     const uint8_t *start = r.p;
@@ -225,7 +232,7 @@ wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root
     return WM_OK;
 }
 
-// ---- Cursors: over checked text, yet they stay inside it whatever it holds --------------------------
+// ---- Cursors: over checked text, yet they stay inside it whatever it holds ---------------------
 
 wm_json_type wm_json_type_of(wm_json value) {
     switch (value.p[0]) {
@@ -249,8 +256,8 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end) {
     return p < end ? p + 1 : end;
 }
 
-// One past the container that starts at `p`. Eight bytes at a time: quotes toggle, so the sum of the
-// quotes up to a byte says whether it is inside a string, and the brackets outside are counted.
+// One past the container that starts at `p`. Eight bytes at a time: quotes toggle, so the sum of
+// the quotes up to a byte says whether it is inside a string, and the brackets outside are counted.
 static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
     uint64_t depth = 0, inside = 0;
     while (p < end) {
@@ -271,11 +278,16 @@ static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
         }
         uint8_t byte = *p++;
         if (inside) {
-            if (byte == '"') inside = 0;
-            else if (byte == '\\' && p < end) p++;
-        } else if (byte == '"') inside = 1;
-        else if ((byte | 0x20) == '{') depth++;
-        else if ((byte | 0x20) == '}' && --depth == 0) break;
+            if (byte == '"')
+                inside = 0;
+            else if (byte == '\\' && p < end)
+                p++;
+        } else if (byte == '"')
+            inside = 1;
+        else if ((byte | 0x20) == '{')
+            depth++;
+        else if ((byte | 0x20) == '}' && --depth == 0)
+            break;
     }
     return p;
 }
@@ -323,7 +335,7 @@ wm_json wm_json_get(wm_json object, const char *key) {
     return found;
 }
 
-// ---- Strings --------------------------------------------------------------------------------------
+// ---- Strings -----------------------------------------------------------------------------------
 
 static bool is_json_string(wm_json value) { return value.n >= 2 && value.p[0] == '"'; }
 
@@ -372,7 +384,7 @@ wm_span wm_json_string_decode(wm_json string, uint8_t *decoded) {
     return view;
 }
 
-// ---- Numbers --------------------------------------------------------------------------------------
+// ---- Numbers -----------------------------------------------------------------------------------
 
 // digits × 10^exponent; `inexact` where digits that are not zero did not fit.
 typedef struct decimal {
@@ -397,7 +409,8 @@ static bool read_decimal(wm_json value, decimal *number) {
             continue;
         }
         uint64_t digit = *p - (uint64_t)'0';
-        full = full || number->digits > (UINT64_MAX - digit) / 10;
+        full = full || number->digits > UINT64_MAX / 10 ||
+               (number->digits == UINT64_MAX / 10 && digit > UINT64_MAX % 10); // no division a digit
         if (!full) number->digits = number->digits * 10 + digit;
         number->inexact = number->inexact || (full && digit);
         number->exponent += (int64_t)full - (int64_t)fraction;
@@ -444,7 +457,8 @@ bool wm_json_i64(wm_json value, int64_t *number) {
     return true;
 }
 
-// mantissa × 2^exponent with the mantissa's top bit set; `rest` where the true value is a little more.
+// mantissa × 2^exponent with the mantissa's top bit set; `rest` where the true value is a little
+// more.
 typedef struct binary {
     uint64_t mantissa;
     int64_t exponent;
@@ -507,7 +521,8 @@ static uint64_t binary_round(binary x) {
 static double decimal_magnitude(const decimal *number) {
     int64_t exponent = number->exponent;
     if (number->digits == 0 || exponent < -400) return 0;
-    if (!number->inexact && number->digits <= UINT64_C(1) << 53 && exponent >= -22 && exponent <= 22) {
+    if (!number->inexact && number->digits <= UINT64_C(1) << 53 && exponent >= -22 &&
+        exponent <= 22) {
         double power = 1; // both operands exact: one rounding
         for (int64_t i = 0; i != exponent; i += exponent < 0 ? -1 : 1) power *= 10;
         double digits = (double)number->digits;
@@ -516,11 +531,14 @@ static double decimal_magnitude(const decimal *number) {
     binary x = {0, 0, number->inexact};
     x.mantissa = normalized(number->digits, &x.exponent);
     for (exponent = WM_MIN(exponent, 400); exponent;) {
-        uint64_t power = 1; // of five, which 64 bits hold up to the 27th; the twos go to the exponent
+        // 5^27 fits 64 bits; the powers of two go to the exponent.
+        uint64_t power = 1;
         int64_t step = exponent < 0 ? WM_MAX(exponent, -27) : WM_MIN(exponent, 27);
         for (int64_t i = 0; i != step; i += step < 0 ? -1 : 1) power *= 5;
-        if (step < 0) binary_divide(&x, power);
-        else binary_multiply(&x, power);
+        if (step < 0)
+            binary_divide(&x, power);
+        else
+            binary_multiply(&x, power);
         x.exponent += step;
         exponent -= step;
     }

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The one JSON reader: a strict check of the whole text, once, then cursors over it that cannot fail
-// on syntax. Nothing is allocated and nothing recurses; a value is a view of its text.
+// The one JSON reader: a strict check of the whole text, once, then cursors over it that cannot
+// fail on syntax. Nothing is allocated and nothing recurses; a value is a view of its text.
 #ifndef WM_JSON_H
 #define WM_JSON_H
 
 #include "base.h"
 
 typedef enum wm_json_type {
-    WM_JSON_NULL, WM_JSON_FALSE, WM_JSON_TRUE, WM_JSON_NUMBER, WM_JSON_STRING, WM_JSON_ARRAY, WM_JSON_OBJECT,
+    WM_JSON_NULL,
+    WM_JSON_FALSE,
+    WM_JSON_TRUE,
+    WM_JSON_NUMBER,
+    WM_JSON_STRING,
+    WM_JSON_ARRAY,
+    WM_JSON_OBJECT,
 } wm_json_type;
 
 // A checked value: from its first byte to its last. {NULL, 0} stands for "absent".
@@ -22,15 +28,15 @@ typedef struct wm_json {
 enum { WM_JSON_PYTHON = 1 };
 
 // Checks `text` by RFC 8259 (UTF-8 strict, no BOM, depth ≤ WM_LIMIT_JSON_DEPTH, a string ≤
-// WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT; offset
-// of the byte).
+// WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT;
+// offset of the byte).
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error);
 
 static inline bool wm_json_present(wm_json value) { return value.p != NULL; }
 wm_json_type wm_json_type_of(wm_json value); // of a present value
 
-// Iteration: for (wm_json_iter i = wm_json_each(array or object); wm_json_next(&i);) … i.key, i.value.
-// Over anything that is not an array or object it ends at once.
+// Iteration: for (wm_json_iter i = wm_json_each(array or object); wm_json_next(&i);) … i.key,
+// i.value. Over anything that is not an array or object it ends at once.
 typedef struct wm_json_iter {
     const uint8_t *p, *end;
     bool object;
@@ -46,21 +52,26 @@ bool wm_json_next(wm_json_iter *iter);
 // object: for many keys of a large one, iterate once.
 wm_json wm_json_get(wm_json object, const char *key);
 
-// Strings. `decoded` has room for value.n bytes; both take string values only.
-bool wm_json_string_is(wm_json string, const char *text);        // false for other types and absent
-wm_span wm_json_string_decode(wm_json string, uint8_t *decoded); // a view of the text where no escape
-                                                                 // needs decoding, else of `decoded`
-bool wm_json_string_plain(wm_json string, wm_span *view);        // true: no escapes, *view is the text
+// False for other types and absent.
+bool wm_json_string_is(wm_json string, const char *text);
 
-// Numbers. False where the value is absent, no number, or (first two) not exactly such an integer:
-// 12, 12.0 and 1.2e1 are all twelve.
+// A view of the text where no escape needs decoding, else of `decoded`, which has room for string.n
+// bytes. Empty for other types and absent.
+wm_span wm_json_string_decode(wm_json string, uint8_t *decoded);
+
+// True, and *view is the text, where it has no escapes; false for other types and absent.
+bool wm_json_string_plain(wm_json string, wm_span *view);
+
+// Numbers: false where the value is absent, no number, or not exactly such an integer: 12, 12.0 and
+// 1.2e1 are all twelve.
 bool wm_json_u64(wm_json value, uint64_t *number);
 bool wm_json_i64(wm_json value, int64_t *number);
-bool wm_json_f64(wm_json value, double *number); // correctly rounded where the digits, without their
-                                                 // point, are below 2^64 and stand over or under
-                                                 // 10^27 at most (every f32, and most f64, as Python
-                                                 // prints them); within 1 ulp otherwise. Too large is
-                                                 // infinite, as in Python; NaN literals too
+
+// Correctly rounded where the digits, without their point, are below 2^64 and stand over or under
+// 10^27 at most (every f32, and most f64, as Python prints them); within 1 ulp otherwise. Too large
+// is infinite, as in Python; the NaN literals too.
+bool wm_json_f64(wm_json value, double *number);
+
 bool wm_json_bool(wm_json value, bool *flag);
 
 #endif

@@ -68,7 +68,8 @@ static double exp_of(double high, double low) {
     double r = (high - (double)k * ln2_high) - ((double)k * ln2_low - low);
     double power = 1 + (r + r * r * factorial_series(r, 2, 13, 1));
     int64_t half = k / 2; // in two steps: 2^k itself may lie outside the exponents
-    return power * from_bits((uint64_t)(1023 + half) << 52) * from_bits((uint64_t)(1023 + k - half) << 52);
+    return power * from_bits((uint64_t)(1023 + half) << 52) *
+           from_bits((uint64_t)(1023 + k - half) << 52);
 }
 
 double wm_exp(double x) { return exp_of(x, 0); }
@@ -115,9 +116,11 @@ double wm_pow(double x, double y) {
     return exp_of(exponent.high, exponent.low + log.low * y);
 }
 
-// x less the nearest multiple of π/2, which is n·π/2. π/2 in four parts, the first three of 31 bits.
+// x less the nearest multiple of π/2, which is n·π/2. π/2 in four parts, the first three of 31
+// bits.
 static two_doubles reduce_angle(double x, int64_t *n) {
-    static const double parts[] = {0x1.921fb544p0, 0x1.0b4611a4p-34, 0x1.13198a2cp-65, 0x1.01b839a25204ap-96};
+    static const double parts[] = {0x1.921fb544p0, 0x1.0b4611a4p-34, 0x1.13198a2cp-65,
+                                   0x1.01b839a25204ap-96};
     *n = nearest(x * 0x1.45f306dc9c883p-1); // 2/π
     two_doubles angle = {x, 0};
     for (size_t i = 0; i < WM_COUNT(parts); i++) {
@@ -136,7 +139,8 @@ static double sine(double x, int64_t quarters) {
     n += quarters;
     if (n & 1) {
         double half = z / 2, head = 1 - half;
-        value = head + ((1 - head - half) + (z * z * factorial_series(-z, 4, 16, 2) - r * angle.low));
+        value =
+            head + ((1 - head - half) + (z * z * factorial_series(-z, 4, 16, 2) - r * angle.low));
     } else {
         value = r + (angle.low * (1 - z / 2) - r * z * factorial_series(-z, 3, 17, 2));
     }

@@ -9,10 +9,11 @@
 #define WM_INFINITY __builtin_inff()
 #define WM_NAN __builtin_nanf("")
 
-double wm_exp(double x);           // infinity above 709.8, 0 below -745.2, subnormals between
-double wm_log(double x);           // -infinity of 0, NaN below
-double wm_pow(double x, double y); // x > 0, else NaN; 1 ulp where |y · log x| < 32, 16 ulp elsewhere
-double wm_sin(double x);           // |x| <= 2^22, else NaN
+double wm_exp(double x); // infinity above 709.8, 0 below -745.2, subnormals between
+double wm_log(double x); // -infinity of 0, NaN below
+double wm_pow(double x,
+              double y); // x > 0, else NaN; 1 ulp where |y · log x| < 32, 16 ulp elsewhere
+double wm_sin(double x); // |x| <= 2^22, else NaN
 double wm_cos(double x);
 
 #endif

@@ -19,7 +19,7 @@ WMK_APART void WMK(store_tail)(float *p, vec v, size_t n) {
 }
 
 // n of LANES floats, as many as there are left.
-WMK_INLINE vec WMK(load)(const float *p, size_t n, float fill) {
+WMK_INLINE vec WMK(load)(const void *p, size_t n, float fill) {
     return n < LANES ? WMK(load_tail)(p, n, fill) : v_load(p);
 }
 
@@ -53,18 +53,18 @@ WMK_INLINE vec WMK(copy_sign)(vec x, vec sign) {
 
 // ---- Widening ---------------------------------------------------------------------------------
 
-WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_load_u16(p) << 16); }
+WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_shift(v_load_u16(p), 16)); }
 
 #ifndef v_load_f16
 // The exponent is moved by a multiplication, which also normalises subnormals.
 WMK_INLINE vec WMK(load_f16)(const void *p) {
-    vint half = v_load_u16(p), size = (half & 0x7FFF) << 13;
+    vint half = v_load_u16(p), size = v_shift(half & 0x7FFF, 13);
     vint infinite = v_bits(v_float(size)) > 0x0F7FFFFF;
 #if LANES == 1
     infinite = -infinite;
 #endif
     vint wide = v_bits(v_float(size) * v_set(0x1p112f)) | (infinite & 0x7F800000);
-    return v_float(wide | (half & 0x8000) << 16);
+    return v_float(wide | v_shift(half & 0x8000, 16));
 }
 #define v_load_f16(p) WMK(load_f16)(p)
 #endif
@@ -91,46 +91,65 @@ typedef void WMK(widener)(float *y, const void *a, size_t n);
 
 // ---- Row dots: lanes over K --------------------------------------------------------------------
 
-WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const vec *x, const vec *w, const size_t rows) {
+// The last K % LANES products of each sum.
+WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_t rows) {
+    size_t n = tile->K % LANES, k = tile->K - n;
+    for (size_t i = 0; i < 4 * rows; i++, lanes += LANES) {
+        vec a = WMK(load_tail)(tile->x + (t + i / 4) * tile->ldx + k, n, 0);
+        vec b = WMK(load_tail)(tile->w[i % 4] + 4 * k, n, 0);
+        v_store(lanes, v_fma(a, b, v_load(lanes)));
+    }
+}
+
+WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], const uint8_t *const w[4],
+                              size_t k, const size_t rows) {
+    vec a[TILE_T];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(x[r], w[c], sum[r][c]);
+        vec b = v_load(w[c] + 4 * k);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(a[r], b, sum[r][c]);
     }
 }
 
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is.
+// V8 gathers a block's loads at its head: every step is a block of its own by its way out, and the
+// sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of registers.
 WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows) {
     const float *x[TILE_T];
     const uint8_t *w[4];
-    vec sum[TILE_T][4], a[TILE_T], b[4];
+    vec sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         x[r] = tile->x + (t + r) * tile->ldx;
         WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
     }
-    size_t k = 0, whole = tile->K - tile->K % LANES;
-    WMK_UNROLL_4 for (; k < whole; k += LANES) {
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = v_load(w[c] + 4 * k);
-        WMK(dot_step)(sum, a, b, rows);
+    for (size_t left = tile->K / LANES; left; left -= 4) {
+        WMK(dot_step)(sum, x, w, 0, rows);
+        if (left == 1) break;
+        WMK(dot_step)(sum, x, w, LANES, rows);
+        if (left == 2) break;
+        WMK(dot_step)(sum, x, w, 2 * LANES, rows);
+        if (left == 3) break;
+        WMK(dot_step)(sum, x, w, 3 * LANES, rows);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
     }
-    if (k < tile->K) {
-        size_t n = tile->K - k;
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = WMK(load_tail)(x[r] + k, n, 0);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) b[c] = WMK(load_tail)(w[c] + 4 * k, n, 0);
-        WMK(dot_step)(sum, a, b, rows);
+    if (SETTLE || tile->K % LANES) {
+        float lanes[TILE_T * 4 * LANES];
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) v_store(lanes + i * LANES, sum[i / 4][i % 4]);
+        WMK_FENCE(lanes);
+        if (tile->K % LANES) WMK(dot_tail)(lanes, tile, t, rows);
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_load(lanes + i * LANES);
     }
+    size_t step = tile->step, from_step = tile->from_step;
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         float *y = tile->y + (t + r) * tile->ldy, sums[4];
         const float *from = tile->from + (t + r) * tile->ld_from;
         v_sums(sums, sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
         if (tile->columns == 4) {
-            wmk_quad s, f;
-            memcpy(&s, sums, sizeof s);
-            memcpy(&f, from, sizeof f);
-            s += f;
-            memcpy(y, &s, sizeof s);
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) y[c * step] = sums[c] + from[c * from_step];
         } else {
-            for (size_t c = 0; c < tile->columns; c++) y[c] = sums[c] + from[c];
+            for (size_t c = 0; c < tile->columns; c++) y[c * step] = sums[c] + from[c * from_step];
         }
     }
 }
@@ -154,33 +173,45 @@ WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     }
 }
 
-// Four rows of w at a time go by the rows of x, K in blocks; halves are widened first, once for all
-// rows of x.
+// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. Halves are widened first, once for all rows.
+WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const uint8_t *w, size_t w_step,
+                                 size_t K, WMK(widener) *widen) {
+    float wide[4 * WMK_K_BLOCK];
+    const float *x = tile->x;
+    for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
+        tile->x = x + k;
+        tile->K = WM_MIN(WMK_K_BLOCK, K - k);
+        for (size_t c = 0; c < 4; c++) {
+            tile->w[c] = w + WM_MIN(c, tile->columns - 1) * w_step;
+            if (!widen) continue;
+            widen(wide + c * WMK_K_BLOCK, tile->w[c], tile->K);
+            tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
+        }
+        WMK(dot_rows)(tile, t0, t1);
+        tile->from = tile->y;
+        tile->from_step = tile->step;
+        tile->ld_from = tile->ldy;
+        w += (widen ? 2 : 4) * WMK_K_BLOCK;
+    }
+}
+
+// Few rows of x: w is read once, from memory, in four long streams N / 4 rows apart, which processors
+// fetch ahead where short ones stall. Many: w's tile is read from the cache, and y's columns adjoin.
 WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
                            const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
-    static const float zeros[4];
-    float wide[4 * WMK_K_BLOCK];
-    size_t size = widen ? 2 : 4, t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
+    static const float zero;
+    size_t row = (widen ? 2 : 4) * ldw, quads = N / 4, step = T <= WMK_STREAM_T ? quads : 1;
+    size_t t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
     for (size_t t = 0; t < T; t += t_block) {
-        size_t t_end = WM_MIN(T, t + t_block);
-        for (size_t n = 0; n < N; n += 4) {
-            wmk_tile tile = {.y = y + n, .ldy = ldy, .ldx = ldx, .columns = WM_MIN(4, N - n)};
-            tile.from = b ? b + n : zeros;
-            size_t k = 0;
-            do {
-                tile.K = WM_MIN(WMK_K_BLOCK, K - k);
-                tile.x = x + k;
-                for (size_t c = 0; c < 4; c++) {
-                    tile.w[c] = (const uint8_t *)w + size * ((n + WM_MIN(c, tile.columns - 1)) * ldw + k);
-                    if (!widen) continue;
-                    widen(wide + c * WMK_K_BLOCK, tile.w[c], tile.K);
-                    tile.w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
-                }
-                WMK(dot_rows)(&tile, t, t_end);
-                tile.from = y + n;
-                tile.ld_from = ldy;
-                k += WMK_K_BLOCK;
-            } while (k < K);
+        for (size_t i = 0; i < quads + (N % 4 != 0); i++) {
+            wmk_tile tile = {.ldy = ldy, .x = x, .ldx = ldx, .columns = 4, .step = step};
+            size_t n = step == 1 ? 4 * i : i;
+            if (i == quads) n = 4 * i, tile.columns = N % 4, tile.step = 1;
+            tile.y = y + n;
+            tile.from = b ? b + n : &zero;
+            tile.from_step = b ? tile.step : 0;
+            WMK(dot_columns)(&tile, t, WM_MIN(T, t + t_block), (const uint8_t *)w + n * row,
+                             tile.step * row, K, widen);
         }
     }
 }
@@ -299,7 +330,7 @@ WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, vec more) {
     p = v_fma(p, r, v_set(0x1.fffffcp-2f));
     p = v_fma(p * r, r, r) + v_set(1.0f);
     vint half = n >> 1;
-    return (WMK(exp)){p, v_float((half + 127) << 23), v_float((n - half + 127) << 23)};
+    return (WMK(exp)){p, v_float(v_shift(half + 127, 23)), v_float(v_shift(n - half + 127, 23))};
 }
 
 WMK_INLINE vec WMK(exp_times)(WMK(exp) e, vec y) { return y * e.value * e.scale * e.scale2; }

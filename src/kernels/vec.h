@@ -14,14 +14,22 @@
 #define WMK_APART static __attribute__((noinline))
 #ifdef __clang__
 #define WMK_UNROLL _Pragma("clang loop unroll(full)")
-#define WMK_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define WMK_UNROLL _Pragma("GCC unroll 16")
-#define WMK_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
+
+// What is in memory at p has to be read from there again.
+#define WMK_FENCE(p) __asm__ volatile("" : : "r"(p) : "memory")
+// p += n in a way the compiler cannot see through, so that offsets from p go into the loads.
+#define WMK_ADVANCE(p, n)          \
+    do {                           \
+        (p) += (n);                \
+        __asm__("" : "+r"(p));     \
+    } while (0)
 
 enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
+    WMK_STREAM_T = 64,        // rows of x up to which w is read in long streams
     WMK_X_BLOCK = 128 * 1024, // numbers of x that stay in L2 while w goes by
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), once x has some rows
     WMK_STREAM_K = 16,        // and where it has few: as many streams from memory
@@ -33,12 +41,12 @@ typedef float wmk_quad __attribute__((vector_size(16)));
 
 // Some rows of x against four rows of w, and where the results go.
 typedef struct wmk_tile {
-    float *y;
+    float *y;          // its first column
     const float *x;
-    const float *from; // what the sums are added to: bias, or y itself after the first block of K
+    const float *from; // what the sums are added to: bias, y itself after the first block of K, or zero
     const uint8_t *w[4];
-    size_t ldy, ldx, ld_from;
-    size_t columns; // of y, 1 to 4: a missing row of w repeats the last one
+    size_t ldy, ldx, ld_from, from_step;
+    size_t columns, step; // of y: 1 to 4, `step` apart; for a missing one w repeats its last row
     size_t K;
 } wmk_tile;
 

@@ -8,6 +8,7 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define vec wmk_vec_avx2
 #define vint wmk_int_avx2
 #define LANES 8
+#define SETTLE 0
 #define TILE_T 3
 #define PANEL_T 6
 #define PANEL_N 2
@@ -17,6 +18,7 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define v_set(s) _mm256_set1_ps(s)
 #define v_bits(v) ((vint)(v))
 #define v_float(i) ((vec)(i))
+#define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define v_min(a, b) _mm256_min_ps((a), (b))

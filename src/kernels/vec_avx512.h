@@ -8,6 +8,7 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define vec wmk_vec_avx512
 #define vint wmk_int_avx512
 #define LANES 16
+#define SETTLE 0
 #define TILE_T 4
 #define PANEL_T 8
 #define PANEL_N 2
@@ -17,6 +18,7 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define v_set(s) _mm512_set1_ps(s)
 #define v_bits(v) ((vint)(v))
 #define v_float(i) ((vec)(i))
+#define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define v_min(a, b) _mm512_min_ps((a), (b))

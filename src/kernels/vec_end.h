@@ -4,6 +4,7 @@
 #undef vec
 #undef vint
 #undef LANES
+#undef SETTLE
 #undef TILE_T
 #undef PANEL_T
 #undef PANEL_N
@@ -12,6 +13,7 @@
 #undef v_set
 #undef v_bits
 #undef v_float
+#undef v_shift
 #undef v_less
 #undef v_fma
 #undef v_min

@@ -6,8 +6,9 @@ typedef int32_t wmk_int_scalar;
 
 #define WMK_ISA scalar
 #define vec wmk_vec_scalar   // LANES floats; + - * / are the compiler's
-#define vint wmk_int_scalar  // LANES integers of 32 bits; + - & | ~ << >> and comparisons likewise
+#define vint wmk_int_scalar  // LANES integers of 32 bits; + - & | ~ >> and comparisons likewise
 #define LANES 1
+#define SETTLE 0  // 1: sums go through memory at the end of a tile, see dot_tile
 #define TILE_T 2  // rows of x in a tile of row dots (their tile is 4 rows of w wide)
 #define PANEL_T 4 // rows of x in a tile with lanes over N …
 #define PANEL_N 2 // … and its vectors of w
@@ -43,6 +44,7 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_set(s) ((vec)(s))                           // s in every lane
 #define v_bits(v) wmk_bits_scalar(v)                  // the same bits as integers
 #define v_float(i) wmk_float_scalar(i)                // and as floats
+#define v_shift(i, n) ((vint)((uint32_t)(i) << (n)))     // to the left
 #define v_less(a, b) (-(vint)((a) < (b)))             // all ones where a < b, else zero
 #define v_fma(a, b, c) ((a) * (b) + (c))              // fused where the instruction set does it
 #define v_min(a, b) ((a) < (b) ? (a) : (b))           // b where either is NaN

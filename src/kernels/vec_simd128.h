@@ -10,6 +10,7 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define vec wmk_vec_simd128
 #define vint wmk_int_simd128
 #define LANES 4
+#define SETTLE 1
 #define TILE_T 2
 #define PANEL_T 4
 #define PANEL_N 2
@@ -19,6 +20,7 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define v_set(s) ((vec)wasm_f32x4_splat(s))
 #define v_bits(v) ((vint)(v))
 #define v_float(i) ((vec)(i))
+#define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) ((a) * (b) + (c))
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))

@@ -8,6 +8,7 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define vec wmk_vec_sse2
 #define vint wmk_int_sse2
 #define LANES 4
+#define SETTLE 0
 #define TILE_T 2
 #define PANEL_T 4
 #define PANEL_N 2
@@ -17,6 +18,7 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define v_set(s) _mm_set1_ps(s)
 #define v_bits(v) ((vint)(v))
 #define v_float(i) ((vec)(i))
+#define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) ((a) * (b) + (c))
 #define v_min(a, b) _mm_min_ps((a), (b))

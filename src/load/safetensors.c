@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The safetensors container: 8 bytes of header length, the header's JSON, the tensors' data. Accepts
-// and refuses what the reference reader (huggingface/safetensors) does, but for names given twice,
-// which that one overlooks, NUL in names, and the limits of base.h and rank 8.
+// The safetensors container: 8 bytes of header length, the header's JSON, the tensors' data.
+// Accepts and refuses what the reference reader (huggingface/safetensors) does, but for names given
+// twice, which that one overlooks, NUL in names, and the limits of base.h and rank 8.
 #include "../base/json.h"
 #include "tensors.h"
 
@@ -37,7 +37,7 @@ const char *wm_dtype_name(wm_dtype dtype) { return dtypes[dtype].name; }
 
 uint32_t wm_dtype_bits(wm_dtype dtype) { return dtypes[dtype].bits; }
 
-// ---- The header's parts ---------------------------------------------------------------------------
+// ---- The header's parts ------------------------------------------------------------------------
 
 typedef struct header_reader {
     wm_span file, header, data, path;
@@ -45,8 +45,15 @@ typedef struct header_reader {
     wm_error *error;
 } header_reader;
 
-static uint64_t header_offset(const header_reader *h, wm_json value) {
-    return (uint64_t)(value.p - h->file.p);
+static wm_status header_fail(const header_reader *h, wm_status status, const uint8_t *at,
+                             const char *what) {
+    return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: %z", &h->path, what);
+}
+
+static wm_status tensor_fail(const header_reader *h, wm_status status, const uint8_t *at,
+                             const wm_tensor *tensor, const char *what) {
+    return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: tensor %s: %z", &h->path,
+                   &tensor->name, what);
 }
 
 // Digits and nothing else, as the reference takes integers; UINT64_MAX where they are more.
@@ -63,116 +70,104 @@ static bool header_integer(wm_json value, uint64_t *number) {
     return true;
 }
 
-static wm_status read_name(const header_reader *h, wm_json key, wm_span *name) {
-    const uint32_t longest_escape = 6;
-    if (!wm_json_string_plain(key, name) && key.n <= longest_escape * WM_LIMIT_NAME + 2) {
+static wm_status read_name(const header_reader *h, wm_json key, wm_tensor *tensor) {
+    wm_span *name = &tensor->name;
+    if (!wm_json_string_plain(key, name)) {
         uint8_t *decoded;
+        if (key.n > 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
+            return header_fail(h, WM_ERROR_LIMIT, key.p, "a tensor's name is too long");
         WM_TRY(WM_ALLOC(h->arena, decoded, key.n, h->error));
         *name = wm_json_string_decode(key, decoded);
-    } else if (!name->p) {
-        name->n = key.n;
     }
     if (name->n > WM_LIMIT_NAME)
-        return wm_fail(h->error, WM_ERROR_LIMIT, header_offset(h, key),
-                       "%s: a tensor's name of %u bytes is over the limit of %u", &h->path,
-                       (uint64_t)name->n, (uint64_t)WM_LIMIT_NAME);
+        return tensor_fail(h, WM_ERROR_LIMIT, key.p, tensor, "its name is too long");
     for (size_t i = 0; i < name->n; i++)
-        if (!name->p[i])
-            return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, key),
-                           "%s: tensor %s: a NUL in its name", &h->path, name);
+        if (!name->p[i]) return tensor_fail(h, WM_ERROR_FORMAT, key.p, tensor, "a NUL in its name");
     return WM_OK;
 }
 
 static wm_status read_dtype(const header_reader *h, wm_tensor *tensor, wm_json value) {
     if (wm_json_type_of(value) != WM_JSON_STRING)
-        return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, value),
-                       "%s: tensor %s: dtype is not a string", &h->path, &tensor->name);
+        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor, "dtype is not a string");
     for (uint32_t i = 0; i < WM_DTYPE_COUNT; i++) {
         if (!wm_json_string_is(value, dtypes[i].name)) continue;
         tensor->dtype = (wm_dtype)i;
         return WM_OK;
     }
     wm_span got = {value.p, value.n};
-    return wm_fail(h->error, WM_ERROR_UNSUPPORTED, header_offset(h, value),
+    return wm_fail(h->error, WM_ERROR_UNSUPPORTED, (uint64_t)(value.p - h->file.p),
                    "%s: tensor %s: unknown dtype %s", &h->path, &tensor->name, &got);
 }
 
 static wm_status read_shape(const header_reader *h, wm_tensor *tensor, wm_json value) {
     if (wm_json_type_of(value) != WM_JSON_ARRAY)
-        return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, value),
-                       "%s: tensor %s: shape is not an array", &h->path, &tensor->name);
+        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor, "shape is not an array");
     for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
         if (tensor->rank == WM_MAX_RANK)
-            return wm_fail(h->error, WM_ERROR_LIMIT, header_offset(h, value),
-                           "%s: tensor %s: more than %u dimensions", &h->path, &tensor->name,
-                           (uint64_t)WM_MAX_RANK);
+            return tensor_fail(h, WM_ERROR_LIMIT, value.p, tensor, "more than 8 dimensions");
         if (!header_integer(i.value, &tensor->shape[tensor->rank++]))
-            return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, i.value),
-                           "%s: tensor %s: a dimension is not a whole number ≥ 0", &h->path,
-                           &tensor->name);
+            return tensor_fail(h, WM_ERROR_FORMAT, i.value.p, tensor,
+                               "a dimension is no whole number ≥ 0");
     }
     return WM_OK;
 }
 
-static wm_status read_offsets(const header_reader *h, wm_tensor *tensor, wm_json value, uint64_t offsets[2]) {
+static wm_status read_offsets(const header_reader *h, wm_tensor *tensor, wm_json value,
+                              uint64_t *offsets) {
     size_t count = 0;
-    if (wm_json_type_of(value) != WM_JSON_ARRAY) count = 3;
     for (wm_json_iter i = wm_json_each(value); count < 3 && wm_json_next(&i); count++)
         if (count == 2 || !header_integer(i.value, &offsets[count])) count = 2;
-    if (count != 2 || offsets[0] > offsets[1])
-        return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, value),
-                       "%s: tensor %s: data_offsets are not [begin, end] with begin ≤ end", &h->path,
-                       &tensor->name);
+    if (count != 2 || offsets[0] > offsets[1] || value.p[0] != '[')
+        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor,
+                           "data_offsets are not [begin, end] with begin ≤ end");
     if (offsets[1] > UINT64_C(1) << 53) // JavaScript's exact integers: no file is that long
-        return wm_fail(h->error, WM_ERROR_OVERFLOW, header_offset(h, value),
-                       "%s: tensor %s: data_offsets end at %u, over 2^53", &h->path, &tensor->name,
-                       offsets[1]);
+        return tensor_fail(h, WM_ERROR_OVERFLOW, value.p, tensor, "data_offsets are over 2^53");
     return WM_OK;
 }
 
 // The bytes that dtype and shape ask for must be those between the offsets, and in the file.
 static wm_status check_extent(const header_reader *h, wm_tensor *tensor, wm_json entry,
                               const uint64_t offsets[2]) {
-    uint64_t bits = 1, at = header_offset(h, entry), bytes = offsets[1] - offsets[0];
+    uint64_t bits = 1, bytes = offsets[1] - offsets[0];
     bool fits = true;
-    for (uint32_t i = 0; i < tensor->rank; i++) fits = fits && wm_mul(bits, tensor->shape[i], &bits);
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        fits = fits && wm_mul(bits, tensor->shape[i], &bits);
     fits = fits && wm_mul(bits, dtypes[tensor->dtype].bits, &bits);
     if (!fits || bits / 8 > SIZE_MAX)
-        return wm_fail(h->error, WM_ERROR_OVERFLOW, at, "%s: tensor %s: shape × dtype does not fit",
-                       &h->path, &tensor->name);
+        return tensor_fail(h, WM_ERROR_OVERFLOW, entry.p, tensor, "shape × dtype does not fit");
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] > WM_LIMIT_DIMENSION)
-            return wm_fail(h->error, WM_ERROR_LIMIT, at, "%s: tensor %s: dimension %u is over 2^31",
-                           &h->path, &tensor->name, tensor->shape[i]);
+            return tensor_fail(h, WM_ERROR_LIMIT, entry.p, tensor, "a dimension is over 2^31");
     if (bits % 8)
-        return wm_fail(h->error, WM_ERROR_FORMAT, at, "%s: tensor %s: misaligned: %u bits of %z",
-                       &h->path, &tensor->name, bits, dtypes[tensor->dtype].name);
+        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor,
+                           "misaligned: its bits are no whole bytes");
     if (bits / 8 != bytes)
-        return wm_fail(h->error, WM_ERROR_SHAPE, at,
-                       "%s: tensor %s: shape × %z asks for %u bytes, data_offsets hold %u", &h->path,
-                       &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
+        return wm_fail(h->error, WM_ERROR_SHAPE, (uint64_t)(entry.p - h->file.p),
+                       "%s: tensor %s: shape × %z asks for %u bytes, data_offsets hold %u",
+                       &h->path, &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
     if (offsets[1] > h->data.n)
-        return wm_fail(h->error, WM_ERROR_TRUNC, h->file.n,
-                       "%s: tensor %s ends at byte %u of the data, the file has %u: incomplete download?",
-                       &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
+        return wm_fail(
+            h->error, WM_ERROR_TRUNC, h->file.n,
+            "%s: tensor %s ends at byte %u of the data, the file has %u: incomplete download?",
+            &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
     tensor->bytes = (wm_span){h->data.p + offsets[0], (size_t)bytes};
     return WM_OK;
 }
 
-static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry, wm_tensor *tensor) {
+static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry,
+                             wm_tensor *tensor) {
     static const char *const fields[] = {"dtype", "shape", "data_offsets"};
     wm_json values[WM_COUNT(fields)] = {{NULL, 0}};
     uint64_t offsets[2] = {0, 0};
     *tensor = (wm_tensor){.rank = 0};
-    WM_TRY(read_name(h, key, &tensor->name));
+    WM_TRY(read_name(h, key, tensor));
     if (wm_json_type_of(entry) != WM_JSON_OBJECT)
-        return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, entry),
-                       "%s: tensor %s: its entry is not an object", &h->path, &tensor->name);
+        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor, "its entry is not an object");
     for (wm_json_iter i = wm_json_each(entry); wm_json_next(&i);) {
         for (size_t field = 0; field < WM_COUNT(fields); field++) {
             if (!wm_json_string_is(i.key, fields[field])) continue;
             if (wm_json_present(values[field]))
-                return wm_fail(h->error, WM_ERROR_DUP, header_offset(h, i.key),
+                return wm_fail(h->error, WM_ERROR_DUP, (uint64_t)(i.key.p - h->file.p),
                                "%s: tensor %s: %z is given twice", &h->path, &tensor->name,
                                fields[field]);
             values[field] = i.value;
@@ -180,7 +175,7 @@ static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry,
     }
     for (size_t field = 0; field < WM_COUNT(fields); field++)
         if (!wm_json_present(values[field]))
-            return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, entry),
+            return wm_fail(h->error, WM_ERROR_FORMAT, (uint64_t)(entry.p - h->file.p),
                            "%s: tensor %s: no %z", &h->path, &tensor->name, fields[field]);
     WM_TRY(read_dtype(h, tensor, values[0]));
     WM_TRY(read_shape(h, tensor, values[1]));
@@ -194,26 +189,25 @@ static wm_status check_metadata(const header_reader *h, wm_json value) {
     for (wm_json_iter i = wm_json_each(value); good && wm_json_next(&i);)
         good = wm_json_type_of(i.value) == WM_JSON_STRING;
     if (good) return WM_OK;
-    return wm_fail(h->error, WM_ERROR_FORMAT, header_offset(h, value),
-                   "%s: __metadata__ is not an object of strings", &h->path);
+    return header_fail(h, WM_ERROR_FORMAT, value.p, "__metadata__ is no object of strings");
 }
 
-// ---- The file -------------------------------------------------------------------------------------
+// ---- The file ----------------------------------------------------------------------------------
 
 static wm_status split_file(header_reader *h) {
     wm_span file = h->file;
     if (file.n < 8)
-        return wm_fail(h->error, WM_ERROR_TRUNC, file.n,
-                       "%s: ends after %u bytes, a safetensors file begins with 8", &h->path,
-                       (uint64_t)file.n);
+        return header_fail(h, WM_ERROR_TRUNC, file.p,
+                           "ends before the 8 bytes of the header's length");
     uint64_t size = wm_read_u64(file.p);
     if (size > WM_LIMIT_HEADER)
-        return wm_fail(h->error, WM_ERROR_LIMIT, 0, "%s: a header of %u bytes is over the limit of %u",
-                       &h->path, size, (uint64_t)WM_LIMIT_HEADER);
+        return wm_fail(h->error, WM_ERROR_LIMIT, 0,
+                       "%s: a header of %u bytes is over the limit of %u", &h->path, size,
+                       (uint64_t)WM_LIMIT_HEADER);
     if (size > file.n - 8)
         return wm_fail(h->error, WM_ERROR_TRUNC, file.n,
-                       "%s: the header has %u bytes, the file only %u after its length", &h->path, size,
-                       (uint64_t)file.n - 8);
+                       "%s: the header has %u bytes, the file only %u after its length", &h->path,
+                       size, (uint64_t)file.n - 8);
     h->header = (wm_span){file.p + 8, (size_t)size};
     h->data = (wm_span){h->header.p + h->header.n, file.n - 8 - h->header.n};
     return WM_OK;
@@ -222,13 +216,12 @@ static wm_status split_file(header_reader *h) {
 static wm_status check_header(const header_reader *h, wm_json *root) {
     for (size_t i = 0; i < h->header.n; i++)
         if (!h->header.p[i])
-            return wm_fail(h->error, WM_ERROR_FORMAT, 8 + i, "%s: a NUL byte in the header", &h->path);
+            return header_fail(h, WM_ERROR_FORMAT, h->header.p + i, "a NUL byte in the header");
     wm_error inner;
     wm_status status = wm_json_check(h->header, "header", 0, root, &inner);
-    if (status != WM_OK)
-        return wm_fail(h->error, status, 8 + inner.offset, "%s: %z", &h->path, inner.text);
+    if (status != WM_OK) return header_fail(h, status, h->header.p + inner.offset, inner.text);
     if (wm_json_type_of(*root) != WM_JSON_OBJECT)
-        return wm_fail(h->error, WM_ERROR_FORMAT, 8, "%s: the header is not an object", &h->path);
+        return header_fail(h, WM_ERROR_FORMAT, h->header.p, "the header is not an object");
     return WM_OK;
 }
 
@@ -240,13 +233,10 @@ static wm_status count_tensors(const header_reader *h, wm_json root, uint32_t *c
     for (wm_json_iter i = wm_json_each(root); wm_json_next(&i);) {
         if (!is_metadata(i.key)) {
             if (++*count > WM_LIMIT_TENSORS)
-                return wm_fail(h->error, WM_ERROR_LIMIT, header_offset(h, i.key),
-                               "%s: more than %u tensors", &h->path, (uint64_t)WM_LIMIT_TENSORS);
+                return header_fail(h, WM_ERROR_LIMIT, i.key.p, "too many tensors");
             continue;
         }
-        if (metadata)
-            return wm_fail(h->error, WM_ERROR_DUP, header_offset(h, i.key),
-                           "%s: __metadata__ is given twice", &h->path);
+        if (metadata) return header_fail(h, WM_ERROR_DUP, i.key.p, "__metadata__ is given twice");
         metadata = true;
         WM_TRY(check_metadata(h, i.value));
     }
@@ -273,11 +263,12 @@ static wm_status check_coverage(const header_reader *h, const wm_tensors *tensor
     uint64_t rest = (uint64_t)(h->data.p + h->data.n - end);
     if (!rest) return WM_OK;
     return wm_fail(h->error, WM_ERROR_FORMAT, h->file.n - rest,
-                   "%s: the last %u bytes belong to no tensor (a hole, or incomplete header)", &h->path,
-                   rest);
+                   "%s: the last %u bytes belong to no tensor (a hole, or incomplete header)",
+                   &h->path, rest);
 }
 
-wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_arena *arena, wm_error *error) {
+wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_arena *arena,
+                          wm_error *error) {
     header_reader h = {.file = bytes, .path = path, .arena = arena, .error = error};
     wm_json root;
     WM_TRY(wm_magic_check(bytes, path, error));
@@ -308,7 +299,7 @@ wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_a
     return check_coverage(&h, tensors);
 }
 
-// ---- The public view of one file --------------------------------------------------------------------
+// ---- The public view of one file ---------------------------------------------------------------
 
 struct wm_file {
     wm_arena arena;
@@ -323,7 +314,8 @@ static wm_status parse_file(wm_file **file, wm_span bytes, wm_arena *arena, wm_e
     return WM_OK;
 }
 
-wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator *allocator, wm_error *error) {
+wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator *allocator,
+                        wm_error *error) {
     wm_arena arena;
     wm_arena_init(&arena, allocator);
     *file = NULL;

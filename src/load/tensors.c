@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The collection: tensors by name, the shards of an index, and what a file is when it is no safetensors.
+// The collection: tensors by name, the shards of an index, and what a file is when it is no
+// safetensors.
 #include "tensors.h"
 
 #include "../base/json.h"
 
-// ---- Order and names --------------------------------------------------------------------------------
+// ---- Order and names ---------------------------------------------------------------------------
 
 // Heapsort: no recursion, no bad case.
-void wm_tensors_order(uint32_t *order, uint32_t count, const wm_tensor *const *all, wm_tensor_less *less) {
+void wm_tensors_order(uint32_t *order, uint32_t count, const wm_tensor *const *all,
+                      wm_tensor_less *less) {
     for (uint32_t i = 0; i < count; i++) order[i] = i;
     for (uint32_t start = count / 2, end = count; end > 1;) {
         if (start) {
@@ -57,13 +59,15 @@ uint32_t wm_tensors_index(const wm_tensors *tensors, wm_span name) {
         uint32_t middle = (low + high) / 2, index = tensors->by_name[middle];
         int difference = compare_spans(name, tensors->all[index]->name);
         if (!difference) return index;
-        if (difference < 0) high = middle;
-        else low = middle + 1;
+        if (difference < 0)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return tensors->count;
 }
 
-// ---- Paths ----------------------------------------------------------------------------------------
+// ---- Paths -------------------------------------------------------------------------------------
 
 static uint8_t lower_ascii(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte; }
 
@@ -86,7 +90,8 @@ static bool is_device_name(wm_span segment) {
 }
 
 static bool is_safe_segment(wm_span segment) {
-    if (!segment.n || segment.n > 255 || wm_span_is(segment, ".") || wm_span_is(segment, "..")) return false;
+    if (!segment.n || segment.n > 255 || wm_span_is(segment, ".") || wm_span_is(segment, ".."))
+        return false;
     for (size_t i = 0; i < segment.n; i++) {
         uint8_t byte = segment.p[i];
         if (byte < 0x20 || byte == 0x7F || byte == '\\' || byte == ':' || byte == '%') return false;
@@ -98,39 +103,42 @@ wm_status wm_path_check(wm_span path, const char *file, wm_error *error) {
     for (size_t start = 0, end = 0; end <= path.n; end++) {
         if (end < path.n && path.p[end] != '/') continue;
         if (!is_safe_segment((wm_span){path.p + start, end - start}))
-            return wm_fail(error, WM_ERROR_PATH, 0, "%z names a file outside the repository: \"%s\"", file,
-                           &path);
+            return wm_fail(error, WM_ERROR_PATH, 0,
+                           "%z names a file outside the repository: \"%s\"", file, &path);
         start = end + 1;
     }
     return WM_OK;
 }
 
-// ---- Files that are something else ------------------------------------------------------------------
+// ---- Files that are something else -------------------------------------------------------------
 
-#define ORIGINAL "; wasmicro reads the original model.safetensors"
-#define PICKLE \
-    "a PyTorch pickle, which can run code: convert it where it is trusted, with " \
-    "save_pretrained(…, safe_serialization=True)"
+#define NOT_IT "download the file itself"
+#define ORIGINAL "wasmicro reads the original model.safetensors"
+#define CONVERT \
+    "it can run code; where you trust it, save_pretrained(…, safe_serialization=True) converts it"
 
 static const struct {
     char bytes[20];
-    uint8_t n;
-    uint8_t status;
-    const char *what;
+    uint8_t n, status;
+    const char *what, *hint;
 } magics[] = {
-    {"version https://git", 19, WM_ERROR_FORMAT,
-     "an LFS pointer, not the file itself: run git lfs pull, or download the file"},
-    {"<!doctype", 9, WM_ERROR_FORMAT, "an HTML page: check the address it was downloaded from"},
-    {"<html", 5, WM_ERROR_FORMAT, "an HTML page: check the address it was downloaded from"},
-    {"\x1F\x8B", 2, WM_ERROR_UNSUPPORTED, "gzip data: unpack it first"},
-    {"pk\3\4", 4, WM_ERROR_UNSUPPORTED, PICKLE " (or another zip archive)"},
-    {"\x80\2", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\3", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\4", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"\x80\5", 2, WM_ERROR_UNSUPPORTED, PICKLE},
-    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file" ORIGINAL},
-    {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file" ORIGINAL},
+    {"version https://git", 19, WM_ERROR_FORMAT, "an LFS pointer", NOT_IT " (git lfs pull)"},
+    {"<!doctype", 9, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
+    {"<html", 5, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
+    {"\x1F\x8B", 2, WM_ERROR_UNSUPPORTED, "gzip data", "unpack it first"},
+    {"pk\3\4", 4, WM_ERROR_UNSUPPORTED, "a PyTorch pickle or another zip", CONVERT},
+    {"\x80\2", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\3", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\4", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"\x80\5", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
+    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file", ORIGINAL},
+    {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file", ORIGINAL},
 };
+
+static wm_status other_format(wm_error *error, wm_status status, wm_span path, const char *what,
+                              const char *hint) {
+    return wm_fail(error, status, 0, "%s is %z: %z", &path, what, hint);
+}
 
 static bool is_json_blank(uint8_t byte) {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
@@ -142,7 +150,8 @@ static bool looks_like_safetensors(wm_span bytes) {
            (bytes.p[8] == '{' || is_json_blank(bytes.p[8]));
 }
 
-// A protobuf with ONNX's first fields: ir_version, then producer_name, producer_version, graph or opset.
+// A protobuf with ONNX's first fields: ir_version, then producer_name, producer_version, graph or
+// opset.
 static bool looks_like_onnx(wm_span bytes) {
     if (bytes.n < 4 || bytes.p[0] != 0x08 || bytes.p[1] == 0 || bytes.p[1] > 0x20) return false;
     uint8_t tag = bytes.p[2];
@@ -152,30 +161,33 @@ static bool looks_like_onnx(wm_span bytes) {
 wm_status wm_magic_check(wm_span bytes, wm_span path, wm_error *error) {
     if (looks_like_safetensors(bytes)) return WM_OK;
     if (looks_like_onnx(bytes))
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "%s is an ONNX model" ORIGINAL, &path);
+        return other_format(error, WM_ERROR_UNSUPPORTED, path, "an ONNX model", ORIGINAL);
     while (bytes.n && is_json_blank(*bytes.p)) bytes = (wm_span){bytes.p + 1, bytes.n - 1};
     for (size_t i = 0; i < WM_COUNT(magics); i++)
         if (bytes.n >= magics[i].n && same_letters(bytes.p, magics[i].bytes, magics[i].n))
-            return wm_fail(error, (wm_status)magics[i].status, 0, "%s is %z", &path, magics[i].what);
+            return other_format(error, (wm_status)magics[i].status, path, magics[i].what,
+                                magics[i].hint);
     return WM_OK;
 }
 
 // The repository has no safetensors: says what it has instead.
 static wm_status no_weights(const wm_source *files, size_t file_count, wm_error *error) {
     static const struct {
-        const char *path, *what;
+        const char *path, *what, *hint;
     } others[] = {
-        {"pytorch_model.bin", PICKLE},
-        {"pytorch_model.bin.index.json", PICKLE},
-        {"model.onnx", "an ONNX model" ORIGINAL},
-        {"onnx/model.onnx", "an ONNX model" ORIGINAL},
-        {"tf_model.h5", "a TensorFlow model" ORIGINAL},
-        {"flax_model.msgpack", "a Flax model" ORIGINAL},
+        {"pytorch_model.bin", "a PyTorch pickle", CONVERT},
+        {"pytorch_model.bin.index.json", "a PyTorch pickle", CONVERT},
+        {"model.onnx", "an ONNX model", ORIGINAL},
+        {"onnx/model.onnx", "an ONNX model", ORIGINAL},
+        {"tf_model.h5", "an HDF5 (Keras) file", ORIGINAL},
+        {"flax_model.msgpack", "a Flax model", ORIGINAL},
     };
-    for (size_t i = 0; i < WM_COUNT(others); i++)
-        if (wm_source_find(files, file_count, others[i].path))
-            return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "no model.safetensors here; %z is %z",
-                           others[i].path, others[i].what);
+    for (size_t i = 0; i < WM_COUNT(others); i++) {
+        const wm_source *file = wm_source_find(files, file_count, others[i].path);
+        if (!file) continue;
+        return other_format(error, WM_ERROR_UNSUPPORTED, file->path, others[i].what,
+                            others[i].hint);
+    }
     for (size_t i = 0; i < file_count; i++)
         if (files[i].bytes.n >= 4 && memcmp(files[i].bytes.p, "GGUF", 4) == 0)
             return wm_magic_check(files[i].bytes, files[i].path, error);
@@ -183,7 +195,7 @@ static wm_status no_weights(const wm_source *files, size_t file_count, wm_error 
                    "model.safetensors is missing, and so is model.safetensors.index.json");
 }
 
-// ---- Shards -----------------------------------------------------------------------------------------
+// ---- Shards ------------------------------------------------------------------------------------
 
 #define INDEX_FILE "model.safetensors.index.json"
 
@@ -195,11 +207,15 @@ typedef struct shard_reader {
     wm_error *error;
 } shard_reader;
 
+static wm_status index_fail(const shard_reader *r, wm_status status, const char *what) {
+    return wm_fail(r->error, status, 0, INDEX_FILE ": %z", what);
+}
+
 // A string of the index: a view, or decoded in the arena.
 static wm_status index_string(const shard_reader *r, wm_json value, wm_span *text) {
     if (wm_json_string_plain(value, text)) return WM_OK;
     if (wm_json_type_of(value) != WM_JSON_STRING)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, INDEX_FILE ": a shard's name is not a string");
+        return index_fail(r, WM_ERROR_FORMAT, "a shard's name is not a string");
     uint8_t *decoded;
     WM_TRY(WM_ALLOC(r->arena, decoded, value.n, r->error));
     *text = wm_json_string_decode(value, decoded);
@@ -216,7 +232,8 @@ static wm_status find_shard(const shard_reader *r, wm_json value, size_t *guess)
         size_t i = 0;
         while (i < r->file_count && !wm_span_equal(path, r->files[i].path)) i++;
         if (i == r->file_count)
-            return wm_fail(r->error, WM_ERROR_MISSING, 0, "%s is missing: " INDEX_FILE " names it", &path);
+            return wm_fail(r->error, WM_ERROR_MISSING, 0, "%s is missing: " INDEX_FILE " names it",
+                           &path);
         *guess = i;
     }
     wm_arena_reset(r->arena, mark);
@@ -228,18 +245,14 @@ static wm_status mark_shards(const shard_reader *r, wm_json map, uint32_t *count
     uint32_t tensors = 0;
     size_t shard = 0;
     for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);)
-        if (++tensors > WM_LIMIT_TENSORS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": more than %u tensors",
-                           (uint64_t)WM_LIMIT_TENSORS);
+        if (++tensors > WM_LIMIT_TENSORS) return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
     memset(r->used, 0, r->file_count);
     *count = 0;
     for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);) {
         WM_TRY(find_shard(r, i.value, &shard));
         if (r->used[shard]) continue;
         r->used[shard] = 1;
-        if (++*count > WM_LIMIT_SHARDS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": more than %u shards",
-                           (uint64_t)WM_LIMIT_SHARDS);
+        if (++*count > WM_LIMIT_SHARDS) return index_fail(r, WM_ERROR_LIMIT, "too many shards");
     }
     return WM_OK;
 }
@@ -254,12 +267,12 @@ static wm_status join_shards(const shard_reader *r, uint32_t shard_count, wm_ten
     WM_TRY(WM_ALLOC(r->arena, shards, shard_count, r->error));
     for (size_t i = 0; i < r->file_count; i++) {
         if (!r->used[i]) continue;
-        WM_TRY(wm_tensors_read(&shards[filled], r->files[i].bytes, r->files[i].path, r->arena, r->error));
+        WM_TRY(wm_tensors_read(&shards[filled], r->files[i].bytes, r->files[i].path, r->arena,
+                               r->error));
         count += shards[filled].count;
         tensors->bytes += shards[filled++].bytes;
         if (count > WM_LIMIT_TENSORS)
-            return wm_fail(r->error, WM_ERROR_LIMIT, 0, "more than %u tensors in all shards",
-                           (uint64_t)WM_LIMIT_TENSORS);
+            return index_fail(r, WM_ERROR_LIMIT, "its shards hold too many tensors");
     }
     WM_TRY(WM_ALLOC(r->arena, all, count, r->error));
     for (uint32_t i = 0; i < shard_count; i++)
@@ -280,8 +293,9 @@ static wm_status check_index(const shard_reader *r, wm_json map, const wm_tensor
         uint32_t index = wm_tensors_index(tensors, name);
         const uint8_t *data = index < tensors->count ? tensors->all[index]->bytes.p : NULL;
         if (!data || data < bytes.p || data > bytes.p + bytes.n)
-            return wm_fail(r->error, WM_ERROR_MISSING, 0, "tensor %s is not in %s, where " INDEX_FILE " has it",
-                           &name, &r->files[shard].path);
+            return wm_fail(r->error, WM_ERROR_MISSING, 0,
+                           "tensor %s is not in %s, where " INDEX_FILE " has it", &name,
+                           &r->files[shard].path);
         wm_arena_reset(r->arena, mark);
     }
     return WM_OK;
@@ -290,20 +304,18 @@ static wm_status check_index(const shard_reader *r, wm_json map, const wm_tensor
 static wm_status open_shards(wm_tensors *tensors, wm_span index, const shard_reader *r) {
     wm_json root;
     uint32_t count = 0;
-    if (index.n > WM_LIMIT_CONFIG)
-        return wm_fail(r->error, WM_ERROR_LIMIT, 0, INDEX_FILE ": %u bytes are over the limit of %u",
-                       (uint64_t)index.n, (uint64_t)WM_LIMIT_CONFIG);
+    if (index.n > WM_LIMIT_CONFIG) return index_fail(r, WM_ERROR_LIMIT, "over 16 MB");
     WM_TRY(wm_json_check(index, INDEX_FILE, WM_JSON_PYTHON, &root, r->error));
     wm_json map = wm_json_get(root, "weight_map");
     if (!wm_json_present(map) || wm_json_type_of(map) != WM_JSON_OBJECT)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, INDEX_FILE ": no weight_map, or it is not an object");
+        return index_fail(r, WM_ERROR_FORMAT, "no weight_map, or it is not an object");
     WM_TRY(mark_shards(r, map, &count));
     WM_TRY(join_shards(r, count, tensors));
     return check_index(r, map, tensors);
 }
 
-wm_status wm_tensors_open(wm_tensors *tensors, const wm_source *files, size_t file_count, wm_arena *arena,
-                          wm_error *error) {
+wm_status wm_tensors_open(wm_tensors *tensors, const wm_source *files, size_t file_count,
+                          wm_arena *arena, wm_error *error) {
     const wm_source *file = wm_source_find(files, file_count, "model.safetensors");
     if (file) return wm_tensors_read(tensors, file->bytes, file->path, arena, error);
     file = wm_source_find(files, file_count, INDEX_FILE);

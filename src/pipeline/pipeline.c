@@ -86,6 +86,12 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
     return WM_OK;
 }
 
+// LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
+static wm_status within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
+    if (status != WM_ERROR_NOMEM || !p->budget.refused) return status;
+    return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u", p->budget.limit);
+}
+
 wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
                            const wm_pipeline_options *options, wm_error *error) {
     wm_pipeline_options o;
@@ -94,11 +100,10 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     wm_allocator host = o.allocator ? *o.allocator : wm_allocator_default;
     wm_pipeline *p = host.allocate(host.context, sizeof *p);
     if (!p) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", (uint64_t)sizeof *p);
-    *p = (wm_pipeline){.budget = {host, 0, o.max_bytes}};
+    *p = (wm_pipeline){.budget = {.host = host, .limit = o.max_bytes}};
     p->allocator = wm_budget_allocator(&p->budget);
     wm_arena_init(&p->arena, &p->allocator);
-    for (size_t i = 0; i < GROUP_TEXTS; i++) p->encodings[i].allocator = &p->allocator;
-    wm_status status = open_pipeline(p, files, file_count, o.isa, error);
+    wm_status status = within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
     if (status == WM_OK)
         *pipeline = p;
     else
@@ -153,7 +158,8 @@ typedef struct embedding_call {
 static wm_status encode_text(embedding_call *call, wm_span prompt, wm_span text, wm_encoding *encoding) {
     wm_pipeline *p = call->pipeline;
     wm_mark mark = wm_arena_mark(&p->arena);
-    wm_encode_options options = {.size = sizeof options, .truncate = call->options.truncate};
+    wm_encode_options options = {
+        .size = sizeof options, .truncate = call->options.truncate, .lower_case = p->sentence.lower};
     options.max_length = p->max_tokens;
     if (call->options.max_length) options.max_length = WM_MIN(call->options.max_length, wm_model_max_tokens(p->model));
     wm_status status = WM_OK;
@@ -252,9 +258,27 @@ static wm_status prepare_call(embedding_call *call) {
                        "pooling: this model joins several poolings (%z), one alone would change the dimension", p->pooling);
     call->prompt = o->prompt;
     if (!o->prompt.p) WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));
-    if (call->prompt.n && p->sentence.steps[0].without_prompt) {
+    if (call->prompt.p && p->sentence.steps[0].without_prompt) { // an empty one has the opening special token
         WM_TRY(encode_text(call, call->prompt, (wm_span){NULL, 0}, &p->encodings[0]));
         call->prompt_tokens = (uint32_t)p->encodings[0].count - 1; // without the closing special token
+    }
+    return WM_OK;
+}
+
+static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t count, float *vectors,
+                             wm_embed_info *infos) {
+    wm_pipeline *p = call->pipeline;
+    WM_TRY(prepare_call(call));
+    size_t grouped = 0, tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        wm_encoding *encoding = &p->encodings[grouped];
+        WM_TRY(encode_text(call, call->prompt, texts[i], encoding));
+        if (infos) infos[i] = (wm_embed_info){(uint32_t)encoding->count, encoding->truncated};
+        tokens += encoding->count;
+        grouped++;
+        if (tokens < GROUP_TOKENS && grouped < GROUP_TEXTS && i + 1 < count) continue;
+        WM_TRY(embed_group(call, grouped, vectors + (i + 1 - grouped) * p->dim));
+        grouped = tokens = 0;
     }
     return WM_OK;
 }
@@ -267,19 +291,8 @@ wm_status wm_pipeline_embed_batch(wm_pipeline *p, const wm_span *texts, size_t c
     if (count > WM_LIMIT_BATCH)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u", (uint64_t)count,
                        (uint64_t)WM_LIMIT_BATCH);
-    WM_TRY(prepare_call(&call));
-    size_t grouped = 0, tokens = 0;
-    for (size_t i = 0; i < count; i++) {
-        wm_encoding *encoding = &p->encodings[grouped];
-        WM_TRY(encode_text(&call, call.prompt, texts[i], encoding));
-        if (infos) infos[i] = (wm_embed_info){(uint32_t)encoding->count, encoding->truncated};
-        tokens += encoding->count;
-        grouped++;
-        if (tokens < GROUP_TOKENS && grouped < GROUP_TEXTS && i + 1 < count) continue;
-        WM_TRY(embed_group(&call, grouped, vectors + (i + 1 - grouped) * p->dim));
-        grouped = tokens = 0;
-    }
-    return WM_OK;
+    p->budget.refused = false;
+    return within_budget(p, embed_texts(&call, texts, count, vectors, infos), error);
 }
 
 wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options *options, float *vector,

@@ -63,13 +63,15 @@ static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step)
     return WM_OK;
 }
 
-static const char *const pool_keys[WM_POOL_KINDS] = {
-    [WM_POOL_CLS] = "pooling_mode_cls_token",
-    [WM_POOL_MAX] = "pooling_mode_max_tokens",
-    [WM_POOL_MEAN] = "pooling_mode_mean_tokens",
-    [WM_POOL_MEAN_SQRT_LEN] = "pooling_mode_mean_sqrt_len_tokens",
-    [WM_POOL_WEIGHTED_MEAN] = "pooling_mode_weightedmean_tokens",
-    [WM_POOL_LAST] = "pooling_mode_lasttoken",
+static const struct {
+    const char *key, *mode;
+} pool_modes[WM_POOL_KINDS] = {
+    [WM_POOL_CLS] = {"pooling_mode_cls_token", "cls"},
+    [WM_POOL_MAX] = {"pooling_mode_max_tokens", "max"},
+    [WM_POOL_MEAN] = {"pooling_mode_mean_tokens", "mean"},
+    [WM_POOL_MEAN_SQRT_LEN] = {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"},
+    [WM_POOL_WEIGHTED_MEAN] = {"pooling_mode_weightedmean_tokens", "weightedmean"},
+    [WM_POOL_LAST] = {"pooling_mode_lasttoken", "lasttoken"},
 };
 
 static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
@@ -77,10 +79,14 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
     wm_step *step = NULL;
     WM_TRY(check_json(r, file, &config));
     WM_TRY(add_step(r, WM_STEP_POOL, &step));
+    wm_json mode = wm_json_get(config, "pooling_mode"); // one by name goes before the flags
+    bool named = wm_json_present(mode) && wm_json_type_of(mode) != WM_JSON_NULL;
     for (uint32_t i = 0; i < WM_POOL_KINDS; i++)
-        if (flag_of(config, pool_keys[i], false)) step->pools |= 1u << i;
+        if (named ? wm_json_string_is(mode, pool_modes[i].mode) : flag_of(config, pool_modes[i].key, i == WM_POOL_MEAN))
+            step->pools |= 1u << i;
     if (!step->pools)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: no pooling_mode_… is true", &file->path);
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: no pooling_mode_… is true, or pooling_mode is unknown",
+                       &file->path);
     step->without_prompt = !flag_of(config, "include_prompt", true);
     uint64_t width;
     if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))

@@ -42,7 +42,7 @@ def hidden(model, ids: list[int]) -> np.ndarray:
 
 def position_limit(config) -> int:
     """How many tokens the position table can number."""
-    roberta = config.model_type == "roberta"
+    roberta = config.model_type in ("roberta", "xlm-roberta", "mpnet")
     return config.max_position_embeddings - (config.pad_token_id + 1 if roberta else 0)
 
 
@@ -89,7 +89,7 @@ def plain(folder: Path, seed: int) -> dict:
     cases = [{"text": text} for text in words.TEXTS] + [{"text": words.TEXTS[2]} | options for options in (
         {"pooling": "cls"}, {"pooling": "max", "normalize": True}, {"pooling": "last"}, {"normalize": True},
         {"max_length": 9}, {"max_length": 9, "truncate": "start"})]
-    check_visible(folder, model, states[-1]["ids"])
+    check_visible(folder, load(folder), states[-1]["ids"])
     width = model.config.hidden_size
     return {"width": width, "dim": width, "hidden": states, "texts": [case | embed(**case) for case in cases]}
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 
+UNSCALED = ("t5", "mt5", "longt5", "gpt_neo")  # scores that are not divided by the root of the head's width
+
+
 def draw(model, seed: int, embedding_std: float) -> None:
     """Draws every weight; each tensor's numbers depend on the seed and its name only."""
     import torch
@@ -21,7 +24,10 @@ def draw(model, seed: int, embedding_std: float) -> None:
         elif isinstance(module, torch.nn.Embedding):
             std = embedding_std
         elif weight.dim() == 2:
-            std = 1.8 * weight.shape[1] ** -0.5  # sharp attention; activations off their straight parts; residuals that count
+            inputs = weight.shape[0 if type(module).__name__ == "Conv1D" else 1]
+            std = 1.8 * inputs**-0.5  # sharp attention; activations off their straight parts; residuals that count
+            if name.endswith(("Attention.q.weight", "attention.q_proj.weight")) and model.config.model_type in UNSCALED:
+                std *= weight.shape[0] ** -0.5 * model.config.num_heads**0.5
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         values = rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(std) + np.float32(mean)
         with torch.no_grad():

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The comparison with onnxruntime-web and transformers.js, as a Markdown report on stdout and in bench/results/:
+// node bench.mjs MODEL_FOLDER ONNX_FOLDER [SECONDS]. ONNX_FOLDER/NAME/onnx/model.onnx is export_onnx.py's.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HERE = dirname(fileURLToPath(import.meta.url)),
+  ROOT = join(HERE, '../..');
+const [model, onnx, seconds = '6'] = process.argv.slice(2),
+  name = basename(model);
+const STARTS = 7,
+  TEXT = 'the old mill by the river';
+
+const script = (path) => join(HERE, path);
+const versionOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'))).version;
+const transformers = dirname(
+  dirname(createRequire(import.meta.url).resolve('@huggingface/transformers')),
+);
+
+// Milliseconds from starting Node to the line with the vector.
+function startOnce(...command) {
+  return new Promise((done, failed) => {
+    const start = performance.now();
+    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '',
+      time;
+    child.stdout.on('data', (data) => {
+      output += data;
+      if (output.includes('\n')) time ??= performance.now() - start;
+    });
+    child.on('close', (code) =>
+      code === 0 && time
+        ? done({ time, vector: JSON.parse(output) })
+        : failed(new Error(`${command[0]} ended with ${code}`)),
+    );
+  });
+}
+
+async function measureStarts() {
+  const commands = [
+    [script('cold_wasmicro.mjs'), model, TEXT],
+    [script('cold_transformers.mjs'), onnx, name, TEXT],
+  ];
+  const times = [[], []],
+    vectors = [];
+  for (let i = 0; i <= STARTS; i++)
+    // the first time fills the disk's cache
+    for (const [which, command] of commands.entries()) {
+      const { time, vector } = await startOnce(...command);
+      vectors[which] = vector;
+      if (i) times[which].push(time);
+    }
+  if (vectors[0].some((value, i) => Math.abs(value - vectors[1][i]) > 1e-5))
+    throw new Error('the two vectors differ');
+  return times.map((list) => list.sort((a, b) => a - b));
+}
+
+function measureSpeed() {
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [script('speed.mjs'), model, join(onnx, name, 'onnx/model.onnx'), seconds],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (status !== 0) process.exit(1);
+  return JSON.parse(stdout);
+}
+
+const speed = measureSpeed(),
+  starts = await measureStarts();
+const ms = (value) => value.toFixed(value < 100 ? 2 : 0),
+  times = (value) => `${value.toFixed(2)}×`;
+const [cpu] = cpus(),
+  date = new Date().toISOString().slice(0, 10);
+const median = (list) => list[list.length >> 1];
+const kb = (path) => (statSync(path).size / 1024).toFixed(1);
+
+const report = `# ${name}, one thread, Node: ${date}
+
+${cpu.model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(1)} GB, load ${loadavg()[0].toFixed(1)} at the end; Node ${process.version}.
+wasmicro ${versionOf(join(ROOT, 'npm'))} (${speed.isa}, ${kb(join(ROOT, 'npm/dist/wasmicro.wasm'))} KB), onnxruntime-web ${speed.onnxruntime} (wasm, fp32), transformers.js ${versionOf(transformers)} (fp32 on its onnxruntime-web).
+By \`make bench\`.
+
+Milliseconds a text, by turns in one process, warm. wasmicro is timed with its tokenizer, onnxruntime-web without.
+
+| tokens | wasmicro median | min | onnxruntime-web median | min | ratio of medians | of minima |
+|--:|--:|--:|--:|--:|--:|--:|
+${speed.rows
+  .map(
+    ({ length, ours, theirs }) =>
+      `| ${length} | ${ms(ours.median)} | ${ms(ours.min)} | ${ms(theirs.median)} | ${ms(theirs.min)} | ${times(theirs.median / ours.median)} | ${times(theirs.min / ours.min)} |`,
+  )
+  .join('\n')}
+
+Milliseconds from process start to the first vector, weights on disk (cached by the system), ${STARTS} starts by turns.
+
+| | median | min |
+|--|--:|--:|
+| node, which does nothing | ${ms(emptyStart())} | |
+| wasmicro | ${ms(median(starts[0]))} | ${ms(starts[0][0])} |
+| transformers.js | ${ms(median(starts[1]))} | ${ms(starts[1][0])} |
+| ratio | ${times(median(starts[1]) / median(starts[0]))} | ${times(starts[1][0] / starts[0][0])} |
+`;
+
+function emptyStart() {
+  const list = Array.from({ length: STARTS }, () => {
+    const start = performance.now();
+    spawnSync(process.execPath, ['-e', '0']);
+    return performance.now() - start;
+  });
+  return median(list.sort((a, b) => a - b));
+}
+
+console.log(report);
+const folder = join(ROOT, 'bench/results');
+mkdirSync(folder, { recursive: true });
+const label = cpu.model
+  .replace(/\b(processor|cpu|\d+-core|\(r\)|\(tm\))/gi, '')
+  .replace(/@.*/, '')
+  .trim()
+  .replace(/[^a-z0-9]+/gi, '-')
+  .toLowerCase();
+writeFileSync(join(folder, `${date}-${label}.md`), report);

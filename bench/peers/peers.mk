@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# make bench   all-MiniLM-L6-v2 against onnxruntime-web and transformers.js: speed, and the time to a first vector
+
+PEERS = bench/peers/node_modules/.package-lock.json
+PEERS_PYTHON = $(BUILD)/bench/python
+PEERS_ONNX = $(BUILD)/bench/onnx
+BENCH_SECONDS ?= 6
+
+$(PEERS): bench/peers/package-lock.json
+	cd bench/peers && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(PEERS_PYTHON)/.done: bench/peers/requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(@D) --upgrade -r $<
+	@touch $@
+
+$(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx: bench/peers/export_onnx.py $(PEERS_PYTHON)/.done $(MODEL)
+	PYTHONPATH=$(PEERS_PYTHON) $(PYTHON) $< $(dir $(MODEL)) $@
+	@cp $(dir $(MODEL))*.json $(@D)/..
+
+.PHONY: bench
+bench: wasm $(PEERS) $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx
+	@$(NODE) bench/peers/bench.mjs $(patsubst %/,%,$(dir $(MODEL))) $(PEERS_ONNX) $(BENCH_SECONDS)

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "beams.h"
+
+#include "../base/maths.h"
+
+wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *prompt,
+                        wm_arena *arena, wm_error *error) {
+    uint32_t width = sampler->options.num_beams;
+    uint64_t steps = width * WM_MAX(UINT64_C(2), 1 + sampler->rules.eos.n); // so that B are no eos
+    size_t room = sampler->limit - sampler->prompt;
+    if (steps > (uint64_t)width * sampler->vocabulary || steps > 1 << 20)
+        return wm_fail(error, WM_ERROR_LIMIT, 0,
+                       "num_beams %u: too many for %u tokens, %u of them eos", (uint64_t)width,
+                       (uint64_t)sampler->vocabulary, (uint64_t)sampler->rules.eos.n);
+    *beams = (wm_beams){.sampler = sampler,
+                        .width = width,
+                        .rows = 1,
+                        .count = sampler->prompt,
+                        .done = !room,
+                        .capacity = sampler->limit,
+                        .step_count = (uint32_t)steps,
+                        .worst = 1e9};
+    int32_t *finished;
+    WM_TRY(WM_ALLOC(arena, beams->parents, width, error));
+    WM_TRY(WM_ALLOC(arena, beams->scores, width, error));
+    WM_TRY(WM_ALLOC(arena, beams->steps, steps, error));
+    WM_TRY(WM_ALLOC(arena, beams->hypotheses, width + 1, error));
+    WM_TRY(WM_ALLOC(arena, beams->ids, (uint64_t)width * beams->capacity, error));
+    WM_TRY(WM_ALLOC(arena, beams->spare, (uint64_t)width * beams->capacity, error));
+    WM_TRY(WM_ALLOC(arena, finished, (width + UINT64_C(1)) * room, error));
+    for (uint32_t b = 0; b <= width; b++) beams->hypotheses[b].ids = finished + b * room;
+    for (uint32_t b = 0; b < width; b++) {
+        memcpy(wm_beams_ids(beams, b), prompt, sampler->prompt * sizeof *prompt);
+        beams->scores[b] = b ? -1e9f : 0; // the first step is the first beam's: all are the same
+    }
+    return WM_OK;
+}
+
+// scores [V] = log_softmax of scores
+static wm_status log_softmax(float *scores, size_t V, wm_error *error) {
+    float max = -WM_INFINITY;
+    bool numbers = true;
+    for (size_t i = 0; i < V; i++) {
+        numbers &= scores[i] < WM_INFINITY;
+        if (scores[i] > max) max = scores[i];
+    }
+    if (!numbers || max == -WM_INFINITY)
+        return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: NaN, infinity, or no token to choose");
+    double sum = 0;
+    for (size_t i = 0; i < V; i++) sum += wm_exp((double)scores[i] - (double)max);
+    double log = (double)max + wm_log(sum);
+    for (size_t i = 0; i < V; i++) scores[i] = (float)((double)scores[i] - log);
+    return WM_OK;
+}
+
+// The best steps from the beams' log-probabilities, best first; of equals the first.
+static void best_steps(wm_beams *beams, const float *scores) {
+    uint32_t V = beams->sampler->vocabulary, count = 0, most = beams->step_count;
+    wm_beam_step *steps = beams->steps;
+    for (uint32_t b = 0; b < beams->width; b++) {
+        const float *row = scores + (beams->rows == 1 ? 0 : (size_t)b * V);
+        for (uint32_t i = 0; i < V; i++) {
+            float score = row[i] + beams->scores[b];
+            if (count == most && !(score > steps[most - 1].score)) continue;
+            uint32_t at = count < most ? count++ : most - 1;
+            for (; at && steps[at - 1].score < score; at--) steps[at] = steps[at - 1];
+            steps[at] = (wm_beam_step){score, b, (int32_t)i};
+        }
+    }
+}
+
+// Adds the beam, `length` new tokens long (its eos among them), to the best B hypotheses, if it is
+// one.
+static void add_hypothesis(wm_beams *beams, uint32_t beam, float sum, size_t length,
+                           wm_finish finish) {
+    wm_hypothesis *all = beams->hypotheses;
+    double score = (double)sum / wm_pow((double)length, beams->sampler->options.length_penalty);
+    if (beams->hypothesis_count == beams->width && !(score > beams->worst)) return;
+    wm_hypothesis *added = &all[beams->hypothesis_count++];
+    size_t prompt = beams->sampler->prompt;
+    added->count = length;
+    added->score = score;
+    added->finish = finish;
+    memcpy(added->ids, wm_beams_ids(beams, beam) + prompt,
+           (beams->count - prompt) * sizeof *added->ids);
+    if (finish == WM_FINISH_EOS) added->ids[length - 1] = beams->sampler->rules.eos.p[0];
+    if (beams->hypothesis_count <= beams->width) {
+        beams->worst = WM_MIN(score, beams->worst);
+        return;
+    }
+    uint32_t lowest = 0; // leaves; the others keep their order
+    for (uint32_t i = 1; i <= beams->width; i++)
+        if (all[i].score < all[lowest].score) lowest = i;
+    wm_hypothesis old = all[lowest];
+    memmove(&all[lowest], &all[lowest + 1], (beams->width - lowest) * sizeof old);
+    all[beams->width] = old;
+    beams->hypothesis_count = beams->width;
+    beams->worst = all[0].score;
+    for (uint32_t i = 1; i < beams->width; i++) beams->worst = WM_MIN(all[i].score, beams->worst);
+}
+
+// Whether no running beam can get better than the worst hypothesis. `best`: of the last step's
+// scores.
+static bool is_complete(const wm_beams *beams, float best) {
+    const wm_generate_options *o = &beams->sampler->options;
+    if (beams->hypothesis_count < beams->width) return false;
+    if (o->early_stopping == WM_STOP_EARLY) return true;
+    size_t length = beams->count - beams->sampler->prompt;
+    if (o->early_stopping == WM_STOP_NEVER && o->length_penalty > 0)
+        length = beams->capacity - beams->sampler->prompt;
+    return beams->worst >= (double)best / wm_pow((double)length, o->length_penalty);
+}
+
+// The beams of the next step: B steps that are no eos. Steps that are become hypotheses, if they
+// are among the best B.
+static void go_on(wm_beams *beams) {
+    size_t new_tokens = beams->count - beams->sampler->prompt + 1;
+    uint32_t running = 0;
+    for (uint32_t i = 0; running < beams->width && i < beams->step_count; i++) {
+        const wm_beam_step *step = &beams->steps[i];
+        if (wm_sampler_is_eos(beams->sampler, step->id)) {
+            if (i < beams->width)
+                add_hypothesis(beams, step->beam, step->score, new_tokens, WM_FINISH_EOS);
+            continue;
+        }
+        int32_t *ids = beams->spare + running * beams->capacity;
+        memcpy(ids, wm_beams_ids(beams, step->beam), beams->count * sizeof *ids);
+        ids[beams->count] = step->id;
+        beams->scores[running] = step->score;
+        beams->parents[running++] = step->beam;
+    }
+    int32_t *ids = beams->ids;
+    beams->ids = beams->spare;
+    beams->spare = ids;
+    beams->count++;
+}
+
+wm_status wm_beams_next(wm_beams *beams, float *logits, wm_error *error) {
+    size_t V = beams->sampler->vocabulary;
+    if (beams->done) return wm_fail(error, WM_ERROR_STATE, 0, "beam search: the search is over");
+    for (uint32_t b = 0; b < beams->rows; b++) {
+        WM_TRY(log_softmax(logits + b * V, V, error));
+        wm_sampler_process(beams->sampler, logits + b * V, wm_beams_ids(beams, b), beams->count);
+    }
+    best_steps(beams, logits);
+    float best = beams->steps[0].score;
+    bool possible = best > -WM_INFINITY && best < WM_INFINITY;
+    if (!possible && !beams->hypothesis_count)
+        return wm_fail(error, WM_ERROR_NUMERIC, 0, "beam search: no token is left to choose");
+    if (possible) go_on(beams);
+    beams->rows = beams->width;
+    beams->complete = !possible || is_complete(beams, best);
+    beams->done = beams->complete || beams->count == beams->capacity;
+    return WM_OK;
+}
+
+void wm_beams_finish(wm_beams *beams) {
+    size_t length = beams->count - beams->sampler->prompt;
+    for (uint32_t b = 0; length && !beams->complete && b < beams->width; b++)
+        if (beams->scores[b] > -WM_INFINITY)
+            add_hypothesis(beams, b, beams->scores[b], length, WM_FINISH_LENGTH);
+    beams->done = beams->complete = true;
+    // Best first; of equals the one that was added last, as transformers takes them.
+    for (uint32_t i = 1; i < beams->hypothesis_count; i++) {
+        wm_hypothesis hypothesis = beams->hypotheses[i];
+        uint32_t at = i;
+        for (; at && beams->hypotheses[at - 1].score <= hypothesis.score; at--)
+            beams->hypotheses[at] = beams->hypotheses[at - 1];
+        beams->hypotheses[at] = hypothesis;
+    }
+}

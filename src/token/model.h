@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The models: what makes a piece of text into tokens.
+#ifndef WM_TOKEN_MODEL_H
+#define WM_TOKEN_MODEL_H
+
+#include "text.h"
+#include "vocabulary.h"
+
+typedef enum wm_model_kind { WM_TOKENS_WORDPIECE, WM_TOKENS_BPE } wm_model_kind;
+
+enum { WM_BPE_AFFIX = 64 }; // bytes of a prefix or suffix
+
+// Two neighbours and what they become; its place among the merges is its rank.
+typedef struct wm_merge {
+    int32_t left, right, into;
+} wm_merge;
+
+typedef struct wm_token_model {
+    wm_model_kind kind;
+    wm_vocabulary vocabulary;
+    int32_t unk;    // id, -1: none
+    wm_span prefix; // of pieces inside a word: "##"
+    // WordPiece
+    uint32_t max_characters; // a longer word is unknown
+    // BPE
+    const wm_merge *merges;
+    uint32_t *merge_slots; // rank + 1 in the low bits, hash above; 0: free
+    uint32_t merge_mask;
+    wm_span suffix;        // of the last piece of a word
+    bool byte_level;       // pieces are written in ByteLevel's alphabet
+    bool byte_fallback;    // a character without a piece becomes <0xXX> pieces
+    bool fuse_unknown, ignore_merges;
+    int32_t bytes[256];    // byte level: each byte's id; byte fallback: <0xXX>'s
+} wm_token_model;
+
+typedef struct wm_token {
+    int32_t id;
+    uint32_t start, end;                   // in the caller's text
+    uint16_t spaces_before, spaces_after; // of the token as it is written, where offsets are trimmed
+} wm_token;
+
+// Where the tokens of one text go, and what the models need on the way.
+typedef struct wm_token_sink {
+    const wm_allocator *host;
+    wm_cursor cursor; // over the text that the pieces are of
+    wm_array tokens, symbols, queue;
+    size_t limit; // more tokens than this are not needed
+} wm_token_sink;
+
+// One token of the bytes [start, end) of the cursor's text. False: no memory.
+bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end);
+
+// All tokens of a piece.
+bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
+bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
+
+// Builds the table of a BPE model's merges.
+wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges, uint64_t count,
+                       wm_error *error);
+
+// ByteLevel's alphabet: how a byte is written (one or two bytes of UTF-8), and back (-1: no such).
+size_t wm_byte_level_write(uint8_t byte, uint8_t *to);
+int wm_byte_level_read(uint32_t c);
+
+#endif

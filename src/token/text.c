@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "text.h"
+
+// ---- Arrays -------------------------------------------------------------------------------------
+
+bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes) {
+    if (bytes <= array->capacity - array->n) return true;
+    uint64_t size;
+    if (!wm_add(array->n, bytes, &size) || size > UINT32_MAX) return false;
+    size = WM_MAX(size + 256, WM_MIN((uint64_t)array->capacity * 2, UINT32_MAX));
+    if (size > SIZE_MAX / 2) return false;
+    void *memory = host->allocate(host->context, (size_t)size);
+    if (!memory) return false;
+    if (array->n) memcpy(memory, array->p, array->n);
+    if (array->p) host->release(host->context, array->p);
+    array->p = memory;
+    array->capacity = (size_t)size;
+    return true;
+}
+
+bool wm_array_push(wm_array *array, const wm_allocator *host, const void *element, size_t size) {
+    if (!wm_array_reserve(array, host, size)) return false;
+    memcpy((uint8_t *)array->p + array->n, element, size);
+    array->n += size;
+    return true;
+}
+
+void wm_array_free(wm_array *array, const wm_allocator *host) {
+    if (array->p) host->release(host->context, array->p);
+    *array = (wm_array){0};
+}
+
+// ---- Reading ------------------------------------------------------------------------------------
+
+// The last run that begins at `at` or before it.
+static void find_run(wm_cursor *cursor, size_t at) {
+    const wm_text *text = cursor->text;
+    while (cursor->run + 1 < text->run_count && text->runs[cursor->run + 1].at <= at) cursor->run++;
+}
+
+static void set_source(wm_cursor *cursor, size_t at, size_t length) {
+    const wm_run *run = &cursor->text->runs[cursor->run];
+    cursor->start = run->start;
+    cursor->end = run->end;
+    if (run->end != WM_RUN_SAME) return;
+    cursor->start += (uint32_t)at - run->at;
+    cursor->end = cursor->start + (uint32_t)length;
+}
+
+wm_cursor wm_cursor_from(const wm_text *text, size_t at, size_t stop) {
+    wm_cursor cursor = {text, at, stop, 0, 0, 0};
+    if (text->run_count > 1) { // the run by halving, once
+        size_t low = 0, count = text->run_count;
+        while (count > 1) {
+            size_t half = count / 2;
+            if (text->runs[low + half].at <= at) low += half;
+            count -= half;
+        }
+        cursor.run = low;
+    }
+    set_source(&cursor, at, 0);
+    cursor.end = cursor.start;
+    return cursor;
+}
+
+bool wm_cursor_next(wm_cursor *cursor, uint32_t *c) {
+    if (cursor->at >= cursor->stop) return false;
+    size_t length = wm_utf8_decode(cursor->text->p + cursor->at, cursor->stop - cursor->at, c);
+    if (!length) return false;
+    find_run(cursor, cursor->at);
+    set_source(cursor, cursor->at, length);
+    cursor->at += length;
+    return true;
+}
+
+void wm_cursor_seek(wm_cursor *cursor, size_t at) {
+    find_run(cursor, at);
+    set_source(cursor, at, 1);
+    cursor->at = at;
+}
+
+static bool continues(const wm_text *text, size_t at) {
+    return at < text->n && (text->p[at] & 0xC0) == 0x80;
+}
+
+void wm_cursor_source(wm_cursor *cursor, size_t start, size_t end, uint32_t *from, uint32_t *to) {
+    while (start > 0 && continues(cursor->text, start)) start--;
+    while (continues(cursor->text, end)) end++;
+    find_run(cursor, start);
+    set_source(cursor, start, 1);
+    *from = cursor->start;
+    size_t run = cursor->run;
+    find_run(cursor, end - 1);
+    set_source(cursor, end - 1, 1);
+    *to = cursor->end;
+    cursor->run = run;
+}
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+void wm_writer_clear(wm_writer *writer) {
+    writer->bytes.n = writer->runs.n = 0;
+    writer->failed = false;
+}
+
+void wm_writer_free(wm_writer *writer) {
+    wm_array_free(&writer->bytes, writer->host);
+    wm_array_free(&writer->runs, writer->host);
+}
+
+wm_text wm_writer_text(const wm_writer *writer) {
+    return (wm_text){writer->bytes.p, writer->bytes.n, writer->runs.p, writer->runs.n / sizeof(wm_run)};
+}
+
+// What comes next is as the source's [start, end), or the same as its bytes from `start` on.
+static bool begin_run(wm_writer *writer, uint32_t start, uint32_t end) {
+    uint32_t at = (uint32_t)writer->bytes.n;
+    if (writer->runs.n) {
+        wm_run *last = (wm_run *)writer->runs.p + writer->runs.n / sizeof(wm_run) - 1;
+        uint32_t expected = end == WM_RUN_SAME ? last->start + (at - last->at) : last->start;
+        if (last->end == end && expected == start) return true;
+    }
+    return wm_array_push(&writer->runs, writer->host, &(wm_run){at, start, end}, sizeof(wm_run));
+}
+
+void wm_writer_put(wm_writer *writer, uint32_t c, uint32_t start, uint32_t end) {
+    uint8_t bytes[4];
+    size_t length = wm_utf8_encode(c, bytes);
+    if (writer->failed) return;
+    if (!begin_run(writer, start, end - start == length ? WM_RUN_SAME : end) ||
+        !wm_array_push(&writer->bytes, writer->host, bytes, length))
+        writer->failed = true;
+}
+
+uint8_t *wm_writer_same(wm_writer *writer, size_t n, uint32_t start) {
+    if (writer->failed || !wm_array_reserve(&writer->bytes, writer->host, n) ||
+        !begin_run(writer, start, WM_RUN_SAME)) {
+        writer->failed = true;
+        return NULL;
+    }
+    return (uint8_t *)writer->bytes.p + writer->bytes.n;
+}
+
+void wm_writer_copy(wm_writer *writer, wm_cursor *cursor) {
+    const wm_text *text = cursor->text;
+    while (cursor->at < cursor->stop && !writer->failed) {
+        wm_cursor_seek(cursor, cursor->at);
+        size_t end = cursor->stop;
+        if (cursor->run + 1 < text->run_count) end = WM_MIN(end, text->runs[cursor->run + 1].at);
+        size_t n = end - cursor->at;
+        bool same = text->runs[cursor->run].end == WM_RUN_SAME;
+        if (!wm_array_reserve(&writer->bytes, writer->host, n) ||
+            !begin_run(writer, cursor->start, same ? WM_RUN_SAME : cursor->end)) {
+            writer->failed = true;
+            return;
+        }
+        memcpy((uint8_t *)writer->bytes.p + writer->bytes.n, text->p + cursor->at, n);
+        writer->bytes.n += n;
+        cursor->at = end;
+    }
+}
+
+void wm_writer_change(wm_writer *writer, wm_cursor *cursor, uint32_t c, int change) {
+    uint32_t old;
+    if (change > 0) {
+        wm_writer_put(writer, c, cursor->start, cursor->end);
+        return;
+    }
+    wm_cursor_next(cursor, &old);
+    wm_writer_put(writer, c, cursor->start, cursor->end);
+    for (; change < 0; change++) wm_cursor_next(cursor, &old);
+}

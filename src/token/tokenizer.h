@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A tokenizer: added tokens → normalizers → pre-tokenizers → model → template, each an array of
+// tagged steps that is compiled when the files are read.
+#ifndef WM_TOKENIZER_H
+#define WM_TOKENIZER_H
+
+#include "model.h"
+#include "normalizer.h"
+#include "pre_tokenizer.h"
+
+enum { WM_TOKENIZER_STEPS = 16 };
+
+// A token that is looked for in the text before anything else is.
+typedef struct wm_added_token {
+    wm_span content;
+    int32_t id;
+    bool single_word, lstrip, rstrip; // not inside a word; takes the spaces on that side
+    bool normalized;                  // looked for in the normalized text, in normalized form
+    bool special;
+} wm_added_token;
+
+// Those that are looked for in one of the two texts; the vocabulary's ids are indices of them.
+typedef struct wm_added_set {
+    wm_vocabulary contents;
+    uint8_t first[32]; // a bit for each byte that one of them begins with
+} wm_added_set;
+
+// What a text's tokens are put between: an id, or one of the texts.
+enum { WM_TEMPLATE_A = -1, WM_TEMPLATE_B = -2 };
+
+typedef struct wm_template_step {
+    int32_t id;
+    uint8_t type;
+} wm_template_step;
+
+typedef struct wm_template {
+    const wm_template_step *steps;
+    uint32_t count;
+    uint32_t special; // how many steps are ids
+} wm_template;
+
+struct wm_tokenizer {
+    wm_arena arena;
+    wm_unicode unicode;
+    wm_normalizer normalizers[WM_TOKENIZER_STEPS];
+    wm_splitter splitters[WM_TOKENIZER_STEPS];
+    uint32_t normalizer_count, splitter_count;
+    wm_token_model model;
+    wm_added_token *added;
+    wm_vocabulary added_names; // their contents: indices of `added`
+    uint32_t added_count, added_room, next_added_id;
+    wm_added_set raw, normalized;
+    wm_template single, pair;
+    bool trim_offsets;      // spaces at a token's ends are not part of its bytes …
+    bool trim_prefix_space; // … but for the one that was put before the text
+    uint32_t model_max_length;
+    uint32_t vocabulary; // highest id + 1
+};
+
+// ---- Added tokens ---------------------------------------------------------------------------------
+
+// A search in [from, stop) of a text, match by match.
+typedef struct wm_added_search {
+    const wm_tokenizer *tokenizer;
+    const wm_added_set *set;
+    const wm_text *text;
+    size_t from, stop;
+    size_t at, after; // where the search goes on; where the last match's spaces end
+    bool as_text;     // special tokens are left alone
+    const wm_added_token *token; // the match: its bytes, with the spaces that it takes, are
+    size_t start, end;           // [start, end)
+} wm_added_search;
+
+wm_added_search wm_added_search_from(const wm_tokenizer *tokenizer, const wm_added_set *set, const wm_text *text,
+                                     size_t from, size_t stop, bool as_text);
+bool wm_added_next(wm_added_search *search);
+
+// Room for `count` added tokens; the model is there.
+wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error);
+
+// Adds a token, with the id that `tokenizers` gives it: the model's, else the next free one. One that
+// is there already gets the new properties. An empty one is ignored.
+void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token);
+
+// Builds both sets, after the last token; the normalizers are there.
+wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error);
+
+// ---- Reading the files ----------------------------------------------------------------------------
+
+wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error *error);
+wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count,
+                                       wm_error *error);
+
+
+#endif

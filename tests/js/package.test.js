@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The package as it is shipped: the wasm's exports, index.js and index.d.ts agree; what npm would
+// pack.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import * as library from '../../npm/index.js';
+import { ROOT, filesOf, wasmBytes } from './support.js';
+
+const read = (path) => readFileSync(join(ROOT, path), 'utf8');
+const SOURCE = read('npm/index.js'),
+  TYPES = read('npm/index.d.ts'),
+  PACKAGE = JSON.parse(read('npm/package.json'));
+const sorted = (names) => [...new Set(names)].sort();
+
+test('the wasm imports nothing, and exports what index.js uses: no more, no less', () => {
+  const module = new WebAssembly.Module(wasmBytes());
+  assert.deepEqual(WebAssembly.Module.imports(module), []);
+  const used = [
+    ...SOURCE.matchAll(/\.(?:call|try|text)\('(\w+)'|\.run\(\w+, '(\w+)'|#exports\.(\w+)/g),
+  ].map((match) => match[1] ?? match[2] ?? match[3]);
+  assert.deepEqual(
+    sorted(WebAssembly.Module.exports(module).map(({ name }) => name)),
+    sorted(used),
+  );
+});
+
+test('index.d.ts declares what index.js exports, and every method', async () => {
+  const declared = [
+    ...TYPES.matchAll(/^export (?:default function|class|const|function) (\w+)/gm),
+  ].map((match) => match[1]);
+  assert.deepEqual(
+    sorted(declared),
+    sorted(
+      Object.entries(library).map(([name, value]) => (name === 'default' ? value.name : name)),
+    ),
+  );
+  const body = TYPES.slice(TYPES.indexOf('export class WasmPipeline'));
+  const members = [...body.matchAll(/^ {2}(?:readonly )?(static )?(\w+)[(:?]/gm)].filter(
+    (match) => match[2] !== 'constructor',
+  );
+  const own = (object) =>
+    Object.getOwnPropertyNames(object).filter(
+      (name) => !['constructor', 'length', 'name', 'prototype'].includes(name),
+    );
+  const { WasmPipeline } = library;
+  assert.deepEqual(
+    sorted(members.filter((match) => match[1]).map((match) => match[2])),
+    sorted(own(WasmPipeline)),
+  );
+  await library.default();
+  const pipeline = WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('bert-f32') });
+  const there = sorted([...own(WasmPipeline.prototype), ...Object.keys(pipeline)]).filter(
+    (name) => name !== 'dispose',
+  );
+  assert.deepEqual(sorted(members.filter((match) => !match[1]).map((match) => match[2])), there);
+  const facts = [
+    ...TYPES.match(/interface PipelineInfo \{([^]*?)\n\}/)[1].matchAll(/readonly (\w+): (\w+)/g),
+  ];
+  assert.deepEqual(
+    Object.fromEntries(facts.map((match) => [match[1], match[2]])),
+    Object.fromEntries(Object.entries(pipeline.info).map(([name, value]) => [name, typeof value])),
+  );
+});
+
+test('the error codes of index.d.ts are those of wasmicro.h', () => {
+  const header = [...read('include/wasmicro.h').matchAll(/WM_ERROR_(\w+) =/g)].map(
+    (match) => match[1],
+  );
+  const types = [...TYPES.match(/type ErrorCode =([^;]*)/)[1].matchAll(/'(\w+)'/g)].map(
+    (match) => match[1],
+  );
+  assert.deepEqual(types, header);
+  for (const [, code] of SOURCE.matchAll(/fail(?:ed)?\('(\w+)'/g))
+    assert.ok(header.includes(code), code);
+});
+
+test('one version', () => {
+  const version = read('VERSION').trim();
+  assert.equal(PACKAGE.version, version);
+  assert.equal(SOURCE.match(/const VERSION = '(.*)'/)[1], version);
+});
+
+test('the wasm holds no relaxed SIMD: iOS refuses a module for one such instruction', () => {
+  const text = spawnSync(
+    join(ROOT, 'tools/npm/node_modules/.bin/wasm-dis'),
+    ['--all-features', join(ROOT, 'npm/dist/wasmicro.wasm')],
+    { encoding: 'utf8', maxBuffer: 2 ** 30 },
+  );
+  assert.ok(text.stdout.includes('f32x4.'), text.stderr);
+  assert.ok(!text.stdout.includes('relaxed'));
+});
+
+test('npm packs the few files that are meant, under 1 MB, with no dependency', () => {
+  const { stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--json', '--offline'], {
+    cwd: join(ROOT, 'npm'),
+    encoding: 'utf8',
+  });
+  const [{ files, unpackedSize }] = JSON.parse(stdout || stderr);
+  const allowed = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md'];
+  assert.deepEqual(
+    files
+      .map(({ path }) => path)
+      .filter((path) => !allowed.includes(path))
+      .sort(),
+    ['dist/wasmicro.wasm', 'index.d.ts', 'index.js', 'package.json'],
+  );
+  assert.ok(unpackedSize < 1e6, `${unpackedSize} bytes`);
+  assert.equal(PACKAGE.dependencies, undefined);
+  assert.equal(PACKAGE.scripts, undefined);
+});
+
+// A project that has the package in its node_modules.
+const consumer = (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wasmicro-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'node_modules/wasmicro'), { recursive: true });
+  for (const path of [...PACKAGE.files, 'package.json'])
+    cpSync(join(ROOT, 'npm', path), join(folder, 'node_modules/wasmicro', path));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  return folder;
+};
+
+test('installed, it is found by import, by require, and its wasm by subpath', (context) => {
+  const folder = consumer(context);
+  writeFileSync(
+    join(folder, 'a.js'),
+    `import init, { WasmPipeline } from 'wasmicro';
+    await init();
+    const found = import.meta.resolve('wasmicro/wasm').endsWith('dist/wasmicro.wasm');
+    console.log(WasmPipeline.detectedModelType('{"model_type":"bert"}'), found);`,
+  );
+  writeFileSync(
+    join(folder, 'b.cjs'),
+    `const { default: init, WasmPipeline } = require('wasmicro');
+    const found = require.resolve('wasmicro/wasm').endsWith('wasmicro.wasm');
+    init().then(() => console.log(WasmPipeline.detectedModelType('{"model_type":"bert"}'), found));`,
+  );
+  for (const name of ['a.js', 'b.cjs']) {
+    const { stdout, stderr } = spawnSync(process.execPath, [join(folder, name)], {
+      encoding: 'utf8',
+    });
+    assert.equal(stdout.trim(), 'bert true', stderr);
+  }
+});
+
+test('bundled by esbuild, it runs with the wasm given', (context) => {
+  const folder = consumer(context);
+  writeFileSync(
+    join(folder, 'a.js'),
+    `import init, { WasmPipeline } from 'wasmicro';
+    import wasm from 'wasmicro/wasm';
+    await init(wasm);
+    console.log(WasmPipeline.detectedModelType('{"model_type":"bert"}'));`,
+  );
+  const esbuild = join(ROOT, 'tools/npm/node_modules/.bin/esbuild');
+  const built = spawnSync(
+    esbuild,
+    [
+      'a.js',
+      '--bundle',
+      '--format=esm',
+      '--loader:.wasm=binary',
+      '--target=es2022',
+      '--outfile=out.mjs',
+      '--platform=browser',
+      '--log-level=warning',
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  );
+  assert.equal(built.stderr, '');
+  const { stdout, stderr } = spawnSync(process.execPath, ['out.mjs'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  assert.equal(stdout.trim(), 'bert', stderr);
+});
+
+const CONSUMER = `
+import init, { WasmPipeline, WasmicroError, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
+await init();
+await init(new Uint8Array(8));
+const pipeline: WasmPipeline = WasmPipeline.fromBytes([new Uint8Array(1)], 'vocab', '{}', null, {
+  maxLength: 3,
+  files: { 'modules.json': '[]' },
+});
+const vector: Float32Array = pipeline.embed('a', 128);
+const options: EmbedOptions = { pooling: 'cls', normalize: true, prompt: null };
+const batch: number = pipeline.embedBatch(['a', 'b'] as const, options).length;
+const ids: Int32Array = pipeline.tokenize('a');
+const [rows, width]: [number, number] = pipeline.hidden(ids).shape;
+const info: PipelineInfo = pipeline.info;
+const { tokens, truncated } = pipeline.last;
+const family: string = WasmPipeline.detectedModelType('{}');
+try {
+  pipeline.close();
+} catch (error) {
+  if (error instanceof WasmicroError && error.code === 'STATE') error.offset.toFixed();
+}
+let known: number | null = 0;
+const onProgress = ({ total }: Progress) => void (known = total);
+const loaded = await WasmPipeline.load({ model: new Uint8Array(1), config: '{}', onProgress });
+loaded[Symbol.dispose]();
+// @ts-expect-error
+pipeline.embed(5);
+// @ts-expect-error
+pipeline.embed('a', { pooling: 'median' });
+// @ts-expect-error
+new WasmPipeline();
+// @ts-expect-error
+WasmPipeline.load({ model: 'path' });
+// @ts-expect-error
+pipeline.last.tokens = 5;
+export { known, vector, batch, rows, width, info, tokens, truncated, family };
+`;
+const IN_A_PAGE = `
+import init, { WasmPipeline } from 'wasmicro';
+await init(new URL('x:y'));
+await init(fetch('x'));
+await init(new WebAssembly.Module(new Uint8Array()));
+const { signal } = new AbortController();
+const files = { a: new ReadableStream<Uint8Array>() };
+await WasmPipeline.load({ model: fetch('x'), tokenizer: new Blob([]), config: new URL('a:b'), signal, files });
+`;
+test('tsc --strict takes the types, with and without the DOM', (context) => {
+  const folder = consumer(context),
+    tsc = join(ROOT, 'tools/npm/node_modules/.bin/tsc');
+  assert.ok(existsSync(tsc));
+  writeFileSync(join(folder, 'a.ts'), CONSUMER);
+  writeFileSync(join(folder, 'page.ts'), IN_A_PAGE);
+  const kinds = [
+    ['node16', 'node16', 'es2022'],
+    ['nodenext', 'nodenext', 'esnext'],
+    ['esnext', 'bundler', 'es2022,dom'],
+    ['esnext', 'bundler', 'esnext,webworker'],
+  ];
+  for (const [module, resolution, lib] of kinds) {
+    const files = /dom|worker/.test(lib) ? ['a.ts', 'page.ts'] : ['a.ts'];
+    const { stdout, status } = spawnSync(
+      tsc,
+      [
+        '--strict',
+        '--noEmit',
+        '--types',
+        '',
+        '--target',
+        'es2022',
+        '--module',
+        module,
+        '--moduleResolution',
+        resolution,
+        '--lib',
+        lib,
+        ...files,
+      ],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    assert.equal(status, 0, `${module} ${lib}: ${stdout}`);
+  }
+});

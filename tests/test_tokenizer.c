@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Small tokenizers of each kind against the `tokenizers` wheel's answers, and section D of the
+// hostile inputs: what tokenizer files may not say.
+#include "tokenizer_folder.h"
+#include "../src/base/json.h"
+
+// ---- Answers ------------------------------------------------------------------------------------
+
+static void assert_numbers(wm_json list, const void *got, size_t size, size_t count, const char *what, wm_span text) {
+    size_t i = 0;
+    for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); i++) {
+        uint64_t want;
+        uint32_t value = 0;
+        assert_true(wm_json_u64(item.value, &want));
+        if (i < count) memcpy(&value, (const uint8_t *)got + i * size, size);
+        if (i >= count || value != want)
+            fail_msg("%s %u of \"%.*s\": %u, expected %u", what, (unsigned)i, (int)text.n, (const char *)text.p,
+                     (unsigned)value, (unsigned)want);
+    }
+    assert_int_equal(i, count);
+}
+
+static void check_cases(const char *folder, const char *const *names) {
+    wm_tokenizer *tokenizer = open_folder(folder, names);
+    const char *const cases_name[] = {"cases.json", NULL};
+    char path[128] = TEST_TOKENIZERS;
+    memcpy(path + strlen(path), folder, strlen(folder) + 1);
+    size_t n = strlen(path);
+    path[n] = '/';
+    memcpy(path + n + 1, cases_name[0], strlen(cases_name[0]) + 1);
+    wm_span file = test_file(path);
+    wm_json root, parts[7];
+    assert_int_equal(wm_json_check(file, "cases.json", 0, &root, NULL), WM_OK);
+    wm_encoding encoding = {0};
+    size_t count = 0;
+    for (wm_json_iter item = wm_json_each(root); wm_json_next(&item); count++) {
+        wm_json_iter part = wm_json_each(item.value);
+        for (size_t i = 0; i < WM_COUNT(parts); i++) {
+            assert_true(wm_json_next(&part));
+            parts[i] = part.value;
+        }
+        uint8_t *room = malloc(parts[0].n + parts[1].n);
+        wm_span text = wm_json_string_decode(parts[0], room), pair = {0};
+        bool is_pair = wm_json_type_of(parts[1]) == WM_JSON_STRING, special = true;
+        if (is_pair) pair = wm_json_string_decode(parts[1], room + parts[0].n);
+        assert_true(wm_json_bool(parts[2], &special));
+        wm_encode_options options = {.size = sizeof options, .special = special ? WM_ON : WM_OFF};
+        wm_error error = {0};
+        if (wm_tokenizer_encode(tokenizer, text, is_pair ? &pair : NULL, &options, &encoding, &error) != WM_OK)
+            fail_msg("%s", error.text);
+        assert_numbers(parts[3], encoding.ids, 4, encoding.count, "id", text);
+        assert_numbers(parts[4], encoding.types, 1, encoding.count, "type", text);
+        assert_numbers(parts[5], encoding.starts, 4, encoding.count, "start", text);
+        assert_numbers(parts[6], encoding.ends, 4, encoding.count, "end", text);
+        free(room);
+    }
+    assert_true(count > 80);
+    wm_encoding_free(&encoding);
+    wm_tokenizer_close(tokenizer);
+}
+
+static const char *const json_only[] = {"tokenizer.json", NULL};
+
+static void wordpiece_as_the_wheel(void **state) {
+    (void)state;
+    const char *const vocab[] = {"vocab.txt", "tokenizer_config.json", NULL};
+    check_cases("wordpiece", json_only);
+    check_cases("wordpiece-cased-added", json_only);
+    check_cases("vocab-txt", vocab);
+}
+
+static void byte_level_bpe_as_the_wheel(void **state) {
+    (void)state;
+    const char *const gpt2[] = {"vocab.json", "merges.txt", "tokenizer_config.json", NULL};
+    const char *const roberta[] = {"vocab.json", "merges.txt", "config.json", NULL};
+    check_cases("gpt2-files", gpt2);
+    check_cases("roberta-files", roberta);
+    check_cases("roberta-prefix", json_only);
+    check_cases("bpe-whole", json_only);
+}
+
+static void a_tokenizer_tells_what_it_is(void **state) {
+    (void)state;
+    const char *const gpt2[] = {"vocab.json", "merges.txt", "tokenizer_config.json", NULL};
+    const char *const vocab[] = {"vocab.txt", "tokenizer_config.json", NULL};
+    wm_tokenizer *tokenizer = open_folder("gpt2-files", gpt2);
+    assert_string_equal(wm_tokenizer_kind(tokenizer), "bpe");
+    assert_int_equal(wm_tokenizer_model_max_length(tokenizer), 0); // 1e30: row 67
+    wm_tokenizer_close(tokenizer);
+    tokenizer = open_folder("vocab-txt", vocab);
+    assert_string_equal(wm_tokenizer_kind(tokenizer), "wordpiece");
+    assert_int_equal(wm_tokenizer_model_max_length(tokenizer), 512);
+    assert_true(wm_tokenizer_vocabulary(tokenizer) > 100);
+    wm_tokenizer_close(tokenizer);
+    wm_tokenizer_close(NULL);
+}
+
+// ---- Section D: hostile tokenizer files -----------------------------------------------------------
+
+static const char *const keys[] = {"normalizer", "pre_tokenizer", "post_processor", "added_tokens", "model"};
+static const char *const defaults[] = {
+    "null", "null", "null", "[]",
+    "{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
+    "\"max_input_chars_per_word\":100,\"vocab\":{\"[UNK]\":0,\"a\":1,\"##b\":2}}"};
+
+// tokenizer.json with one member other than the defaults.
+static wm_span tokenizer_with(const char *key, const char *value, char *to, size_t room) {
+    size_t n = 0;
+    for (size_t i = 0; i < WM_COUNT(keys); i++) {
+        bool replaced = strlen(key) == strlen(keys[i]) && memcmp(key, keys[i], strlen(key)) == 0;
+        const char *parts[] = {i ? ",\"" : "{\"", keys[i], "\":", replaced ? value : defaults[i]};
+        for (size_t k = 0; k < WM_COUNT(parts); k++) {
+            size_t length = strlen(parts[k]);
+            assert_true(n + length < room);
+            memcpy(to + n, parts[k], length);
+            n += length;
+        }
+    }
+    to[n++] = '}';
+    return (wm_span){(uint8_t *)to, n};
+}
+
+#define WORDPIECE(unk, characters, vocab) \
+    "{\"type\":\"WordPiece\",\"unk_token\":" unk ",\"continuing_subword_prefix\":\"##\"," \
+    "\"max_input_chars_per_word\":" characters ",\"vocab\":" vocab "}"
+#define BPE(vocab, merges, more) "{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges more "}"
+#define TEMPLATE(single) \
+    "{\"type\":\"TemplateProcessing\",\"single\":" single ",\"pair\":[],\"special_tokens\":{" \
+    "\"[CLS]\":{\"id\":\"[CLS]\",\"ids\":[7],\"tokens\":[\"[CLS]\"]}}}"
+
+static const struct {
+    const char *key, *value;
+    wm_status status;
+    const char *word; // that the message holds
+} refused[] = {
+    // 55
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":-1}"), WM_ERROR_FORMAT, "odd id"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1.5}"), WM_ERROR_FORMAT, "odd id"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":\"1\"}"), WM_ERROR_FORMAT, "odd id"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":2147483647}"), WM_ERROR_LIMIT, "2147483647"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":18446744073709551615}"), WM_ERROR_LIMIT, ""},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1000000}"), WM_ERROR_FORMAT, "1000000"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1,\"b\":1}"), WM_ERROR_DUP, "\"b\""},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1,\"\\u0061\":2}"), WM_ERROR_DUP, "\"a\""},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "[]"), WM_ERROR_FORMAT, "no object"},
+    // 56
+    {"model", WORDPIECE("\"[XYZ]\"", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "[XYZ]"},
+    {"model", WORDPIECE("7", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "unk_token"},
+    {"model", WORDPIECE("null", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "unk_token"},
+    {"model", BPE("{\"a\":0}", "[]", ",\"unk_token\":\"<u>\""), WM_ERROR_FORMAT, "<u>"},
+    // 57
+    {"model", BPE("{\"a\":0,\"b\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "what they make"},
+    {"model", BPE("{\"a\":0,\"ab\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "the second"},
+    {"model", BPE("{\"b\":0,\"ab\":1}", "[[\"a\",\"b\"]]", ""), WM_ERROR_FORMAT, "the first"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"ab\"]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b c\"]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\"]]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\",\"b\",\"a\"]]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[3]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0}", "{}", ""), WM_ERROR_FORMAT, "merges"},
+    {"model", BPE("{\"a\":0}", "[]", ",\"dropout\":0.1"), WM_ERROR_UNSUPPORTED, "dropout"},
+    {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "WordLevel"},
+    {"model", "{}", WM_ERROR_UNSUPPORTED, "model"},
+    {"model", "null", WM_ERROR_FORMAT, "no model"},
+    // 62, 63
+    {"normalizer", "{\"type\":\"Magic\"}", WM_ERROR_UNSUPPORTED, "\"Magic\""},
+    {"normalizer", "{\"type\":7}", WM_ERROR_UNSUPPORTED, "normalizer"},
+    {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"X\"}]}]}",
+     WM_ERROR_UNSUPPORTED, "\"X\""},
+    {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+\"},\"behavior\":\"Isolated\",\"invert\":false}",
+     WM_ERROR_UNSUPPORTED, "pre-tokenizer"},
+    {"pre_tokenizer", "{\"type\":\"ByteLevel\"}", WM_ERROR_UNSUPPORTED, "ByteLevel"},
+    {"pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"BertPreTokenizer\"}]}",
+     WM_ERROR_UNSUPPORTED, "after ByteLevel"},
+    {"post_processor", "{\"type\":\"Magic\"}", WM_ERROR_UNSUPPORTED, "\"Magic\""},
+    {"post_processor", "{\"type\":\"BertProcessing\",\"sep\":[\"x\",1]}", WM_ERROR_FORMAT, "cls or sep"},
+    // 64
+    {"post_processor", TEMPLATE("[{\"SpecialToken\":{\"id\":\"[X]\",\"type_id\":0}}]"), WM_ERROR_FORMAT, "[X]"},
+    {"post_processor", TEMPLATE("[{\"Sequence\":{\"id\":\"C\",\"type_id\":0}}]"), WM_ERROR_FORMAT, "sequence"},
+    {"post_processor", TEMPLATE("[{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}]"), WM_ERROR_FORMAT, "sequence"},
+    {"post_processor", TEMPLATE("[{\"Sequence\":{\"id\":\"A\",\"type_id\":256}}]"), WM_ERROR_FORMAT, "type_id"},
+    {"post_processor", TEMPLATE("[{}]"), WM_ERROR_FORMAT, "type_id"},
+    // 65, 66
+    {"added_tokens", "[{\"id\":5}]", WM_ERROR_FORMAT, "content"},
+    {"model", WORDPIECE("\"[UNK]\"", "2147483648", "{\"[UNK]\":0}"), WM_ERROR_LIMIT, "2147483648"},
+    {"model", WORDPIECE("\"[UNK]\"", "-1", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "max_input_chars_per_word"},
+    {"model", BPE("{\"a\":0}", "[]", ",\"end_of_word_suffix\":\"" "0123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789\""), WM_ERROR_LIMIT, "end_of_word_suffix"},
+};
+
+static bool contains_word(const char *text, const char *word) {
+    for (size_t n = strlen(word); strlen(text) >= n; text++)
+        if (memcmp(text, word, n) == 0) return true;
+    return false;
+}
+
+static void hostile_files_are_refused(void **state) {
+    (void)state;
+    char text[2048];
+    for (size_t i = 0; i < WM_COUNT(refused); i++) {
+        wm_allocator host = test_failing_allocator(0);
+        wm_tokenizer *tokenizer;
+        wm_error error = {0};
+        wm_span file = tokenizer_with(refused[i].key, refused[i].value, text, sizeof text);
+        wm_status status = open_text(&tokenizer, "tokenizer.json", file, &host, &error);
+        if (status != refused[i].status || !contains_word(error.text, refused[i].word))
+            fail_msg("%s: %s: %s, expected %s", refused[i].value, wm_status_name(status), error.text,
+                     wm_status_name(refused[i].status));
+        assert_null(tokenizer);
+        assert_int_equal(test_live_allocations(), 0);
+    }
+}
+
+// A file that opens; the ids of `input` are then `ids`.
+static const struct {
+    const char *key, *value, *input;
+    size_t count;
+    int32_t ids[8];
+} accepted[] = {
+    {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[]}", "ab", 2, {1, 2}},
+    {"pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[]}", "ab", 2, {1, 2}},
+    {"post_processor", "{\"type\":\"Sequence\",\"processors\":[]}", "ab", 2, {1, 2}},
+    {"post_processor", TEMPLATE("[{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]"),
+     "ab", 3, {7, 1, 2}},
+    {"added_tokens", "[{\"id\":77,\"content\":\"<x>\"},{\"id\":3,\"content\":\"<y>\",\"special\":true}]", "<y>a<x>", 3, {4, 1, 3}},
+    {"added_tokens", "[{\"id\":77,\"content\":\"\"},{\"id\":78,\"content\":\"<y>\"}]", "a<y>", 2, {1, 3}},
+    {"model", WORDPIECE("\"[UNK]\"", "0", "{\"[UNK]\":0,\"a\":1}"), "a", 1, {0}},
+    {"model", WORDPIECE("\"[UNK]\"", "65536", "{\"[UNK]\":0,\"a\":9}"), "a", 1, {9}}, // a gap
+    {"model", "{\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"\",\"max_input_chars_per_word\":9,"
+              "\"vocab\":{\"[UNK]\":0,\"a\":1,\"b\":2}}", "ab", 2, {1, 2}}, // no type, no prefix
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2,\"<0x63>\":3}", "[[\"a\",\"b\"]]", ",\"byte_fallback\":true"), "abca", 3, {2, 3, 0}},
+    {"model", BPE("{\"a\":0,\"b\":1,\"u\":2}", "[]", ",\"unk_token\":\"u\",\"fuse_unk\":true"), "axya", 3, {0, 2, 0}},
+    {"model", BPE("{\"a\":0,\"b\":1,\"u\":2}", "[]", ",\"unk_token\":\"u\""), "axya", 4, {0, 2, 2, 0}},
+    {"model", BPE("{\"a\":0,\"b</w>\":1,\"ab</w>\":2}", "[\"a b</w>\"]", ",\"end_of_word_suffix\":\"</w>\""), "ab", 1, {2}},
+    {"model", BPE("{\"a\":0,\"@b\":1,\"ab\":2}", "[\"a @b\"]", ",\"continuing_subword_prefix\":\"@\""), "ab", 1, {2}},
+    {"model", BPE("{\"a\":0,\"b\":1}", "[]", ""), "xaxb", 2, {0, 1}}, // what is unknown is lost
+};
+
+static void odd_files_are_right(void **state) {
+    (void)state;
+    char text[2048];
+    wm_encoding encoding = {0};
+    for (size_t i = 0; i < WM_COUNT(accepted); i++) {
+        wm_tokenizer *tokenizer;
+        wm_error error = {0};
+        wm_span file = tokenizer_with(accepted[i].key, accepted[i].value, text, sizeof text);
+        if (open_text(&tokenizer, "tokenizer.json", file, NULL, &error) != WM_OK)
+            fail_msg("%s: %s", accepted[i].value, error.text);
+        assert_int_equal(wm_tokenizer_encode(tokenizer, wm_span_of(accepted[i].input), NULL, NULL, &encoding, NULL), WM_OK);
+        assert_int_equal(encoding.count, accepted[i].count);
+        for (size_t k = 0; k < encoding.count; k++)
+            if (encoding.ids[k] != accepted[i].ids[k]) fail_msg("%s: token %d", accepted[i].value, (int)k);
+        wm_tokenizer_close(tokenizer);
+    }
+    wm_encoding_free(&encoding);
+}
+
+static void deep_sequences_are_bounded(void **state) {
+    (void)state;
+    enum { DEPTH = 10000 };
+    static const char open[] = "{\"type\":\"Sequence\",\"normalizers\":[", close[] = "]}";
+    char *value = malloc(DEPTH * (sizeof open + sizeof close)), *text = malloc(DEPTH * (sizeof open + sizeof close) + 999);
+    size_t n = 0;
+    for (int i = 0; i < DEPTH; i++, n += sizeof open - 1) memcpy(value + n, open, sizeof open - 1);
+    for (int i = 0; i < DEPTH; i++, n += sizeof close - 1) memcpy(value + n, close, sizeof close);
+    wm_tokenizer *tokenizer;
+    wm_span file = tokenizer_with("normalizer", value, text, DEPTH * (sizeof open + sizeof close) + 999);
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", file, NULL, NULL), WM_ERROR_LIMIT);
+    free(value);
+    free(text);
+}
+
+// ---- vocab.txt and its kin ------------------------------------------------------------------------
+
+static int32_t only_id(const char *vocab, size_t n, const char *text) {
+    wm_tokenizer *tokenizer;
+    wm_error error = {0};
+    wm_encoding encoding = {0};
+    if (open_text(&tokenizer, "vocab.txt", (wm_span){(const uint8_t *)vocab, n}, NULL, &error) != WM_OK)
+        fail_msg("%s", error.text);
+    wm_encode_options options = {.size = sizeof options, .special = WM_OFF};
+    assert_int_equal(wm_tokenizer_encode(tokenizer, wm_span_of(text), NULL, &options, &encoding, NULL), WM_OK);
+    assert_int_equal(encoding.count, 1);
+    int32_t id = encoding.ids[0];
+    wm_encoding_free(&encoding);
+    wm_tokenizer_close(tokenizer);
+    return id;
+}
+
+#define VOCAB(text) text, sizeof text - 1
+
+static void vocab_txt_is_read_as_python_reads_lines(void **state) {
+    (void)state;
+    assert_int_equal(only_id(VOCAB("[UNK]\n[CLS]\n[SEP]\na\nb"), "b"), 4);           // no end of line
+    assert_int_equal(only_id(VOCAB("[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\nb\r\n"), "b"), 4); // CRLF
+    assert_int_equal(only_id(VOCAB("[UNK]\n[CLS]\n\n[SEP]\n\na\n"), "a"), 5);       // blank lines count
+    assert_int_equal(only_id(VOCAB("[UNK]\n[CLS]\n[SEP]\na\na\nb\n"), "a"), 4);      // the later one
+    assert_int_equal(only_id(VOCAB("\xEF\xBB\xBF" "a\n[UNK]\n[CLS]\n[SEP]\n"), "a"), 1); // a BOM is text
+    assert_int_equal(only_id(VOCAB("[UNK]\ra\r[CLS]\r[SEP]"), "a"), 1);
+}
+
+static void broken_vocabularies_are_refused(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer;
+    assert_int_equal(open_text(&tokenizer, "vocab.txt", WM_TEXT("a\n\xFF\n"), NULL, NULL), WM_ERROR_UTF8);
+    assert_int_equal(open_text(&tokenizer, "vocab.txt", WM_TEXT(""), NULL, NULL), WM_ERROR_FORMAT);
+    assert_int_equal(open_text(&tokenizer, "vocab.txt", WM_TEXT("a\nb\n"), NULL, NULL), WM_ERROR_FORMAT);
+    assert_int_equal(open_text(&tokenizer, "vocab.json", WM_TEXT("{}"), NULL, NULL), WM_ERROR_MISSING);
+    assert_int_equal(open_text(&tokenizer, "README.md", WM_TEXT(""), NULL, NULL), WM_ERROR_MISSING);
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", WM_TEXT("[]"), NULL, NULL), WM_ERROR_FORMAT);
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", WM_TEXT(""), NULL, NULL), WM_ERROR_JSON);
+    wm_source files[] = {{WM_TEXT("vocab.json"), WM_TEXT("{\"a\":0,\"b\":1,\"ab\":2}")},
+                         {WM_TEXT("merges.txt"), WM_TEXT("#version: 0.2\na b\n")},
+                         {WM_TEXT("config.json"), WM_TEXT("{\"model_type\":\"bloom\"}")}};
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 3, NULL, NULL), WM_ERROR_UNSUPPORTED);
+    files[2].bytes = WM_TEXT("{\"model_type\":\"gpt2\"}");
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 3, NULL, NULL), WM_OK);
+    wm_tokenizer_close(tokenizer);
+    files[1].bytes = WM_TEXT("#version: 0.2\na b\n\n");
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 3, NULL, NULL), WM_ERROR_FORMAT);
+    files[1].bytes = WM_TEXT("#version: 0.2\na c\n");
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 3, NULL, NULL), WM_ERROR_FORMAT);
+    files[1].bytes = WM_TEXT(""); // no merges at all
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 3, NULL, NULL), WM_OK);
+    wm_tokenizer_close(tokenizer);
+}
+
+// Rows 69, 70: what a config says of files and of templates is not looked at.
+static void configs_name_no_files_and_run_nothing(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer;
+    wm_source files[] = {
+        {WM_TEXT("vocab.txt"), WM_TEXT("[UNK]\n[CLS]\n[SEP]\n")},
+        {WM_TEXT("tokenizer_config.json"),
+         WM_TEXT("{\"vocab_file\":\".env\",\"chat_template\":\"{{ cycler.__init__.__globals__.os.popen('id') }}\"}")}};
+    assert_int_equal(wm_tokenizer_open(&tokenizer, files, 2, NULL, NULL), WM_OK);
+    wm_tokenizer_close(tokenizer);
+}
+
+// ---- Memory ---------------------------------------------------------------------------------------
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    wm_span file = test_file(TEST_TOKENIZERS "wordpiece-cased-added/tokenizer.json");
+    for (long n = 1;; n++) {
+        wm_allocator host = test_failing_allocator(n);
+        wm_tokenizer *tokenizer;
+        wm_encoding encoding = {0};
+        wm_status status = open_text(&tokenizer, "tokenizer.json", file, &host, NULL);
+        if (status == WM_OK) {
+            wm_span pair = WM_TEXT("unaffordable the dog");
+            status = wm_tokenizer_encode(tokenizer, WM_TEXT("Ça <left> va 日本 e\u0301\u302A"), &pair, NULL, &encoding, NULL);
+            wm_encoding_free(&encoding);
+            wm_tokenizer_close(tokenizer);
+        }
+        assert_int_equal(test_live_allocations(), 0);
+        if (status == WM_OK) break;
+        assert_int_equal(status, WM_ERROR_NOMEM);
+        assert_true(n < 200);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wordpiece_as_the_wheel), cmocka_unit_test(byte_level_bpe_as_the_wheel),
+        cmocka_unit_test(a_tokenizer_tells_what_it_is), cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(odd_files_are_right), cmocka_unit_test(deep_sequences_are_bounded),
+        cmocka_unit_test(vocab_txt_is_read_as_python_reads_lines), cmocka_unit_test(broken_vocabularies_are_refused),
+        cmocka_unit_test(configs_name_no_files_and_run_nothing), cmocka_unit_test(every_allocation_may_fail)};
+    return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Makes tests/vectors/tokenizers: small tokenizers trained here, and what the wheel answers with them.
+
+    pip install tokenizers==0.23.3
+    python3 tools/make_tokenizer_vectors.py
+
+FOLDER/tokenizer.json (or vocab.txt, or vocab.json and merges.txt) is the tokenizer, FOLDER/cases.json
+a list of [text, pair or null, special tokens, ids, types, starts, ends], starts and ends in bytes.
+unicode.txt holds, for each property, a hash of its value for all scalar values, taken from the wheel.
+"""
+import json
+import pathlib
+import random
+import shutil
+
+from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
+                        processors, trainers)
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OUT = ROOT / "tests" / "vectors" / "tokenizers"
+
+PROSE = """The quick brown fox jumps over the lazy dog, and the dog doesn't mind: it's raining anyway.
+Tokenizers cut words into pieces; unaffordable words become un, ##afford, ##able. They're 100% sure, aren't they?
+Der Fluß führt Übermaß an Wasser. Ça va très bien, l'été à la plage où l'on mange des crêpes. El niño come piñas.
+Příliš žluťoučký kůň úpěl ďábelské ódy. Zażółć gęślą jaźń. Ο Σίσυφος ανεβαίνει τον λόφο. Съешь же ещё этих мягких булок.
+日本語の文章を小さく切る。 自然语言处理很有趣。 한국어 문장도 잘 나눕니다. देवनागरी लिपि में लिखा हुआ पाठ।
+שלום עולם, مرحبا بالعالم، สวัสดีชาวโลก Xin chào thế giới, İstanbul'da ışık. for (int i = 0; i < n; i++) { x += a[i]; }
+Some numbers: 1 22 333 4444 3.14159 1e-9 ½ ² ٣٤٥ and links https://example.org/a?b=c#d or mail me@example.org now!!!
+""".strip().split("\n")
+
+NASTY = ["", " ", "   ", "\t\n", "\0", "a\0b", "\ufeffBOM", "\u200d", "\ufffd", "\u00a0x\u3000y\u2028z\u0085", "İIıi", "ẞßſ", "ΑΣ ας",
+         "e\u0301é\u00e9\u0065\u0301\u0316\u0323", "q\u0307\u0323", "각\u1112\u1161\u11ab가", "ﬁﬀ ﷺ", "\u0344\u0f73\u0f71\u0f72", "Å\u212b\u00c5", "ậẫ",
+         "日本語テキスト", "a日b本c", "\U00020000\uf900\U0002f800", "👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 👍🏽", "\U0001d518\U0001d15e", "\u302a\u302e a\u302ab", "\U000e0001\U0010ffff",
+         "don't can't WE'LL we'll I'm you've he'd they're 's", "''s 'S ’s", "a  b   c    ", "\n\n a\n b \n", " lead", "trail ", "x²½٣१",
+         "[CLS] a [SEP] b[MASK]c [UNK]", "</s><s> <mask> <mask>x", "<|endoftext|>a<|endoftext|>", "a" * 99, "a" * 100, "a" * 101, "ab" * 70,
+         "!!!???...---", "$^`~+<=>|", "foo_bar-baz.qux", "C:\\dir\\file", "¿qué? ¡sí!", "क्षि ที่ שָׁ", "\u202eabc\u202c", "a\u00adb\u200bc",
+         "the dog the dog the dog", "unaffordable", "##able ##", "Ġ Ċ ▁", "<0x0A>"]
+
+
+def corpus():
+    return PROSE + [line.lower() for line in PROSE]
+
+
+def wordpiece(lowercase, **added):
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    t.train_from_iterator(corpus(), trainers.WordPieceTrainer(vocab_size=420, special_tokens=specials,
+                                                             limit_alphabet=160, show_progress=False))
+    t.decoder = decoders.WordPiece()
+    t.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(s, t.token_to_id(s)) for s in ("[CLS]", "[SEP]")])
+    return t
+
+
+def byte_bpe(specials, size=450):
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=size, special_tokens=specials, show_progress=False,
+                                                        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    t.decoder = decoders.ByteLevel()
+    return t
+
+
+def texts(seed):
+    choose = random.Random(seed)
+    pieces = NASTY[1:] + PROSE + " ".join(PROSE).split(" ")
+    return NASTY + PROSE + ["".join(choose.choices(pieces, k=choose.randint(2, 5))) for _ in range(60)]
+
+
+def byte_starts(text):
+    table = [0]
+    for ch in text:
+        table.append(table[-1] + len(ch.encode()))
+    return table
+
+
+def row(t, text, pair, special):
+    e = t.encode(text, pair, add_special_tokens=special)
+    tables = [byte_starts(text), byte_starts(pair or "")]
+    spans = [(0, 0) if s is None else (tables[s][a], tables[s][b]) for s, (a, b) in zip(e.sequence_ids, e.offsets)]
+    return [text, pair, special, e.ids, e.type_ids, [a for a, _ in spans], [b for _, b in spans]]
+
+
+def write(name, t, files=None):
+    folder = OUT / name
+    folder.mkdir(parents=True)
+    if files is None:
+        (folder / "tokenizer.json").write_text(t.to_str(), encoding="utf-8")
+    for file, content in (files or {}).items():
+        (folder / file).write_text(content, encoding="utf-8")
+    cases = [row(t, text, None, i % 5 != 4) for i, text in enumerate(texts(name))]
+    cases += [row(t, a, b, i % 3 != 2) for i, (a, b) in enumerate(zip(NASTY[::3], PROSE + NASTY[1::3]))]
+    (folder / "cases.json").write_text(
+        "[\n" + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases) + "\n]\n",
+        encoding="utf-8")
+
+
+def make_wordpiece():
+    t = wordpiece(True)
+    write("wordpiece", t)
+    vocab = sorted(t.get_vocab(), key=t.get_vocab().get)
+    write("vocab-txt", t, {"vocab.txt": "\n".join(vocab) + "\n",
+                           "tokenizer_config.json": '{"do_lower_case": true, "model_max_length": 512}\n'})
+    cased = wordpiece(False)
+    cased.post_processor = processors.BertProcessing(*[(s, cased.token_to_id(s)) for s in ("[SEP]", "[CLS]")])
+    cased.add_tokens([AddedToken("the dog", single_word=True), AddedToken("Ça", normalized=True),
+                      AddedToken("<left>", lstrip=True), AddedToken("<right>", rstrip=True, normalized=False),
+                      AddedToken("  ", normalized=False), AddedToken("x", single_word=True, lstrip=True, rstrip=True)])
+    cased.add_special_tokens(["[CLS] a", "</s>"])
+    write("wordpiece-cased-added", cased)
+
+
+def merges_of(t):
+    return [m if isinstance(m, str) else " ".join(m) for m in json.loads(t.to_str())["model"]["merges"]]
+
+
+def make_byte_bpe():
+    t = byte_bpe(["<|endoftext|>"])
+    t.post_processor = processors.ByteLevel(trim_offsets=False)
+    files = {"vocab.json": json.dumps(t.get_vocab()), "merges.txt": "#version: 0.2\n" + "\n".join(merges_of(t)) + "\n",
+             "tokenizer_config.json": '{"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1e30}\n'}
+    write("gpt2-files", t, files)
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    t = byte_bpe(specials)
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    files = {"vocab.json": json.dumps(t.get_vocab(), ensure_ascii=False),
+             "merges.txt": "#version: 0.2\n" + "\n".join(merges_of(t)) + "\n", "config.json": '{"model_type": "roberta"}\n'}
+    t.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True, normalized=False)])
+    write("roberta-files", t, files)
+    t = byte_bpe(specials)
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=True)
+    write("roberta-prefix", t)
+    model = json.loads(t.to_str())
+    model["model"]["merges"] = [m if isinstance(m, str) else " ".join(m) for m in model["model"]["merges"]]
+    model["model"]["ignore_merges"] = True
+    model["pre_tokenizer"]["use_regex"] = model["pre_tokenizer"]["add_prefix_space"] = False
+    model["post_processor"] = None
+    write("bpe-whole", Tokenizer.from_str(json.dumps(model)))
+
+
+SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+
+
+def fnv(values):
+    result = 2166136261
+    for value in values:
+        for part in value:
+            result = ((result ^ part) * 16777619) & 0xFFFFFFFF
+    return result
+
+
+def make_unicode():
+    bert = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    only = lambda **on: normalizers.BertNormalizer(**{**bert, **on})
+    maps = {"LOWER": normalizers.Lowercase(), "NFD": normalizers.NFD(), "CLEAN": only(clean_text=True),
+            "IDEOGRAPHS": only(handle_chinese_chars=True), "STRIP": only(strip_accents=True)}
+    lines = [f"{name} {fnv([ord(x) for x in n.normalize_str(chr(c))] + [0] for c in SCALARS)}" for name, n in maps.items()]
+    for name, pattern in (("LETTER", r"\p{L}"), ("NUMBER", r"\p{N}"), ("SPACE", r"\s")):
+        split = pre_tokenizers.Split(Regex(pattern), "removed")
+        lines.append(f"{name} {fnv([int(not split.pre_tokenize_str(chr(c)))] for c in SCALARS)}")
+    for name, split in (("BERT_SPLIT", pre_tokenizers.BertPreTokenizer()), ("WORD_SPLIT", pre_tokenizers.Whitespace())):
+        lines.append(f"{name} {fnv([len(split.pre_tokenize_str('a' + chr(c)))] for c in SCALARS)}")
+    (OUT / "unicode.txt").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    make_wordpiece()
+    make_byte_bpe()
+    make_unicode()
+
+
+main()
