@@ -34,7 +34,7 @@ before(async () => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
     if (path === '/')
       return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
-    const file = /^\/(npm|models|tests\/tiny)\//.test(path) && join(ROOT, path);
+    const file = /^\/(npm|models|demo|tests\/tiny)\//.test(path) && join(ROOT, path);
     if (!file || !existsSync(file)) return response.writeHead(404).end();
     response
       .writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' })
@@ -121,4 +121,17 @@ test('in the page: a 404 is HTTP, HTML for the wasm is explained', { skip }, asy
   assert.match(got[0].join(' '), /WasmicroError FORMAT the server returned HTML/);
   assert.match(got[1].join(' '), /WasmicroError HTTP .*404/);
   assert.match(got[2].join(' '), /WasmicroError HTTP model\.safetensors.*404/);
+});
+
+test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, async () => {
+  const demo = await browser.newPage();
+  await demo.goto(new URL('/demo/index.html', page.url()).href);
+  await demo.waitForSelector('#results li', { timeout: 60000 });
+  const { status, first } = await demo.evaluate(() => ({
+    status: document.getElementById('status').textContent,
+    first: document.querySelector('#results li').textContent,
+  }));
+  assert.match(status, /\d+ sentences embedded/);
+  assert.match(first, /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
+  await demo.close();
 });
