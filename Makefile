@@ -28,7 +28,7 @@ say = @echo " "
 
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes $(WERROR)
-CORE_FLAGS = -std=c11 $(WARNINGS) -ffp-contract=off -Iinclude -MMD -MP
+CORE_FLAGS = -std=c11 $(WARNINGS) -ffp-contract=off -fno-math-errno -Iinclude -MMD -MP
 
 LAYERS = base unicode load token quant kernels ops models gen pipeline
 CORE = $(foreach layer,$(LAYERS),$(sort $(wildcard src/$(layer)/*.c src/$(layer)/*/*.c)))
