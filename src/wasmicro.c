@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Everything, in layer order: the architecture at a glance, and the whole library as one unit
-// (cc -O3 -ffp-contract=off -c src/wasmicro.c). An arrow goes up this list only.
+// (cc -O3 -ffp-contract=off -fno-math-errno -c src/wasmicro.c). An arrow goes up this list only.
 #include "base/base.c"
 #include "base/arena.c"
 #include "base/maths.c"
@@ -33,7 +33,26 @@
 #include "kernels/kernels_avx512.c"
 #include "kernels/select.c"
 
+#include "ops/attention.c"
+#include "ops/ops.c"
+
+#include "models/families/albert.c"
+#include "models/families/bert.c"
+#include "models/families/distilbert.c"
+#include "models/families/gpt2.c"
+#include "models/families/gpt_neox.c"
+#include "models/families/llama.c"
+#include "models/families/mpnet.c"
+#include "models/families/t5.c"
+#include "models/config.c"
+#include "models/weights.c"
+#include "models/session.c"
+#include "models/transformer.c"
+
 #include "gen/options.c"
 #include "gen/sampler.c"
 #include "gen/beams.c"
 #include "gen/stop.c"
+
+#include "pipeline/sentence.c"
+#include "pipeline/pipeline.c"

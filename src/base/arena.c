@@ -114,10 +114,13 @@ void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size) {
     return memory;
 }
 
-wm_status wm_arena_fail(const wm_arena *arena, uint64_t count, uint64_t size, wm_error *error) {
+void *wm_arena_take(wm_arena *arena, uint64_t count, uint32_t size, wm_error *error) {
+    void *memory = wm_arena_alloc(arena, count, size);
     uint64_t bytes = UINT64_MAX;
     (void)wm_mul(count, size, &bytes);
-    return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes, arena->bytes);
+    if (!memory)
+        wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes, arena->bytes);
+    return memory;
 }
 
 wm_mark wm_arena_mark(const wm_arena *arena) {

@@ -44,9 +44,8 @@ wm_mark wm_arena_mark(const wm_arena *arena);
 void wm_arena_reset(wm_arena *arena, wm_mark mark); // frees what was allocated since
 
 // to = an array of `count` elements; fails with NOMEM, saying how many bytes were wanted.
-#define WM_ALLOC(arena, to, count, error)                          \
-    (((to) = wm_arena_alloc((arena), (count), sizeof *(to))) ? WM_OK \
-         : wm_arena_fail((arena), (count), sizeof *(to), (error)))
-wm_status wm_arena_fail(const wm_arena *arena, uint64_t count, uint64_t size, wm_error *error);
+#define WM_ALLOC(arena, to, count, error) \
+    (((to) = wm_arena_take((arena), (count), sizeof *(to), (error))) ? WM_OK : WM_ERROR_NOMEM)
+void *wm_arena_take(wm_arena *arena, uint64_t count, uint32_t size, wm_error *error);
 
 #endif

@@ -567,3 +567,8 @@ bool wm_json_bool(wm_json value, bool *flag) {
     *flag = value.p[0] == 't';
     return true;
 }
+
+bool wm_json_flag(wm_json object, const char *key, bool fallback) {
+    bool flag;
+    return wm_json_bool(wm_json_get(object, key), &flag) ? flag : fallback;
+}

@@ -73,5 +73,6 @@ bool wm_json_i64(wm_json value, int64_t *number);
 bool wm_json_f64(wm_json value, double *number);
 
 bool wm_json_bool(wm_json value, bool *flag);
+bool wm_json_flag(wm_json object, const char *key, bool fallback); // of a key: fallback where it is no bool
 
 #endif

@@ -74,7 +74,7 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
 }
 
 // The biases of distances below `span` either way (before only, in a decoder), spread out by distance so that
-// each query's are one run.
+// each query's are one pass.
 static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, wm_error *error) {
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
@@ -174,17 +174,17 @@ static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached,
                                size_t count, const float **hidden, wm_error *error) {
     static const size_t none[WM_MAX_SEQUENCES] = {0};
     const wm_arch *arch = &session->model->arch;
-    wm_run run = {session, stack, stack == 1 || arch->kind == WM_DECODER, cached, sequences,
+    wm_pass pass = {session, stack, stack == 1 || arch->kind == WM_DECODER, cached, sequences,
                   cached ? session->past : none, count, 0};
     size_t longest = session->encoded;
     for (size_t i = 0; i < count; i++) {
-        WM_TRY(check_sequence(arch, &sequences[i], run.past[i], error));
-        run.T += sequences[i].count;
-        longest = WM_MAX(longest, run.past[i] + sequences[i].count);
+        WM_TRY(check_sequence(arch, &sequences[i], pass.past[i], error));
+        pass.T += sequences[i].count;
+        longest = WM_MAX(longest, pass.past[i] + sequences[i].count);
     }
-    WM_TRY(reserve(session, run.T, longest, error));
+    WM_TRY(reserve(session, pass.T, longest, error));
     WM_TRY(reserve_bias(session, stack, longest, error));
-    wm_run_stack(&run);
+    wm_pass_stack(&pass);
     for (size_t i = 0; i < count && cached; i++) session->past[i] += sequences[i].count;
     *hidden = session->buffers.hidden;
     return WM_OK;
@@ -224,7 +224,7 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
     WM_TRY(WM_ALLOC(&session->encoded_memory, session->encoded_keys, 2 * floats, error));
     session->encoded_values = session->encoded_keys + floats;
     session->encoded = sequence->count;
-    wm_run_cross(session);
+    wm_pass_cross(session);
     return WM_OK;
 }
 

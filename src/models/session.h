@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A session's memory, and one run of a stack in it: between session.c and transformer.c alone.
+// A session's memory, and one pass through a stack: between session.c and transformer.c alone.
 #ifndef WM_SESSION_H
 #define WM_SESSION_H
 
@@ -32,14 +32,14 @@ struct wm_session {
     size_t encoded;
 };
 
-typedef struct wm_run {
+typedef struct wm_pass {
     wm_session *session;
     uint32_t stack;
     bool causal, cached;
     const wm_sequence *sequences; // [count]
     const size_t *past;           // [count] tokens before each
     size_t count, T;              // Σ sequences' tokens
-} wm_run;
+} wm_pass;
 
 typedef struct wm_cache_rows {
     float *keys, *values; // [tokens, K]
@@ -50,9 +50,9 @@ wm_cache_rows wm_session_cache(const wm_session *session, uint32_t depth, size_t
 wm_cache_rows wm_session_encoded(const wm_session *session, uint32_t depth);
 
 // Leaves the last hidden states in buffers.hidden [T, D]. The session's memory has room.
-void wm_run_stack(const wm_run *run);
+void wm_pass_stack(const wm_pass *pass);
 
 // Fills the encoder's keys and values from buffers.hidden [encoded, D].
-void wm_run_cross(wm_session *session);
+void wm_pass_cross(wm_session *session);
 
 #endif

@@ -31,25 +31,25 @@ static void embed_sequence(const wm_model *model, float *y, float *row, const wm
 }
 
 // hidden [T, D] = the embeddings of all sequences, projected where the widths differ
-static void embed(const wm_run *run) {
-    const wm_model *model = run->session->model;
-    const wm_buffers *buffers = &run->session->buffers;
+static void embed(const wm_pass *pass) {
+    const wm_model *model = pass->session->model;
+    const wm_buffers *buffers = &pass->session->buffers;
     uint32_t E = model->arch.embedding_width, D = model->arch.width;
     bool project = model->weights.project.data != NULL;
     float *to = project ? buffers->branch : buffers->hidden;
-    for (size_t i = 0; i < run->count; to += run->sequences[i++].count * E)
-        embed_sequence(model, to, buffers->wide, &run->sequences[i], run->past[i]);
-    if (project) wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project, run->T);
+    for (size_t i = 0; i < pass->count; to += pass->sequences[i++].count * E)
+        embed_sequence(model, to, buffers->wide, &pass->sequences[i], pass->past[i]);
+    if (project) wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project, pass->T);
 }
 
 // angles [T, rotary_width] of every token's place
-static void turn_angles(const wm_run *run) {
-    const wm_model *model = run->session->model;
+static void turn_angles(const wm_pass *pass) {
+    const wm_model *model = pass->session->model;
     size_t width = model->arch.rotary_width;
-    float *angles = run->session->buffers.angles;
-    for (size_t i = 0; i < run->count; i++)
-        for (size_t t = 0; t < run->sequences[i].count; t++, angles += width)
-            wm_rotary_angles(angles, model->frequencies, width, run->past[i] + t);
+    float *angles = pass->session->buffers.angles;
+    for (size_t i = 0; i < pass->count; i++)
+        for (size_t t = 0; t < pass->sequences[i].count; t++, angles += width)
+            wm_rotary_angles(angles, model->frequencies, width, pass->past[i] + t);
 }
 
 // Where the heads of q, k and v lie in the rows of `wide`.
@@ -59,23 +59,23 @@ typedef struct head_layout {
 } head_layout;
 
 // wide [T, W] = q, k and v of in [T, D], with the norms and turns of their heads
-static head_layout project_heads(const wm_run *run, const wm_layer_weights *layer, const float *in) {
-    const wm_model *model = run->session->model;
+static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *layer, const float *in) {
+    const wm_model *model = pass->session->model;
     const wm_arch *arch = &model->arch;
     const wm_kernels *kernels = model->kernels;
     size_t D = arch->width, dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh, W = A + 2 * K;
-    float *wide = run->session->buffers.wide;
+    float *wide = pass->session->buffers.wide;
     head_layout at = {wide, wide + A, wide + A + K, W, dh, dh};
     if (layer->qkv.data) {
-        wm_linear(kernels, wide, W, in, D, &layer->qkv, run->T);
+        wm_linear(kernels, wide, W, in, D, &layer->qkv, pass->T);
         if (arch->fused == WM_FUSED_PER_HEAD) at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
     } else {
-        wm_linear(kernels, at.q, W, in, D, &layer->q, run->T);
-        wm_linear(kernels, at.k, W, in, D, &layer->k, run->T);
-        wm_linear(kernels, at.v, W, in, D, &layer->v, run->T);
+        wm_linear(kernels, at.q, W, in, D, &layer->q, pass->T);
+        wm_linear(kernels, at.k, W, in, D, &layer->k, pass->T);
+        wm_linear(kernels, at.v, W, in, D, &layer->v, pass->T);
     }
-    for (size_t t = 0; t < run->T && (layer->q_norm.weight || arch->rotary_width); t++) {
-        const float *angles = run->session->buffers.angles + t * arch->rotary_width;
+    for (size_t t = 0; t < pass->T && (layer->q_norm.weight || arch->rotary_width); t++) {
+        const float *angles = pass->session->buffers.angles + t * arch->rotary_width;
         float *q = at.q + t * W, *k = at.k + t * W;
         for (size_t h = 0; layer->q_norm.weight && h < arch->heads; h++)
             wm_normalize_rows(kernels, q + h * at.q_head, q + h * at.q_head, &layer->q_norm, 1, dh);
@@ -89,8 +89,8 @@ static head_layout project_heads(const wm_run *run, const wm_layer_weights *laye
 }
 
 // Puts k and v of one sequence's rows behind those that its lane's cache has.
-static void store_heads(const wm_run *run, wm_cache_rows rows, const head_layout *at, size_t first, size_t count) {
-    const wm_arch *arch = &run->session->model->arch;
+static void store_heads(const wm_pass *pass, wm_cache_rows rows, const head_layout *at, size_t first, size_t count) {
+    const wm_arch *arch = &pass->session->model->arch;
     size_t dh = arch->head_width, bytes = dh * sizeof(float);
     for (size_t t = first; t < first + count; t++) {
         for (size_t h = 0; h < arch->kv_heads; h++, rows.keys += dh, rows.values += dh) {
@@ -101,65 +101,65 @@ static void store_heads(const wm_run *run, wm_cache_rows rows, const head_layout
 }
 
 // branch [T, D] = attention(in [T, D]) of each sequence over itself and what its lane remembers
-static void attend(const wm_run *run, const wm_layer_weights *layer, uint32_t depth, const float *in) {
-    wm_session *session = run->session;
+static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+    wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
     size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
-    head_layout at = project_heads(run, layer, in);
-    float *context = session->buffers.wide + run->T * at.row;
+    head_layout at = project_heads(pass, layer, in);
+    float *context = session->buffers.wide + pass->T * at.row;
     bool local = depth < 64 && arch->local >> depth & 1;
     wm_attention_spec spec = {
         .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh,
         .q_row = at.row, .q_head = at.q_head, .kv_row = at.row, .kv_head = at.kv_head, .y_row = A,
         .scale = arch->attention_scale / (arch->attention_scale_by_layer ? (float)(depth + 1) : 1),
-        .before = local ? arch->window - 1 : SIZE_MAX, .after = run->causal ? 0 : SIZE_MAX,
-        .bias = session->bias[run->stack], .bias_row = session->bias_row[run->stack],
-        .bias_zero = session->bias_zero[run->stack],
+        .before = local ? arch->window - 1 : SIZE_MAX, .after = pass->causal ? 0 : SIZE_MAX,
+        .bias = session->bias[pass->stack], .bias_row = session->bias_row[pass->stack],
+        .bias_zero = session->bias_zero[pass->stack],
     };
-    for (size_t i = 0, row = 0; i < run->count; row += run->sequences[i++].count) {
-        size_t n = run->sequences[i].count, keys = n;
+    for (size_t i = 0, row = 0; i < pass->count; row += pass->sequences[i++].count) {
+        size_t n = pass->sequences[i].count, keys = n;
         const float *k = at.k + row * at.row, *v = at.v + row * at.row;
-        if (run->cached) {
+        if (pass->cached) {
             wm_cache_rows rows = wm_session_cache(session, depth, i, 0);
-            store_heads(run, wm_session_cache(session, depth, i, run->past[i]), &at, row, n);
+            store_heads(pass, wm_session_cache(session, depth, i, pass->past[i]), &at, row, n);
             k = rows.keys;
             v = rows.values;
-            keys = run->past[i] + n;
+            keys = pass->past[i] + n;
             spec.kv_row = K;
             spec.kv_head = dh;
         }
-        spec.past = run->past[i];
+        spec.past = pass->past[i];
         wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v, session->buffers.scores, &spec, n,
                      keys);
     }
-    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, run->T);
+    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, pass->T);
 }
 
 // branch [T, D] = attention of in [T, D] over what the encoder made of its text
-static void attend_across(const wm_run *run, const wm_layer_weights *layer, uint32_t depth, const float *in) {
-    wm_session *session = run->session;
+static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+    wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
     size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
-    float *q = session->buffers.wide, *context = q + run->T * A;
+    float *q = session->buffers.wide, *context = q + pass->T * A;
     wm_cache_rows rows = wm_session_encoded(session, depth);
     wm_attention_spec spec = {
         .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh, .q_row = A, .q_head = dh, .kv_row = K,
         .kv_head = dh, .y_row = A, .scale = arch->attention_scale, .before = SIZE_MAX, .after = SIZE_MAX,
     };
-    wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, run->T);
-    wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec, run->T,
+    wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, pass->T);
+    wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec, pass->T,
                  session->encoded);
-    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o, run->T);
+    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o, pass->T);
 }
 
 // y [T, D] = down(act(up(in))), gated: down(act(gate(in)) · up(in))
-static void feed_forward(const wm_run *run, const wm_layer_weights *layer, float *y, const float *in) {
-    const wm_model *model = run->session->model;
+static void feed_forward(const wm_pass *pass, const wm_layer_weights *layer, float *y, const float *in) {
+    const wm_model *model = pass->session->model;
     const wm_kernels *kernels = model->kernels;
-    size_t D = model->arch.width, F = model->arch.ffn_width, T = run->T;
-    float *inside = run->session->buffers.wide;
+    size_t D = model->arch.width, F = model->arch.ffn_width, T = pass->T;
+    float *inside = pass->session->buffers.wide;
     if (model->arch.gated) {
         float *up = inside + T * F;
         wm_linear(kernels, inside, F, in, D, &layer->gate, T);
@@ -173,57 +173,57 @@ static void feed_forward(const wm_run *run, const wm_layer_weights *layer, float
     wm_linear(kernels, y, D, inside, F, &layer->down, T);
 }
 
-static void run_layer_post(const wm_run *run, const wm_layer_weights *layer, uint32_t depth) {
-    const wm_model *model = run->session->model;
-    const wm_buffers *buffers = &run->session->buffers;
-    size_t T = run->T, D = model->arch.width;
+static void run_layer_post(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
+    const wm_model *model = pass->session->model;
+    const wm_buffers *buffers = &pass->session->buffers;
+    size_t T = pass->T, D = model->arch.width;
     float *x = buffers->hidden, *branch = buffers->branch;
-    attend(run, layer, depth, x);
+    attend(pass, layer, depth, x);
     model->kernels->add(x, branch, T * D);
     wm_normalize_rows(model->kernels, x, x, &layer->attention_norm, T, D);
-    feed_forward(run, layer, branch, x);
+    feed_forward(pass, layer, branch, x);
     model->kernels->add(x, branch, T * D);
     wm_normalize_rows(model->kernels, x, x, &layer->ffn_norm, T, D);
 }
 
-static void run_layer_pre(const wm_run *run, const wm_layer_weights *layer, uint32_t depth) {
-    const wm_model *model = run->session->model;
+static void run_layer_pre(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
+    const wm_model *model = pass->session->model;
     const wm_kernels *kernels = model->kernels;
-    const wm_buffers *buffers = &run->session->buffers;
-    size_t T = run->T, D = model->arch.width;
+    const wm_buffers *buffers = &pass->session->buffers;
+    size_t T = pass->T, D = model->arch.width;
     float *x = buffers->hidden, *normed = buffers->normed, *branch = buffers->branch;
     bool parallel = model->arch.parallel_residual;
     wm_normalize_rows(kernels, normed, x, &layer->attention_norm, T, D);
-    attend(run, layer, depth, normed);
+    attend(pass, layer, depth, normed);
     if (parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D); // of x before it changes
     kernels->add(x, branch, T * D);
     if (layer->cross_q.data) {
         wm_normalize_rows(kernels, normed, x, &layer->cross_norm, T, D);
-        attend_across(run, layer, depth, normed);
+        attend_across(pass, layer, depth, normed);
         kernels->add(x, branch, T * D);
     }
     if (!parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D);
-    feed_forward(run, layer, branch, normed);
+    feed_forward(pass, layer, branch, normed);
     kernels->add(x, branch, T * D);
 }
 
-void wm_run_stack(const wm_run *run) {
-    const wm_model *model = run->session->model;
+void wm_pass_stack(const wm_pass *pass) {
+    const wm_model *model = pass->session->model;
     const wm_arch *arch = &model->arch;
-    const wm_stack *stack = &model->stacks[run->stack];
-    embed(run);
-    if (arch->rotary_width) turn_angles(run);
+    const wm_stack *stack = &model->stacks[pass->stack];
+    embed(pass);
+    if (arch->rotary_width) turn_angles(pass);
     for (uint32_t i = 0; i < stack->depth; i++) {
         // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one after another.
         uint32_t depth = stack->stored == stack->depth ? i : i / arch->inner * arch->groups / arch->layers * arch->inner + i % arch->inner;
-        (arch->norm_place == WM_NORM_PRE ? run_layer_pre : run_layer_post)(run, &stack->layers[depth], i);
+        (arch->norm_place == WM_NORM_PRE ? run_layer_pre : run_layer_post)(pass, &stack->layers[depth], i);
     }
     if (stack->weights.final_norm.weight)
-        wm_normalize_rows(model->kernels, run->session->buffers.hidden, run->session->buffers.hidden,
-                          &stack->weights.final_norm, run->T, arch->width);
+        wm_normalize_rows(model->kernels, pass->session->buffers.hidden, pass->session->buffers.hidden,
+                          &stack->weights.final_norm, pass->T, arch->width);
 }
 
-void wm_run_cross(wm_session *session) {
+void wm_pass_cross(wm_session *session) {
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
     size_t D = arch->width, K = (size_t)arch->kv_heads * arch->head_width;

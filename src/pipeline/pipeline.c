@@ -155,7 +155,7 @@ typedef struct embedding_call {
     wm_error *error;
 } embedding_call;
 
-static wm_status encode_text(embedding_call *call, wm_span prompt, wm_span text, wm_encoding *encoding) {
+static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span text, wm_encoding *encoding) {
     wm_pipeline *p = call->pipeline;
     wm_mark mark = wm_arena_mark(&p->arena);
     wm_encode_options options = {
@@ -259,7 +259,7 @@ static wm_status prepare_call(embedding_call *call) {
     call->prompt = o->prompt;
     if (!o->prompt.p) WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));
     if (call->prompt.p && p->sentence.steps[0].without_prompt) { // an empty one has the opening special token
-        WM_TRY(encode_text(call, call->prompt, (wm_span){NULL, 0}, &p->encodings[0]));
+        WM_TRY(tokenize_text(call, call->prompt, (wm_span){NULL, 0}, &p->encodings[0]));
         call->prompt_tokens = (uint32_t)p->encodings[0].count - 1; // without the closing special token
     }
     return WM_OK;
@@ -272,7 +272,7 @@ static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t 
     size_t grouped = 0, tokens = 0;
     for (size_t i = 0; i < count; i++) {
         wm_encoding *encoding = &p->encodings[grouped];
-        WM_TRY(encode_text(call, call->prompt, texts[i], encoding));
+        WM_TRY(tokenize_text(call, call->prompt, texts[i], encoding));
         if (infos) infos[i] = (wm_embed_info){(uint32_t)encoding->count, encoding->truncated};
         tokens += encoding->count;
         grouped++;

@@ -47,11 +47,6 @@ static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *
     return WM_OK;
 }
 
-static bool flag_of(wm_json object, const char *key, bool fallback) {
-    bool flag;
-    return wm_json_bool(wm_json_get(object, key), &flag) ? flag : fallback;
-}
-
 // ---- Steps ------------------------------------------------------------------------------------------
 
 static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step) {
@@ -82,12 +77,12 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
     wm_json mode = wm_json_get(config, "pooling_mode"); // one by name goes before the flags
     bool named = wm_json_present(mode) && wm_json_type_of(mode) != WM_JSON_NULL;
     for (uint32_t i = 0; i < WM_POOL_KINDS; i++)
-        if (named ? wm_json_string_is(mode, pool_modes[i].mode) : flag_of(config, pool_modes[i].key, i == WM_POOL_MEAN))
+        if (named ? wm_json_string_is(mode, pool_modes[i].mode) : wm_json_flag(config, pool_modes[i].key, i == WM_POOL_MEAN))
             step->pools |= 1u << i;
     if (!step->pools)
         return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: no pooling_mode_… is true, or pooling_mode is unknown",
                        &file->path);
-    step->without_prompt = !flag_of(config, "include_prompt", true);
+    step->without_prompt = !wm_json_flag(config, "include_prompt", true);
     uint64_t width;
     if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))
         step->width = (uint32_t)WM_MIN(width, UINT32_MAX); // checked by wm_sentence_fit
@@ -150,7 +145,7 @@ static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *
     step->width = (uint32_t)out;
     step->dense.cols = (uint32_t)in;
     WM_TRY(files_under(r, folder, &files, &count));
-    return dense_weight(r, files, count, file, step, flag_of(config, "bias", true));
+    return dense_weight(r, files, count, file, step, wm_json_flag(config, "bias", true));
 }
 
 static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source **config) {
@@ -239,7 +234,7 @@ static wm_status read_settings(sentence_reader *r) {
             (!wm_json_u64(length, &number) || number == 0))
             return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: max_seq_length must be an integer from 1 on", &path);
         sentence->max_length = (uint32_t)WM_MIN(number, WM_LIMIT_TOKENS);
-        sentence->lower = flag_of(config, "do_lower_case", false);
+        sentence->lower = wm_json_flag(config, "do_lower_case", false);
         return WM_OK;
     }
     return WM_OK;

@@ -16,11 +16,6 @@ static bool is_null(wm_json value) {
     return !wm_json_present(value) || wm_json_type_of(value) == WM_JSON_NULL;
 }
 
-static bool flag_of(wm_json object, const char *key, bool otherwise) {
-    bool flag = otherwise;
-    return wm_json_bool(wm_json_get(object, key), &flag) ? flag : otherwise;
-}
-
 // The component types of an object and of the Sequences inside it, in order, without recursion.
 typedef struct component_walk {
     wm_json_iter levels[WM_LIMIT_JSON_DEPTH];
@@ -73,10 +68,10 @@ static wm_status read_normalizers(wm_reading *reading, wm_json root) {
         wm_normalizer step = {WM_NORMALIZER_BERT, 0};
         if (!wm_json_string_is(wm_json_get(component, "type"), "BertNormalizer"))
             return refuse(reading, "a normalizer", component);
-        bool lower = flag_of(component, "lowercase", true);
-        if (flag_of(component, "clean_text", true)) step.options |= WM_BERT_CLEAN;
-        if (flag_of(component, "handle_chinese_chars", true)) step.options |= WM_BERT_IDEOGRAPHS;
-        if (flag_of(component, "strip_accents", lower)) step.options |= WM_BERT_STRIP;
+        bool lower = wm_json_flag(component, "lowercase", true);
+        if (wm_json_flag(component, "clean_text", true)) step.options |= WM_BERT_CLEAN;
+        if (wm_json_flag(component, "handle_chinese_chars", true)) step.options |= WM_BERT_IDEOGRAPHS;
+        if (wm_json_flag(component, "strip_accents", lower)) step.options |= WM_BERT_STRIP;
         if (lower) step.options |= WM_BERT_LOWER;
         if (tokenizer->normalizer_count == WM_TOKENIZER_STEPS) return too_many(reading, "normalizers");
         tokenizer->normalizers[tokenizer->normalizer_count++] = step;
@@ -98,9 +93,9 @@ static wm_status read_pre_tokenizers(wm_reading *reading, wm_json root) {
             steps[tokenizer->splitter_count++].kind = WM_SPLITTER_BERT;
         } else if (wm_json_string_is(type, "ByteLevel")) {
             tokenizer->model.byte_level = true;
-            if (flag_of(component, "add_prefix_space", true))
+            if (wm_json_flag(component, "add_prefix_space", true))
                 steps[tokenizer->splitter_count++].kind = WM_SPLITTER_PREFIX_SPACE;
-            if (flag_of(component, "use_regex", true)) steps[tokenizer->splitter_count++].kind = WM_SPLITTER_GPT2;
+            if (wm_json_flag(component, "use_regex", true)) steps[tokenizer->splitter_count++].kind = WM_SPLITTER_GPT2;
         } else {
             return refuse(reading, "a pre-tokenizer", component);
         }
@@ -305,8 +300,8 @@ static wm_status read_post_processors(wm_reading *reading, wm_json root) {
         bool bert = wm_json_string_is(type, "BertProcessing"), roberta = wm_json_string_is(type, "RobertaProcessing");
         bool byte_level = wm_json_string_is(type, "ByteLevel");
         if (byte_level || roberta) {
-            tokenizer->trim_offsets |= flag_of(component, "trim_offsets", true);
-            tokenizer->trim_prefix_space = flag_of(component, "add_prefix_space", true);
+            tokenizer->trim_offsets |= wm_json_flag(component, "trim_offsets", true);
+            tokenizer->trim_prefix_space = wm_json_flag(component, "add_prefix_space", true);
         }
         if (byte_level) continue;
         if (placed) return refuse(reading, "after another a post-processor", component);
