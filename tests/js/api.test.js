@@ -144,6 +144,10 @@ const wrongFiles = {
     () => WasmPipeline.fromBytes(MODEL.subarray(0, -1), TOKENIZER, CONFIG),
   ],
   'empty weights': ['TRUNC', () => WasmPipeline.fromBytes(new Uint8Array(), TOKENIZER, CONFIG)],
+  'a web page in place of the weights': [
+    'FORMAT',
+    () => WasmPipeline.load({ model: new Response('<!doctype html>'), tokenizer: TOKENIZER, config: CONFIG }),
+  ],
   'a header that is no JSON': [
     'JSON',
     () => WasmPipeline.fromBytes(damaged(9, 0x78), TOKENIZER, CONFIG),

@@ -32,8 +32,11 @@ before(async () => {
   if (skip) return;
   server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
-    if (path === '/')
-      return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
+    const policy = path === '/strict' && { 'content-security-policy': "script-src 'self'" };
+    if (path === '/' || policy)
+      return response
+        .writeHead(200, { 'content-type': 'text/html', ...policy })
+        .end('<!doctype html>');
     const file = /^\/(npm|models|demo|tests\/tiny)\//.test(path) && join(ROOT, path);
     if (!file || !existsSync(file)) return response.writeHead(404).end();
     response
@@ -121,6 +124,17 @@ test('in the page: a 404 is HTTP, HTML for the wasm is explained', { skip }, asy
   assert.match(got[0].join(' '), /WasmicroError FORMAT the server returned HTML/);
   assert.match(got[1].join(' '), /WasmicroError HTTP .*404/);
   assert.match(got[2].join(' '), /WasmicroError HTTP model\.safetensors.*404/);
+});
+
+test('a page whose policy forbids WebAssembly is told so', { skip }, async () => {
+  const strict = await browser.newPage();
+  await strict.goto(new URL('/strict', page.url()).href);
+  const error = await strict.evaluate(async () => {
+    const { default: init } = await import('/npm/index.js');
+    return init().catch(({ code, message }) => `${code} ${message}`);
+  });
+  assert.match(error, /^UNSUPPORTED .*wasm-unsafe-eval|^UNSUPPORTED .*Content Security Policy/);
+  await strict.close();
 });
 
 test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, async () => {
