@@ -10,7 +10,7 @@
 # make unit       tests/test_*.c natively           T=json runs one
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
-# make test-cli   make test-js   make check   make size   make fuzz-replay   make verify
+# make test-cli   make test-js   make check   make size   make fuzz-replay   make verify   make demo
 #
 # make install PREFIX=/usr/local   header, static and shared library, pkg-config, CMake package, command
 #

@@ -12,6 +12,17 @@ static void put_text(const char *key, const char *value) {
 
 static void put_number(const char *key, uint64_t value) { printf("\"%s\":%" PRIu64 ",", key, value); }
 
+// Tensors of the files that the model does not use: a head, a buffer.
+static void put_ignored(const wm_pipeline *pipeline) {
+    fputs("\"ignored_tensors\":[", stdout);
+    wm_span name;
+    for (size_t i = 0; (name = wm_pipeline_ignored_tensor(pipeline, i)).p; i++) {
+        if (i) putchar(',');
+        cli_put_string(name);
+    }
+    fputs("],", stdout);
+}
+
 int cli_info(char **arguments, int count) {
     const char *isa = NULL;
     const cli_option options[] = {{"--isa", CLI_TEXT, &isa, NULL}};
@@ -38,6 +49,7 @@ int cli_info(char **arguments, int count) {
     put_text("pooling", info.pooling);
     printf("\"normalize\":%s,", info.normalize ? "true" : "false");
     put_text("isa", info.isa);
+    put_ignored(pipeline);
     put_number("weight_bytes", info.weight_bytes);
     put_number("model_bytes", info.model_bytes);
     put_number("session_bytes", info.session_bytes);

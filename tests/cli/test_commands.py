@@ -247,6 +247,7 @@ class Info(Case):
         self.assertIs(info["normalize"], False)
         self.assertEqual(info["needed_bytes"], info["weight_bytes"] + info["model_bytes"] + info["session_bytes"])
         self.assertGreater(info["parameters"], 1000)
+        self.assertIsInstance(info["ignored_tensors"], list)
 
     def test_families(self):
         for name in FAMILIES:
