@@ -5,6 +5,7 @@
 #include "base/arena.c"
 #include "base/maths.c"
 #include "base/utf8.c"
+#include "base/magic.c"
 #include "base/json.c"
 
 #include "unicode/tables.c"

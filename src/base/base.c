@@ -92,6 +92,14 @@ wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char
     return status;
 }
 
+static uint8_t lower_ascii(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte; }
+
+bool wm_letters_equal(const uint8_t *p, const char *lower, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (lower_ascii(p[i]) != (uint8_t)lower[i]) return false;
+    return true;
+}
+
 const wm_source *wm_source_find(const wm_source *files, size_t count, const char *path) {
     for (size_t i = 0; i < count; i++)
         if (wm_span_is(files[i].path, path)) return &files[i];

@@ -97,6 +97,9 @@ static inline bool wm_span_starts(wm_span a, const char *prefix) {
     return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
+// The n bytes at `p`, ASCII letters made lower, are those of `lower`.
+bool wm_letters_equal(const uint8_t *p, const char *lower, size_t n);
+
 // The file at `path`, or NULL. Of two with one path the first counts.
 const wm_source *wm_source_find(const wm_source *files, size_t count, const char *path);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "json.h"
 
+#include "magic.h"
 #include "utf8.h"
 
 // ---- Bytes, eight at a time --------------------------------------------------------------------
@@ -218,6 +219,7 @@ static wm_status check_value(json_reader *r) {
 
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error) {
     if (!text.n) text = WM_TEXT("");
+    WM_TRY(wm_magic_check(text, wm_span_of(file), error));
     size_t good = wm_utf8_check(text);
     if (good < text.n)
         return wm_fail(error, WM_ERROR_UTF8, good, "%z: not UTF-8 at byte %u", file,
@@ -409,8 +411,9 @@ static bool read_decimal(wm_json value, decimal *number) {
             continue;
         }
         uint64_t digit = *p - (uint64_t)'0';
-        full = full || number->digits > UINT64_MAX / 10 ||
-               (number->digits == UINT64_MAX / 10 && digit > UINT64_MAX % 10); // no division a digit
+        full =
+            full || number->digits > UINT64_MAX / 10 ||
+            (number->digits == UINT64_MAX / 10 && digit > UINT64_MAX % 10); // no division a digit
         if (!full) number->digits = number->digits * 10 + digit;
         number->inexact = number->inexact || (full && digit);
         number->exponent += (int64_t)full - (int64_t)fraction;

@@ -28,8 +28,8 @@ typedef struct wm_json {
 enum { WM_JSON_PYTHON = 1 };
 
 // Checks `text` by RFC 8259 (UTF-8 strict, no BOM, depth ≤ WM_LIMIT_JSON_DEPTH, a string ≤
-// WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT;
-// offset of the byte).
+// WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT
+// with the byte's offset; FORMAT or UNSUPPORTED where it is an HTML page or the like).
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error);
 
 static inline bool wm_json_present(wm_json value) { return value.p != NULL; }

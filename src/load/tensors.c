@@ -69,14 +69,6 @@ uint32_t wm_tensors_index(const wm_tensors *tensors, wm_span name) {
 
 // ---- Paths -------------------------------------------------------------------------------------
 
-static uint8_t lower_ascii(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte; }
-
-static bool same_letters(const uint8_t *p, const char *lower, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (lower_ascii(p[i]) != (uint8_t)lower[i]) return false;
-    return true;
-}
-
 // CON, nul.txt, COM1, …: Windows opens a device by these, in any folder.
 static bool is_device_name(wm_span segment) {
     static const char devices[] = "con\0prn\0aux\0nul\0com\0lpt";
@@ -85,7 +77,7 @@ static bool is_device_name(wm_span segment) {
     bool numbered = n == 4 && segment.p[3] >= '0' && segment.p[3] <= '9';
     if (n != 3 && !numbered) return false;
     for (size_t at = numbered ? 16 : 0; at < (numbered ? 24u : 16u); at += 4)
-        if (same_letters(segment.p, devices + at, 3)) return true;
+        if (wm_letters_equal(segment.p, devices + at, 3)) return true;
     return false;
 }
 
@@ -110,83 +102,25 @@ wm_status wm_path_check(wm_span path, const char *file, wm_error *error) {
     return WM_OK;
 }
 
-// ---- Files that are something else -------------------------------------------------------------
-
-#define NOT_IT "download the file itself"
-#define ORIGINAL "wasmicro reads the original model.safetensors"
-#define CONVERT \
-    "it can run code; where you trust it, save_pretrained(…, safe_serialization=True) converts it"
-
-static const struct {
-    char bytes[20];
-    uint8_t n, status;
-    const char *what, *hint;
-} magics[] = {
-    {"version https://git", 19, WM_ERROR_FORMAT, "an LFS pointer", NOT_IT " (git lfs pull)"},
-    {"<!doctype", 9, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
-    {"<html", 5, WM_ERROR_FORMAT, "an HTML page", NOT_IT},
-    {"\x1F\x8B", 2, WM_ERROR_UNSUPPORTED, "gzip data", "unpack it first"},
-    {"pk\3\4", 4, WM_ERROR_UNSUPPORTED, "a PyTorch pickle or another zip", CONVERT},
-    {"\x80\2", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
-    {"\x80\3", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
-    {"\x80\4", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
-    {"\x80\5", 2, WM_ERROR_UNSUPPORTED, "a pickle", CONVERT},
-    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file", ORIGINAL},
-    {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file", ORIGINAL},
-};
-
-static wm_status other_format(wm_error *error, wm_status status, wm_span path, const char *what,
-                              const char *hint) {
-    return wm_fail(error, status, 0, "%s is %z: %z", &path, what, hint);
-}
-
-static bool is_json_blank(uint8_t byte) {
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
-
-// A header length within the limit, then JSON: any two bytes may stand first in a true safetensors.
-static bool looks_like_safetensors(wm_span bytes) {
-    return bytes.n > 8 && wm_read_u64(bytes.p) <= WM_LIMIT_HEADER &&
-           (bytes.p[8] == '{' || is_json_blank(bytes.p[8]));
-}
-
-// A protobuf with ONNX's first fields: ir_version, then producer_name, producer_version, graph or
-// opset.
-static bool looks_like_onnx(wm_span bytes) {
-    if (bytes.n < 4 || bytes.p[0] != 0x08 || bytes.p[1] == 0 || bytes.p[1] > 0x20) return false;
-    uint8_t tag = bytes.p[2];
-    return tag == 0x12 || tag == 0x1A || tag == 0x3A || tag == 0x42;
-}
-
-wm_status wm_magic_check(wm_span bytes, wm_span path, wm_error *error) {
-    if (looks_like_safetensors(bytes)) return WM_OK;
-    if (looks_like_onnx(bytes))
-        return other_format(error, WM_ERROR_UNSUPPORTED, path, "an ONNX model", ORIGINAL);
-    while (bytes.n && is_json_blank(*bytes.p)) bytes = (wm_span){bytes.p + 1, bytes.n - 1};
-    for (size_t i = 0; i < WM_COUNT(magics); i++)
-        if (bytes.n >= magics[i].n && same_letters(bytes.p, magics[i].bytes, magics[i].n))
-            return other_format(error, (wm_status)magics[i].status, path, magics[i].what,
-                                magics[i].hint);
-    return WM_OK;
-}
+// ---- Repositories without safetensors ----------------------------------------------------------
 
 // The repository has no safetensors: says what it has instead.
 static wm_status no_weights(const wm_source *files, size_t file_count, wm_error *error) {
     static const struct {
         const char *path, *what, *hint;
     } others[] = {
-        {"pytorch_model.bin", "a PyTorch pickle", CONVERT},
-        {"pytorch_model.bin.index.json", "a PyTorch pickle", CONVERT},
-        {"model.onnx", "an ONNX model", ORIGINAL},
-        {"onnx/model.onnx", "an ONNX model", ORIGINAL},
-        {"tf_model.h5", "an HDF5 (Keras) file", ORIGINAL},
-        {"flax_model.msgpack", "a Flax model", ORIGINAL},
+        {"pytorch_model.bin", "a PyTorch pickle", WM_MAGIC_CONVERT},
+        {"pytorch_model.bin.index.json", "a PyTorch pickle", WM_MAGIC_CONVERT},
+        {"model.onnx", "an ONNX model", WM_MAGIC_ORIGINAL},
+        {"onnx/model.onnx", "an ONNX model", WM_MAGIC_ORIGINAL},
+        {"tf_model.h5", "an HDF5 (Keras) file", WM_MAGIC_ORIGINAL},
+        {"flax_model.msgpack", "a Flax model", WM_MAGIC_ORIGINAL},
     };
     for (size_t i = 0; i < WM_COUNT(others); i++) {
         const wm_source *file = wm_source_find(files, file_count, others[i].path);
         if (!file) continue;
-        return other_format(error, WM_ERROR_UNSUPPORTED, file->path, others[i].what,
-                            others[i].hint);
+        return wm_magic_fail(error, WM_ERROR_UNSUPPORTED, file->path, others[i].what,
+                             others[i].hint);
     }
     for (size_t i = 0; i < file_count; i++)
         if (files[i].bytes.n >= 4 && memcmp(files[i].bytes.p, "GGUF", 4) == 0)

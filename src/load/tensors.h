@@ -4,6 +4,7 @@
 #define WM_TENSORS_H
 
 #include "../base/arena.h"
+#include "../base/magic.h"
 
 typedef struct wm_tensors {
     const wm_tensor *const *all; // [count], of one file in order of offset
@@ -39,9 +40,5 @@ void wm_tensors_order(uint32_t *order, uint32_t count, const wm_tensor *const *a
 // segment, no backslash, colon, percent sign or control character, segments ≤ 255 bytes and none of
 // Windows' device names. Else PATH; `file` is the one that holds it.
 wm_status wm_path_check(wm_span path, const char *file, wm_error *error);
-
-// FORMAT or UNSUPPORTED where `bytes` are recognisably something else than `path` promises (HTML
-// page, LFS pointer, gzip, zip or pickle, GGUF, ONNX); WM_OK otherwise.
-wm_status wm_magic_check(wm_span bytes, wm_span path, wm_error *error);
 
 #endif

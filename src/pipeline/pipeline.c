@@ -36,7 +36,6 @@ static void read_options(void *to, size_t size, const void *from) {
 static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
     const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
     if (!file) return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
-    WM_TRY(wm_magic_check(file->bytes, file->path, error));
     wm_config *config;
     WM_TRY(wm_config_from_json(&config, file->bytes, &p->allocator, error));
     wm_pipeline_options options = {.size = sizeof options, .allocator = &p->allocator, .isa = isa};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Reads what there was before tokenizer.json: vocab.txt as BertTokenizerFast does, vocab.json with
 // merges.txt as GPT2TokenizerFast and RobertaTokenizerFast do.
+#include "../base/magic.h"
 #include "tokenizer_read.h"
 
 // HF's special tokens, in the order in which it adds them.
@@ -140,6 +141,7 @@ static bool next_line(wm_span *text, wm_span *line) {
 }
 
 static wm_status check_text(const wm_reading *reading, wm_span text) {
+    WM_TRY(wm_magic_check(text, wm_span_of(reading->file), reading->error));
     size_t valid = wm_utf8_check(text);
     if (valid == text.n) return WM_OK;
     return wm_fail(reading->error, WM_ERROR_UTF8, valid, "%z: byte %u begins no UTF-8 character", reading->file,
