@@ -164,7 +164,7 @@ WM_API wm_status wm_pipeline_embed(wm_pipeline *pipeline, wm_span text, const wm
                                    float *vector, wm_embed_info *info, wm_error *error);
 
 // vectors [count, dim], infos [count] or NULL. Bit for bit the vectors that wm_pipeline_embed gives
-// one by one: no text is padded. Nothing is written on error.
+// one by one: no text is padded. On error neither holds anything of use.
 WM_API wm_status wm_pipeline_embed_batch(wm_pipeline *pipeline, const wm_span *texts, size_t count,
                                          const wm_embed_options *options, float *vectors,
                                          wm_embed_info *infos, wm_error *error);

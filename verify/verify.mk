@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs one
+# make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs that one alone
 # make tiny       makes tests/tiny anew
 
 VERIFY ?= tiny minilm rekey real memory
@@ -17,10 +17,16 @@ $(VERIFY_ENV)/ready: verify/requirements.txt
 	$(Q)$(VERIFY_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	$(Q)touch $@
 
+VERIFY_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/distilbert-gector tests/tiny/roberta-f32 tests/tiny/bert-odd
+
 .PHONY: verify tiny
 verify: cli wasm $(VERIFY_ENV)/ready
 	@failed=0; for script in $(VERIFY); do \
 	    WASMICRO=$(BUILD)/wasmicro NODE=$(NODE) $(VERIFY_ENV)/bin/python verify/$$script.py || failed=1; \
+	done; \
+	for folder in $(if $(filter command,$(origin VERIFY)),,$(VERIFY_TOKENIZERS)); do \
+	    $(VERIFY_ENV)/bin/python verify/tokenizers_check.py $$folder --scalars --random 2000 \
+	        --lines verify/texts.txt demo/corpus.txt || failed=1; \
 	done; [ $$failed = 0 ] && echo "verify: all within their limits" || { echo "verify: MISSED"; exit 1; }
 
 tiny: $(VERIFY_ENV)/ready
