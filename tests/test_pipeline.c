@@ -185,6 +185,63 @@ static void bad_options_are_arguments(void **state) {
     wm_arena_free(&arena);
 }
 
+// At exactly the text's own length nothing is cut; one less cuts one token off.
+static void the_limit_is_exact(void **state) {
+    (void)state;
+    static const char *const names[] = {"bert-f32", "roberta-f16", "st-max", "st-prompts"};
+    for (size_t m = 0; m < WM_COUNT(names); m++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[m]);
+        wm_pipeline *pipeline = open_isa(&folder, NULL);
+        wm_embed_options options = {.size = sizeof options};
+        wm_embed_info info;
+        float whole[24], exact[24], cut[24];
+        size_t bytes = wm_pipeline_dim(pipeline) * sizeof *whole;
+        wm_span text = WM_TEXT("the old mill");
+        assert_int_equal(wm_pipeline_embed(pipeline, text, &options, whole, &info, NULL), WM_OK);
+        assert_false(info.truncated);
+        options.max_length = info.tokens;
+        assert_int_equal(wm_pipeline_embed(pipeline, text, &options, exact, &info, NULL), WM_OK);
+        assert_false(info.truncated);
+        assert_memory_equal(whole, exact, bytes);
+        options.max_length = info.tokens - 1;
+        assert_int_equal(wm_pipeline_embed(pipeline, text, &options, cut, &info, NULL), WM_OK);
+        assert_true(info.truncated && info.tokens == options.max_length);
+        assert_true(memcmp(whole, cut, bytes) != 0);
+        options.truncate = WM_TRUNCATE_ERROR;
+        assert_int_equal(wm_pipeline_embed(pipeline, text, &options, cut, &info, NULL), WM_ERROR_LIMIT);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+}
+
+// Texts of which little or nothing is left still have a vector, of finite numbers.
+static void odd_texts_have_vectors(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "", " ", "\t\r\n", "\x01\x02\x7F", "\xEF\xBB\xBF", "\xE2\x80\x8B\xE2\x80\x8D", "\xCC\x81\xCC\x82", "[CLS][SEP]",
+        "<s></s><pad>", "[PAD]", "\xF0\x9F\x98\x80", "\xEF\xB7\xBA", "\xF4\x8F\xBF\xBF",
+    };
+    for (wm_json_iter i = wm_json_each(tiny_json("tests/tiny/index.json")); wm_json_next(&i);) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_of(&arena, i.value);
+        wm_pipeline *pipeline = open_isa(&folder, NULL);
+        size_t dim = wm_pipeline_dim(pipeline);
+        float *vector = tiny_allocate(&arena, dim, sizeof *vector);
+        for (size_t t = 0; t < WM_COUNT(texts); t++) {
+            wm_error error = {0};
+            if (wm_pipeline_embed(pipeline, wm_span_of(texts[t]), NULL, vector, NULL, &error) != WM_OK)
+                fail_msg("%s, text %zu: %s", folder.name, t, error.text);
+            for (size_t d = 0; d < dim; d++) assert_true(vector[d] - vector[d] == 0);
+        }
+        const uint8_t nul[] = {'a', 0, 'b'};
+        assert_int_equal(wm_pipeline_embed(pipeline, (wm_span){nul, 3}, NULL, vector, NULL, NULL), WM_OK);
+        assert_int_equal(wm_pipeline_embed(pipeline, (wm_span){NULL, 0}, NULL, vector, NULL, NULL), WM_OK);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+}
+
 static void memory_is_stated_and_limited(void **state) {
     (void)state;
     wm_arena arena = tiny_arena();
@@ -467,6 +524,8 @@ int main(void) {
         cmocka_unit_test(a_batch_is_one_by_one_bit_for_bit),
         cmocka_unit_test(a_batch_fails_whole_and_the_next_works),
         cmocka_unit_test(bad_options_are_arguments),
+        cmocka_unit_test(the_limit_is_exact),
+        cmocka_unit_test(odd_texts_have_vectors),
         cmocka_unit_test(memory_is_stated_and_limited),
         cmocka_unit_test(info_says_what_the_files_are),
         cmocka_unit_test(pooling_has_its_defaults),
