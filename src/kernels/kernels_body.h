@@ -4,18 +4,27 @@
 
 // ---- Rows of any length -----------------------------------------------------------------------
 
+// A short memcpy: element by element, for V8's memory.copy is a call that costs as much as a row.
+WMK_APART void WMK(copy_few)(float *to, const void *from, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = wm_read_u32((const uint8_t *)from + 4 * i);
+        WMK_OPAQUE(bits);
+        memcpy(to + i, &bits, sizeof bits);
+    }
+}
+
 // n < LANES floats, `fill` in the other lanes. No byte past the n-th is read.
 WMK_APART vec WMK(load_tail)(const void *p, size_t n, float fill) {
     float lanes[LANES];
-    for (size_t i = 0; i < LANES; i++) lanes[i] = fill;
-    memcpy(lanes, p, n * sizeof *lanes);
+    v_store(lanes, v_set(fill));
+    WMK(copy_few)(lanes, p, n);
     return v_load(lanes);
 }
 
 WMK_APART void WMK(store_tail)(float *p, vec v, size_t n) {
     float lanes[LANES];
     v_store(lanes, v);
-    memcpy(p, lanes, n * sizeof *lanes);
+    WMK(copy_few)(p, lanes, n);
 }
 
 // n of LANES floats, as many as there are left.
@@ -218,81 +227,120 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
 
 // ---- Panels: lanes over N ------------------------------------------------------------------------
 
-// y [rows, PANEL_N · LANES] = from + x [rows, K] · w [K, …]: k in ascending order, one accumulator.
-WMK_INLINE void WMK(panel_tile)(float *y, size_t ldy, const float *from, size_t ld_from, const float *x,
-                                size_t ldx, const uint8_t *w, size_t ldw, size_t K, const size_t rows) {
-    vec sum[PANEL_T][PANEL_N], b[PANEL_N];
+WMK_INLINE void WMK(panel_step)(vec sum[PANEL_T][PANEL_N], const float *const x[PANEL_T], const uint8_t *w,
+                                size_t k, const size_t rows) {
+    vec b[PANEL_N];
+    WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) b[c] = v_load(w + c * LANES * 4);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_load(from + r * ld_from + c * LANES);
-    }
-    for (size_t k = 0; k < K; k++, w += ldw) {
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) b[c] = v_load(w + c * LANES * 4);
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-            vec a = v_set(x[r * ldx + k]);
-            WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_fma(a, b[c], sum[r][c]);
-        }
-    }
-    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) v_store(y + r * ldy + c * LANES, sum[r][c]);
+        vec a = v_set(x[r][k]);
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_fma(a, b[c], sum[r][c]);
     }
 }
 
-// K rows of w, widened or cut at N's end: a panel of its own, zeros in the columns that are none.
-WMK_APART void WMK(panel_copy)(float *panel, const uint8_t *w, size_t ldw, size_t columns, size_t K,
+// y [rows, PANEL_N · LANES] = from + x [rows, K] · w [K, …]: k in ascending order, one accumulator.
+WMK_INLINE void WMK(panel_tile)(const wmk_panel *panel, size_t t, const size_t rows) {
+    const float *x[PANEL_T], *from = panel->from + t * panel->ld_from;
+    const uint8_t *w = panel->w;
+    float *y = panel->y + t * panel->ldy;
+    vec sum[PANEL_T][PANEL_N];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        x[r] = panel->x + (t + r) * panel->ldx;
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
+            sum[r][c] = v_load(from + r * panel->ld_from + c * LANES);
+        }
+    }
+    size_t ldw = panel->ldw;
+    for (size_t left = panel->K; left; left -= 2) {
+        WMK(panel_step)(sum, x, w, 0, rows);
+        w += ldw;
+        if (left == 1) break;
+        WMK(panel_step)(sum, x, w, 1, rows);
+        w += ldw;
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 2);
+    }
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) v_store(y + r * panel->ldy + c * LANES, sum[r][c]);
+    }
+}
+
+// All rows of x, in tiles as equal as can be.
+WMK_INLINE void WMK(panel_rows)(const wmk_panel *panel, size_t T) {
+    size_t tiles = (T + PANEL_T - 1) / PANEL_T;
+    for (size_t t = 0, rows; t < T; t += rows, tiles--) {
+        rows = (T - t + tiles - 1) / tiles;
+        switch (rows) {
+        case 1: WMK(panel_tile)(panel, t, 1); break;
+#if PANEL_T > 2
+        case 2: WMK(panel_tile)(panel, t, 2); break;
+        case 3: WMK(panel_tile)(panel, t, 3); break;
+        case 4: WMK(panel_tile)(panel, t, 4); break;
+        case 5: WMK(panel_tile)(panel, t, 5); break;
+#endif
+#if PANEL_T > 6
+        case 6: WMK(panel_tile)(panel, t, 6); break;
+        case 7: WMK(panel_tile)(panel, t, 7); break;
+#endif
+        default: WMK(panel_tile)(panel, t, PANEL_T); break;
+        }
+    }
+}
+
+// As many columns of y as a panel has; fewer go by a row of the panel's width, one by one.
+WMK_INLINE void WMK(panel_columns)(const wmk_panel *panel, size_t columns, size_t T) {
+    enum { WIDTH = PANEL_N * LANES };
+    if (columns == WIDTH) {
+        WMK(panel_rows)(panel, T);
+        return;
+    }
+    float row[WIDTH] = {0};
+    wmk_panel narrow = *panel;
+    narrow.y = row;
+    narrow.from = row;
+    for (size_t t = 0; t < T; t++, narrow.x += panel->ldx) {
+        WMK(copy_few)(row, panel->from + t * panel->ld_from, columns);
+        WMK(panel_tile)(&narrow, 0, 1);
+        WMK(copy_few)(panel->y + t * panel->ldy, row, columns);
+    }
+}
+
+// Rows of w as a panel: widened, or those of many rows of x together, where the cache keeps them.
+WMK_APART void WMK(panel_pack)(float *to, const uint8_t *w, size_t ldw, size_t columns, size_t K,
                                WMK(widener) *widen) {
-    for (size_t k = 0; k < K; k++, panel += PANEL_N * LANES) {
-        memset(panel, 0, PANEL_N * LANES * sizeof *panel);
-        widen(panel, w + k * ldw, columns);
+    for (size_t k = 0; k < K; k++, w += ldw, to += PANEL_N * LANES) {
+        if (widen) {
+            widen(to, w, columns);
+        } else if (columns < PANEL_N * LANES) {
+            WMK(copy_few)(to, w, columns);
+        } else {
+            WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
+                v_store(to + c * LANES, v_load(w + c * LANES * 4));
+            }
+        }
     }
 }
 
 WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
                              const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
     enum { WIDTH = PANEL_N * LANES };
-    float panel[WMK_PANEL_K * WIDTH], sums[PANEL_T * WIDTH];
+    static const float zeros[WIDTH];
+    float packed[WMK_PANEL_K * WIDTH] = {0};
     size_t size = widen ? 2 : 4, k_block = T <= WMK_FEW ? WMK_STREAM_K : WMK_PANEL_K;
-    size_t k = 0;
-    do {
-        size_t depth = WM_MIN(k_block, K - k);
+    for (size_t k = 0; k == 0 || k < K; k += k_block) {
         for (size_t n = 0; n < N; n += WIDTH) {
-            size_t columns = WM_MIN(WIDTH, N - n), w_step = size * ldw;
-            const uint8_t *rows_w = (const uint8_t *)w + size * (k * ldw + n);
-            if (widen || columns < WIDTH) {
-                WMK(panel_copy)(panel, rows_w, w_step, columns, depth, widen ? widen : WMK(widen_f32));
-                rows_w = (const uint8_t *)panel;
-                w_step = WIDTH * sizeof *panel;
+            size_t columns = WM_MIN(WIDTH, N - n);
+            wmk_panel panel = {.y = y + n, .ldy = ldy, .x = x + k, .ldx = ldx, .K = WM_MIN(k_block, K - k)};
+            panel.from = k ? y + n : b ? b + n : zeros;
+            panel.ld_from = k ? ldy : 0;
+            panel.w = (const uint8_t *)w + size * (k * ldw + n);
+            panel.ldw = size * ldw;
+            if (widen || columns < WIDTH || T > WMK_FEW) {
+                WMK(panel_pack)(packed, panel.w, panel.ldw, columns, panel.K, widen);
+                panel.w = (const uint8_t *)packed;
+                panel.ldw = WIDTH * sizeof *packed;
             }
-            for (size_t t = 0; t < T;) {
-                size_t rows = T - t < PANEL_T ? 1 : PANEL_T, ld = WIDTH;
-                // What the sums start from, and where they go: y itself wherever that is whole.
-                float *to = sums;
-                const float *from = sums;
-                if (k && columns == WIDTH) {
-                    from = y + t * ldy + n;
-                    ld = ldy;
-                } else {
-                    for (size_t r = 0; r < rows; r++) {
-                        const float *start = k ? y + (t + r) * ldy + n : b ? b + n : NULL;
-                        memset(sums + r * WIDTH, 0, WIDTH * sizeof *sums);
-                        if (start) memcpy(sums + r * WIDTH, start, columns * sizeof *sums);
-                    }
-                }
-                size_t ld_to = WIDTH;
-                if (columns == WIDTH) to = y + t * ldy + n, ld_to = ldy;
-                if (rows == 1) {
-                    WMK(panel_tile)(to, ld_to, from, ld, x + t * ldx + k, ldx, rows_w, w_step, depth, 1);
-                } else {
-                    WMK(panel_tile)(to, ld_to, from, ld, x + t * ldx + k, ldx, rows_w, w_step, depth,
-                                    PANEL_T);
-                }
-                for (size_t r = 0; to == sums && r < rows; r++) {
-                    memcpy(y + (t + r) * ldy + n, sums + r * WIDTH, columns * sizeof *sums);
-                }
-                t += rows;
-            }
+            WMK(panel_columns)(&panel, columns, T);
         }
-        k += k_block;
-    } while (k < K);
+    }
 }
 
 #define WMK_LINEAR(name, type, widen)                                                               \

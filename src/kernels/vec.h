@@ -21,10 +21,11 @@
 // What is in memory at p has to be read from there again.
 #define WMK_FENCE(p) __asm__ volatile("" : : "r"(p) : "memory")
 // p += n in a way the compiler cannot see through, so that offsets from p go into the loads.
-#define WMK_ADVANCE(p, n)          \
-    do {                           \
-        (p) += (n);                \
-        __asm__("" : "+r"(p));     \
+#define WMK_OPAQUE(value) __asm__("" : "+r"(value))
+#define WMK_ADVANCE(p, n) \
+    do {                  \
+        (p) += (n);       \
+        WMK_OPAQUE(p);    \
     } while (0)
 
 enum {
@@ -49,5 +50,13 @@ typedef struct wmk_tile {
     size_t columns, step; // of y: 1 to 4, `step` apart; for a missing one w repeats its last row
     size_t K;
 } wmk_tile;
+
+// Rows of x against a panel of w, whose rows are ldw bytes apart.
+typedef struct wmk_panel {
+    float *y;
+    const float *x, *from; // from: bias, y itself after the first block of K, or zeros
+    const uint8_t *w;
+    size_t ldy, ldx, ld_from, ldw, K;
+} wmk_panel;
 
 #endif

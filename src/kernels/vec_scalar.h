@@ -10,8 +10,8 @@ typedef int32_t wmk_int_scalar;
 #define LANES 1
 #define SETTLE 0  // 1: sums go through memory at the end of a tile, see dot_tile
 #define TILE_T 2  // rows of x in a tile of row dots (their tile is 4 rows of w wide)
-#define PANEL_T 4 // rows of x in a tile with lanes over N …
-#define PANEL_N 2 // … and its vectors of w
+#define PANEL_T 2 // rows of x in a tile with lanes over N …
+#define PANEL_N 4 // … and its vectors of w
 
 static inline int32_t wmk_bits_scalar(float x) {
     int32_t bits;

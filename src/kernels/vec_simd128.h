@@ -12,8 +12,8 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define LANES 4
 #define SETTLE 1
 #define TILE_T 2
-#define PANEL_T 4
-#define PANEL_N 2
+#define PANEL_T 2
+#define PANEL_N 4
 
 #define v_load(p) ((vec)wasm_v128_load(p))
 #define v_store(p, v) wasm_v128_store((p), (v128_t)(v))

@@ -10,8 +10,8 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define LANES 4
 #define SETTLE 0
 #define TILE_T 2
-#define PANEL_T 4
-#define PANEL_N 2
+#define PANEL_T 2
+#define PANEL_N 4
 
 #define v_load(p) _mm_loadu_ps((const float *)(const void *)(p))
 #define v_store(p, v) _mm_storeu_ps((p), (v))
