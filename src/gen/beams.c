@@ -18,18 +18,18 @@ wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *pro
                         .count = sampler->prompt,
                         .done = !room,
                         .capacity = sampler->limit,
-                        .step_count = (uint32_t)steps,
-                        .worst = 1e9};
-    int32_t *finished;
+                        .step_count = (uint32_t)steps};
+    uint64_t ids = 2 * (uint64_t)width * sampler->limit + (uint64_t)width * room;
+    int32_t *new_ids;
+    WM_TRY(WM_ALLOC(arena, beams->ids, ids, error));
     WM_TRY(WM_ALLOC(arena, beams->parents, width, error));
     WM_TRY(WM_ALLOC(arena, beams->scores, width, error));
     WM_TRY(WM_ALLOC(arena, beams->steps, steps, error));
-    WM_TRY(WM_ALLOC(arena, beams->hypotheses, width + 1, error));
-    WM_TRY(WM_ALLOC(arena, beams->ids, (uint64_t)width * beams->capacity, error));
-    WM_TRY(WM_ALLOC(arena, beams->spare, (uint64_t)width * beams->capacity, error));
-    WM_TRY(WM_ALLOC(arena, finished, (width + UINT64_C(1)) * room, error));
-    for (uint32_t b = 0; b <= width; b++) beams->hypotheses[b].ids = finished + b * room;
+    WM_TRY(WM_ALLOC(arena, beams->hypotheses, width, error));
+    beams->spare = beams->ids + width * sampler->limit;
+    new_ids = beams->spare + width * sampler->limit;
     for (uint32_t b = 0; b < width; b++) {
+        beams->hypotheses[b].ids = new_ids + b * room;
         memcpy(wm_beams_ids(beams, b), prompt, sampler->prompt * sizeof *prompt);
         beams->scores[b] = b ? -1e9f : 0; // the first step is the first beam's: all are the same
     }
@@ -44,8 +44,7 @@ static wm_status log_softmax(float *scores, size_t V, wm_error *error) {
         numbers &= scores[i] < WM_INFINITY;
         if (scores[i] > max) max = scores[i];
     }
-    if (!numbers || max == -WM_INFINITY)
-        return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: NaN, infinity, or no token to choose");
+    if (!numbers || max == -WM_INFINITY) return wm_logits_fail(error);
     double sum = 0;
     for (size_t i = 0; i < V; i++) sum += wm_exp((double)scores[i] - (double)max);
     double log = (double)max + wm_log(sum);
@@ -69,34 +68,35 @@ static void best_steps(wm_beams *beams, const float *scores) {
     }
 }
 
+// The worst hypothesis; of equals the first.
+static uint32_t worst_of(const wm_beams *beams) {
+    uint32_t worst = 0;
+    for (uint32_t i = 1; i < beams->hypothesis_count; i++)
+        if (beams->hypotheses[i].score < beams->hypotheses[worst].score) worst = i;
+    return worst;
+}
+
 // Adds the beam, `length` new tokens long (its eos among them), to the best B hypotheses, if it is
-// one.
+// one of them. They stay in the order in which they came.
 static void add_hypothesis(wm_beams *beams, uint32_t beam, float sum, size_t length,
                            wm_finish finish) {
-    wm_hypothesis *all = beams->hypotheses;
-    double score = (double)sum / wm_pow((double)length, beams->sampler->options.length_penalty);
-    if (beams->hypothesis_count == beams->width && !(score > beams->worst)) return;
-    wm_hypothesis *added = &all[beams->hypothesis_count++];
+    wm_hypothesis *all = beams->hypotheses, *last = &all[beams->width - 1];
     size_t prompt = beams->sampler->prompt;
-    added->count = length;
-    added->score = score;
-    added->finish = finish;
-    memcpy(added->ids, wm_beams_ids(beams, beam) + prompt,
-           (beams->count - prompt) * sizeof *added->ids);
-    if (finish == WM_FINISH_EOS) added->ids[length - 1] = beams->sampler->rules.eos.p[0];
-    if (beams->hypothesis_count <= beams->width) {
-        beams->worst = WM_MIN(score, beams->worst);
-        return;
+    double score = (double)sum / wm_pow((double)length, beams->sampler->options.length_penalty);
+    if (beams->hypothesis_count < beams->width) {
+        last = &all[beams->hypothesis_count++];
+    } else {
+        wm_hypothesis *worst = &all[worst_of(beams)], leaves = *worst;
+        if (!(score > leaves.score)) return;
+        memmove(worst, worst + 1, (size_t)(last - worst) * sizeof *worst);
+        *last = leaves;
     }
-    uint32_t lowest = 0; // leaves; the others keep their order
-    for (uint32_t i = 1; i <= beams->width; i++)
-        if (all[i].score < all[lowest].score) lowest = i;
-    wm_hypothesis old = all[lowest];
-    memmove(&all[lowest], &all[lowest + 1], (beams->width - lowest) * sizeof old);
-    all[beams->width] = old;
-    beams->hypothesis_count = beams->width;
-    beams->worst = all[0].score;
-    for (uint32_t i = 1; i < beams->width; i++) beams->worst = WM_MIN(all[i].score, beams->worst);
+    memcpy(last->ids, wm_beams_ids(beams, beam) + prompt,
+           (beams->count - prompt) * sizeof *last->ids);
+    if (finish == WM_FINISH_EOS) last->ids[length - 1] = beams->sampler->rules.eos.p[0];
+    last->count = length;
+    last->score = score;
+    last->finish = finish;
 }
 
 // Whether no running beam can get better than the worst hypothesis. `best`: of the last step's
@@ -105,10 +105,10 @@ static bool is_complete(const wm_beams *beams, float best) {
     const wm_generate_options *o = &beams->sampler->options;
     if (beams->hypothesis_count < beams->width) return false;
     if (o->early_stopping == WM_STOP_EARLY) return true;
-    size_t length = beams->count - beams->sampler->prompt;
-    if (o->early_stopping == WM_STOP_NEVER && o->length_penalty > 0)
-        length = beams->capacity - beams->sampler->prompt;
-    return beams->worst >= (double)best / wm_pow((double)length, o->length_penalty);
+    bool at_most = o->early_stopping == WM_STOP_NEVER && o->length_penalty > 0;
+    size_t length = (at_most ? beams->capacity : beams->count) - beams->sampler->prompt;
+    double attainable = (double)best / wm_pow((double)length, o->length_penalty);
+    return beams->hypotheses[worst_of(beams)].score >= attainable;
 }
 
 // The beams of the next step: B steps that are no eos. Steps that are become hypotheses, if they
@@ -145,8 +145,7 @@ wm_status wm_beams_next(wm_beams *beams, float *logits, wm_error *error) {
     best_steps(beams, logits);
     float best = beams->steps[0].score;
     bool possible = best > -WM_INFINITY && best < WM_INFINITY;
-    if (!possible && !beams->hypothesis_count)
-        return wm_fail(error, WM_ERROR_NUMERIC, 0, "beam search: no token is left to choose");
+    if (!possible && !beams->hypothesis_count) return wm_logits_fail(error);
     if (possible) go_on(beams);
     beams->rows = beams->width;
     beams->complete = !possible || is_complete(beams, best);

@@ -30,7 +30,7 @@ typedef struct wm_beams {
         *ids; // [B, capacity] prompt and new tokens; the last one is what the model has yet to see
     size_t count;              // of each beam's ids
     bool done;                 // no further step
-    wm_hypothesis *hypotheses; // [B + 1]; after wm_beams_finish the best comes first
+    wm_hypothesis *hypotheses; // [B]; after wm_beams_finish the best comes first
     uint32_t hypothesis_count; // after wm_beams_finish B, or all the sequences that there can be
 
     int32_t *spare; // private from here
@@ -38,12 +38,11 @@ typedef struct wm_beams {
     float *scores;
     wm_beam_step *steps;
     uint32_t step_count;
-    double worst;  // score among B hypotheses
     bool complete; // no running beam can do better
 } wm_beams;
 
 // Begins at a prompt of at least one token, with a sampler that wm_sampler_begin has told of it and
-// whose limit is finite. Memory: 4 (3 B + 1) bytes a token, prompt included.
+// whose limit is finite. Memory: 12 B bytes a token, prompt included.
 // Errors: LIMIT (more beams than the vocabulary can fill), NOMEM.
 wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *prompt,
                         wm_arena *arena, wm_error *error);

@@ -8,62 +8,74 @@ static wm_status bad_option(const char *name, const char *expected, wm_error *er
     return wm_fail(error, WM_ERROR_ARG, 0, "%z: expected %z", name, expected);
 }
 
-// Numbers in [0, highest]; a NaN is in no range.
+static wm_status over_limit(const char *name, uint64_t got, uint64_t most, wm_error *error) {
+    return wm_fail(error, WM_ERROR_LIMIT, 0, "%z: %u, at most %u", name, got, most);
+}
+
+enum option_kind { OPTION_COUNT, OPTION_SHARE, OPTION_POSITIVE, OPTION_SIGNED };
+
+static const char *const option_ranges[] = {"0 to 2147483647", "0 to 1", "a number from 0 up",
+                                            "a finite number"};
+
+static const struct option {
+    const char *name;
+    uint8_t offset, kind;
+} number_options[] = {
+#define OPTION(name, kind) {#name, offsetof(wm_generate_options, name), kind}
+    OPTION(max_new_tokens, OPTION_COUNT),
+    OPTION(min_new_tokens, OPTION_COUNT),
+    OPTION(min_length, OPTION_COUNT),
+    OPTION(top_k, OPTION_COUNT),
+    OPTION(no_repeat_ngram_size, OPTION_COUNT),
+    OPTION(top_p, OPTION_SHARE),
+    OPTION(min_p, OPTION_SHARE),
+    OPTION(typical_p, OPTION_SHARE),
+    OPTION(temperature, OPTION_POSITIVE),
+    OPTION(repetition_penalty, OPTION_POSITIVE),
+    OPTION(presence_penalty, OPTION_SIGNED),
+    OPTION(frequency_penalty, OPTION_SIGNED),
+    OPTION(length_penalty, OPTION_SIGNED),
+#undef OPTION
+};
+
 static wm_status check_numbers(const wm_generate_options *o, wm_error *error) {
-    const double huge = 3e38; // f32's
-    const struct {
-        const char *name, *expected;
-        double value, lowest, highest;
-    } rows[] = {
-        {"max_new_tokens", "0 to 2147483647", o->max_new_tokens, 0, INT32_MAX},
-        {"min_new_tokens", "0 to 2147483647", o->min_new_tokens, 0, INT32_MAX},
-        {"min_length", "0 to 2147483647", o->min_length, 0, INT32_MAX},
-        {"top_k", "0 to 2147483647", o->top_k, 0, INT32_MAX},
-        {"no_repeat_ngram_size", "0 to 2147483647", o->no_repeat_ngram_size, 0, INT32_MAX},
-        {"temperature", "a number from 0 up", o->temperature, 0, huge},
-        {"top_p", "0 to 1", o->top_p, 0, 1},
-        {"min_p", "0 to 1", o->min_p, 0, 1},
-        {"typical_p", "0 to 1", o->typical_p, 0, 1},
-        {"repetition_penalty", "a number above 0", o->repetition_penalty, 0, huge},
-        {"presence_penalty", "a finite number", o->presence_penalty, -huge, huge},
-        {"frequency_penalty", "a finite number", o->frequency_penalty, -huge, huge},
-        {"length_penalty", "a finite number", o->length_penalty, -huge, huge},
-    };
-    for (size_t i = 0; i < WM_COUNT(rows); i++)
-        if (!(rows[i].value >= rows[i].lowest && rows[i].value <= rows[i].highest))
-            return bad_option(rows[i].name, rows[i].expected, error);
-    if ((unsigned)o->do_sample > WM_OFF) return bad_option("do_sample", "a wm_toggle", error);
-    if ((unsigned)o->early_stopping > WM_STOP_NEVER)
-        return bad_option("early_stopping", "a wm_early_stopping", error);
+    static const double highest[] = {INT32_MAX, 1, 3e38, 3e38}; // 3e38: of f32
+    for (const struct option *i = number_options; i < number_options + WM_COUNT(number_options);
+         i++) {
+        const uint8_t *field = (const uint8_t *)o + i->offset;
+        double value;
+        if (i->kind == OPTION_COUNT)
+            value = wm_read_u32(field);
+        else
+            memcpy(&value, field, sizeof value);
+        double lowest = i->kind == OPTION_SIGNED ? -highest[OPTION_SIGNED] : 0;
+        if (!(value >= lowest && value <= highest[i->kind])) // a NaN is neither
+            return bad_option(i->name, option_ranges[i->kind], error);
+    }
     return WM_OK;
 }
 
 static wm_status check_stops(const wm_generate_options *o, wm_error *error) {
     if (o->stop_count > WM_LIMIT_STOPS)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "stop: %u strings, at most %u are taken",
-                       (uint64_t)o->stop_count, (uint64_t)WM_LIMIT_STOPS);
+        return over_limit("stop strings", o->stop_count, WM_LIMIT_STOPS, error);
     for (size_t i = 0; i < o->stop_count; i++) {
         if (!o->stop[i].n || wm_utf8_check(o->stop[i]) != o->stop[i].n)
             return bad_option("stop", "strings of UTF-8 that are not empty", error);
         if (o->stop[i].n > WM_LIMIT_STOP_BYTES)
-            return wm_fail(error, WM_ERROR_LIMIT, 0,
-                           "stop: a string of %u bytes, at most %u are taken",
-                           (uint64_t)o->stop[i].n, (uint64_t)WM_LIMIT_STOP_BYTES);
+            return over_limit("bytes of a stop string", o->stop[i].n, WM_LIMIT_STOP_BYTES, error);
     }
     return WM_OK;
 }
 
 static wm_status check_sequences(const wm_generate_options *o, wm_error *error) {
-    bool draws = o->do_sample == WM_ON, beams = o->num_beams > 1;
-    uint64_t most = beams ? WM_LIMIT_BEAMS : WM_LIMIT_SEQUENCES;
-    if (WM_MAX(o->num_beams, o->num_return_sequences) > most)
-        return wm_fail(error, WM_ERROR_LIMIT, 0,
-                       "num_beams %u, num_return_sequences %u: at most %u are run",
-                       (uint64_t)o->num_beams, (uint64_t)o->num_return_sequences, most);
-    if (beams && draws) return bad_option("num_beams", "1 where tokens are drawn", error);
-    if (o->num_return_sequences > 1 && !draws && o->num_return_sequences > o->num_beams)
-        return bad_option("num_return_sequences", "at most num_beams where no token is drawn",
-                          error);
+    bool draws = o->do_sample == WM_ON;
+    uint32_t most = WM_MAX(o->num_beams, o->num_return_sequences);
+    if (most > WM_LIMIT_SEQUENCES)
+        return over_limit("num_beams, num_return_sequences", most, WM_LIMIT_SEQUENCES, error);
+    if (o->num_beams > 1 && draws)
+        return bad_option("num_beams", "1 where tokens are drawn", error);
+    if (o->num_return_sequences > o->num_beams && !draws)
+        return bad_option("num_return_sequences", "at most num_beams where none is drawn", error);
     return WM_OK;
 }
 
@@ -72,19 +84,21 @@ wm_status wm_generate_options_read(wm_generate_options *to, const wm_generate_op
     memset(to, 0, sizeof *to);
     if (from) {
         if (from->size < sizeof from->size)
-            return bad_option("size", "sizeof(wm_generate_options)", error);
+            return bad_option("size", "sizeof of the options", error);
         memcpy(to, from, WM_MIN(from->size, sizeof *to));
     }
     to->size = sizeof *to;
     WM_TRY(check_numbers(to, error));
     WM_TRY(check_stops(to, error));
-    if (to->do_sample == WM_FROM_FILES)
-        to->do_sample =
-            to->temperature > 0 || to->top_k || to->top_p > 0 || to->min_p > 0 || to->typical_p > 0
-                ? WM_ON
-                : WM_OFF;
-    if (!to->num_beams) to->num_beams = 1;
-    if (!to->num_return_sequences) to->num_return_sequences = 1;
+    if ((unsigned)to->do_sample > WM_OFF || (unsigned)to->early_stopping > WM_STOP_NEVER)
+        return bad_option("do_sample, early_stopping", "a value of the enum", error);
+    if (to->do_sample == WM_FROM_FILES) {
+        bool given =
+            to->temperature > 0 || to->top_k || to->top_p > 0 || to->min_p > 0 || to->typical_p > 0;
+        to->do_sample = given ? WM_ON : WM_OFF;
+    }
+    to->num_beams += !to->num_beams;
+    to->num_return_sequences += !to->num_return_sequences;
     double *ones[] = {&to->temperature, &to->top_p, &to->typical_p, &to->repetition_penalty,
                       &to->length_penalty};
     for (size_t i = 0; i < WM_COUNT(ones); i++)
@@ -92,14 +106,10 @@ wm_status wm_generate_options_read(wm_generate_options *to, const wm_generate_op
     return check_sequences(to, error);
 }
 
-static wm_status read_ids(wm_ids *ids, wm_json object, const char *key, const char *file,
-                          size_t vocabulary, wm_arena *arena, wm_error *error) {
-    wm_json value = wm_json_get(object, key);
-    if (!wm_json_present(value)) return WM_OK;
-    *ids = (wm_ids){NULL, 0};
+static wm_status read_ids(wm_ids *ids, wm_json value, size_t vocabulary, wm_arena *arena,
+                          wm_error *error) {
     wm_json_type type = wm_json_type_of(value);
-    if (type == WM_JSON_NULL) return WM_OK;
-    size_t count = type != WM_JSON_ARRAY;
+    size_t count = type != WM_JSON_ARRAY && type != WM_JSON_NULL;
     for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) count++;
     int32_t *list;
     WM_TRY(WM_ALLOC(arena, list, count, error));
@@ -109,8 +119,7 @@ static wm_status read_ids(wm_ids *ids, wm_json object, const char *key, const ch
         uint64_t id;
         if (type == WM_JSON_ARRAY) wm_json_next(&i);
         if (!wm_json_u64(type == WM_JSON_ARRAY ? i.value : value, &id) || id >= vocabulary)
-            return wm_fail(error, WM_ERROR_FORMAT, 0, "%z: %z: expected token ids below %u", file,
-                           key, (uint64_t)vocabulary);
+            return WM_ERROR_FORMAT;
         list[n] = (int32_t)id;
     }
     return WM_OK;
@@ -118,12 +127,18 @@ static wm_status read_ids(wm_ids *ids, wm_json object, const char *key, const ch
 
 wm_status wm_token_rules_read(wm_token_rules *rules, wm_json object, const char *file,
                               size_t vocabulary, wm_arena *arena, wm_error *error) {
-    WM_TRY(read_ids(&rules->eos, object, "eos_token_id", file, vocabulary, arena, error));
-    WM_TRY(read_ids(&rules->suppress, object, "suppress_tokens", file, vocabulary, arena, error));
-    WM_TRY(read_ids(&rules->begin_suppress, object, "begin_suppress_tokens", file, vocabulary,
-                    arena, error));
-    WM_TRY(read_ids(&rules->forced_bos, object, "forced_bos_token_id", file, vocabulary, arena,
-                    error));
-    return read_ids(&rules->forced_eos, object, "forced_eos_token_id", file, vocabulary, arena,
-                    error);
+    static const char *const keys[] = {"eos_token_id", "suppress_tokens", "begin_suppress_tokens",
+                                       "forced_bos_token_id", "forced_eos_token_id"};
+    wm_ids *const lists[] = {&rules->eos, &rules->suppress, &rules->begin_suppress,
+                             &rules->forced_bos, &rules->forced_eos};
+    for (size_t i = 0; i < WM_COUNT(keys); i++) {
+        wm_json value = wm_json_get(object, keys[i]);
+        if (!wm_json_present(value)) continue;
+        wm_status status = read_ids(lists[i], value, vocabulary, arena, error);
+        if (status == WM_ERROR_FORMAT)
+            return wm_fail(error, status, 0, "%z: %z: expected token ids below %u", file, keys[i],
+                           (uint64_t)vocabulary);
+        WM_TRY(status);
+    }
+    return WM_OK;
 }

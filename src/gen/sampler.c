@@ -246,19 +246,21 @@ static void filter(wm_sampler *s, const float *logits, float temperature, float 
     if (o->typical_p < 1) keep_typical(s, (double)max);
 }
 
+wm_status wm_logits_fail(wm_error *error) {
+    return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: NaN, infinity, or no token left to choose");
+}
+
 wm_status wm_sampler_next(wm_sampler *sampler, float *logits, const int32_t *ids, size_t count,
                           int32_t *id, wm_error *error) {
     wm_sampler_process(sampler, logits, ids, count);
     float best = -WM_INFINITY;
     uint32_t at = 0;
+    bool numbers = true;
     for (uint32_t i = 0; i < sampler->vocabulary; i++) {
-        if (!(logits[i] < WM_INFINITY))
-            return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: token %u has NaN or infinity",
-                           (uint64_t)i);
+        numbers &= logits[i] < WM_INFINITY;
         if (logits[i] > best) best = logits[i], at = i;
     }
-    if (best == -WM_INFINITY)
-        return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: no token is left to choose");
+    if (!numbers || best == -WM_INFINITY) return wm_logits_fail(error);
     *id = (int32_t)at;
     // A temperature too low for f32 leaves the best token alone.
     float temperature = (float)sampler->options.temperature, max = best / temperature;

@@ -7,8 +7,7 @@
 #include "../base/arena.h"
 #include "../base/json.h"
 
-#define WM_LIMIT_BEAMS 128u
-#define WM_LIMIT_SEQUENCES 128u
+#define WM_LIMIT_SEQUENCES 128u // beams, or drawn ones
 #define WM_LIMIT_STOPS 256u
 #define WM_LIMIT_STOP_BYTES 4096u
 
@@ -82,5 +81,6 @@ void wm_sampler_process(wm_sampler *sampler, float *scores, const int32_t *ids, 
 wm_finish wm_sampler_finish(const wm_sampler *sampler, const int32_t *ids, size_t count);
 
 bool wm_sampler_is_eos(const wm_sampler *sampler, int32_t id);
+wm_status wm_logits_fail(wm_error *error); // NUMERIC
 
 #endif
