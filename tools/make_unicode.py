@@ -10,8 +10,9 @@ regex engine), so nothing is taken from the standard's files: every scalar value
 wheel and the tables say what came out. Only how a decomposition is split in two, and which combining
 classes there are, comes from Python's unicodedata, and is then checked against the wheel.
 
-A table is a run of numbers, each as nibbles of three bits, lowest first, with 8 for "more follows".
-A class is its number of ranges, then (gap before, length - 1) of each.
+All is a run of numbers, each as nibbles of three bits, lowest first, with 8 for "more follows".
+A table is its number of ranges, then gap before, length - 1 and, where it holds values, the value of
+each; the values of the decompositions follow all ranges.
 """
 import sys
 import unicodedata
@@ -102,31 +103,32 @@ def put_combining(out, classes):
     for start, stop, value in rows:
         out.put(start - end)
         out.put(stop - start - 1)
-        out.put(value)
+        out.put_signed(value)
         end = stop
 
 
 def put_lower(out, lower):
-    """Ranges of one distance, every code point or every other one."""
+    """Ranges of one distance; distance 0 is for those where every other code point goes to the next."""
     assert {c for c, r in lower.items() if len(r) != 1} == {0x130} and lower[0x130] == "i\u0307"
-    todo = {c: ord(r) - c for c, r in lower.items() if c > 0x7F and c != 0x130}
+    todo = {c: ord(r) - c for c, r in lower.items() if c != 0x130}
     rows = []
     for c in sorted(todo):
         if rows:
-            start, count, step, distance = rows[-1]
-            gap = c - (start + (count - 1) * (step or 0))
-            if todo[c] == distance and gap in (1, 2) and step in (None, gap):
-                rows[-1] = [start, count + 1, gap, distance]
+            start, stop, distance = rows[-1]
+            if c == stop and todo[c] == distance and distance:
+                rows[-1][1] = c + 1
                 continue
-        rows.append([c, 1, None, todo[c]])
+            if c == stop + 1 and todo[c] == 1 and (distance == 0 or distance == 1 and stop == start + 1):
+                rows[-1] = [start, c + 1, 0]
+                continue
+        rows.append([c, c + 1, todo[c]])
     out.put(len(rows))
     end = 0
-    for start, count, step, distance in rows:
-        step = step or 1
+    for start, stop, distance in rows:
         out.put(start - end)
-        out.put((count - 1) << 1 | step - 1)
+        out.put(stop - start - 1)
         out.put_signed(distance)
-        end = start + (count - 1) * step + 1
+        end = stop
 
 
 def decompositions(nfd):
@@ -147,13 +149,7 @@ def decompositions(nfd):
 
 
 def put_decompositions(out, steps):
-    rows = ranges(steps)
-    out.put(len(rows))
-    end = 0
-    for start, stop in rows:
-        out.put(start - end)
-        out.put(stop - start - 1)
-        end = stop
+    put_class(out, steps)
     seconds = [second for _, second in steps.values()]
     marks = sorted(set(seconds), key=lambda m: (-seconds.count(m), m))
     out.put(len(marks))

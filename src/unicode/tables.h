@@ -5,7 +5,7 @@
 
 #include "../base/base.h"
 
-enum { // sections of the data; the first WM_TABLE_LOWER are classes, one flag of wm_char_flag each
+enum { // sections of the data, one flag of wm_char_flag each; those from WM_TABLE_LOWER on have values
     WM_TABLE_LETTER, WM_TABLE_NUMBER, WM_TABLE_SPACE, WM_TABLE_PUNCTUATION, WM_TABLE_MARK, WM_TABLE_DROPPED,
     WM_TABLE_WORD, WM_TABLE_LOWER, WM_TABLE_COMBINING, WM_TABLE_DECOMPOSITION,
 };

@@ -29,75 +29,47 @@ static uint32_t read_signed(size_t *nibble, uint32_t base) {
     return value & 1 ? base - (value + 1) / 2 : base + value / 2;
 }
 
-static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_t flag) {
-    for (uint32_t c = start; c < stop && c < WM_UNICODE_DIRECT; c++)
+static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_t step, uint32_t flag) {
+    for (uint32_t c = start; c < stop && c < WM_UNICODE_DIRECT; c += step)
         unicode->flags[c] = (uint16_t)(unicode->flags[c] ^ flag);
     if (stop > WM_UNICODE_DIRECT && unicode->high_count < WM_UNICODE_RANGES)
         unicode->high[unicode->high_count++] = (wm_char_range){start, stop, flag};
 }
 
-static wm_status unpack_lower(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
-    size_t nibble = wm_unicode_starts[WM_TABLE_LOWER];
-    for (int pass = 0; pass < 2; pass++) { // how many there are, then what they are
-        size_t at = nibble;
-        uint32_t rows = read_number(&at), c = 0, count = 0;
-        for (uint32_t row = 0; row < rows; row++) {
-            c += read_number(&at);
-            uint32_t shape = read_number(&at), distance = read_signed(&at, 0);
-            for (uint32_t i = 0; i <= shape >> 1; i++, count++) {
-                if (i) c += 1 + (shape & 1);
-                if (!pass) continue;
-                unicode->lower[count] = (wm_char_mapping){c, c + distance, 0};
-                add_flag(unicode, c, c + 1, WM_CHAR_UPPER);
-            }
-            c++;
+// One table's ranges: their flag, and their values where `rows` is not NULL. Gives how many code
+// points there are in them; *nibble is moved past them.
+static uint32_t unpack_ranges(wm_unicode *unicode, uint32_t table, wm_char_mapping *rows, size_t *nibble) {
+    uint32_t c = 0, total = 0;
+    for (uint32_t count = read_number(nibble); count > 0; count--) {
+        uint32_t start = c + read_number(nibble), value = 1;
+        c = start + read_number(nibble) + 1;
+        if (rows) {
+            value = read_signed(nibble, 0);
+            *rows++ = (wm_char_mapping){start, value, 0};
         }
-        unicode->lower_count = count;
-        if (!pass) WM_TRY(WM_ALLOC(arena, unicode->lower, count, error));
+        total += c - start;
+        add_flag(unicode, start, c, value ? 1 : 2, 1u << table);
     }
-    for (uint32_t c = 'A'; c <= 'Z'; c++) add_flag(unicode, c, c + 1, WM_CHAR_UPPER);
-    add_flag(unicode, 0x130, 0x131, WM_CHAR_UPPER);
-    return WM_OK;
+    return total;
 }
 
-static wm_status unpack_combining(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
-    size_t at = wm_unicode_starts[WM_TABLE_COMBINING];
-    uint32_t rows = read_number(&at), c = 0;
-    WM_TRY(WM_ALLOC(arena, unicode->combining, rows, error));
-    unicode->combining_count = rows;
-    for (uint32_t row = 0; row < rows; row++) {
-        uint32_t start = c + read_number(&at);
-        c = start + read_number(&at) + 1;
-        unicode->combining[row] = (wm_char_mapping){start, read_number(&at), 0};
-        add_flag(unicode, start, c, WM_CHAR_COMBINING);
-    }
-    return WM_OK;
-}
-
+// The one step of each code point that decomposes.
 static wm_status unpack_decompositions(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
-    size_t at = wm_unicode_starts[WM_TABLE_DECOMPOSITION], ranges = at;
-    uint32_t rows = read_number(&at), count = 0;
-    for (uint32_t row = 0; row < rows; row++) {
-        read_number(&at);
-        count += read_number(&at) + 1;
-    }
+    size_t nibble = wm_unicode_starts[WM_TABLE_DECOMPOSITION];
+    uint32_t count = unpack_ranges(unicode, WM_TABLE_DECOMPOSITION, NULL, &nibble);
     WM_TRY(WM_ALLOC(arena, unicode->decompositions, count, error));
     unicode->decomposition_count = count;
-    uint32_t seconds[128], second_count = read_number(&at), last = 0;
-    for (uint32_t i = 0; i < second_count; i++) last = seconds[i % WM_COUNT(seconds)] = read_signed(&at, last);
-    uint32_t firsts[2] = {0, 0}, c = 0;
+    uint32_t seconds[128], second_count = read_number(&nibble), last = 0, firsts[2] = {0, 0};
+    for (uint32_t i = 0; i < second_count; i++) last = seconds[i % WM_COUNT(seconds)] = read_signed(&nibble, last);
     wm_char_mapping *to = unicode->decompositions;
-    for (uint32_t row = read_number(&ranges); row > 0; row--) {
-        c += read_number(&ranges);
-        uint32_t stop = c + read_number(&ranges) + 1;
-        add_flag(unicode, c, stop, WM_CHAR_DECOMPOSES);
-        for (; c < stop; c++) {
-            uint32_t second = seconds[read_number(&at)], *first = &firsts[second != 0];
-            *first = read_signed(&at, *first);
-            *to++ = (wm_char_mapping){c, *first, second};
-        }
+    for (uint32_t c = 0; count > 0; c++) {
+        if (!(unicode->flags[c] & WM_CHAR_DECOMPOSES)) continue;
+        uint32_t second = seconds[read_number(&nibble)], *first = &firsts[second != 0];
+        *first = read_signed(&nibble, *first);
+        *to++ = (wm_char_mapping){c, *first, second};
+        count--;
     }
-    add_flag(unicode, HANGUL_FIRST, HANGUL_FIRST + HANGUL_COUNT, WM_CHAR_DECOMPOSES);
+    add_flag(unicode, HANGUL_FIRST, HANGUL_FIRST + HANGUL_COUNT, 1, WM_CHAR_DECOMPOSES);
     return WM_OK;
 }
 
@@ -105,19 +77,19 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
     *unicode = (wm_unicode){0};
     WM_TRY(WM_ALLOC(arena, unicode->flags, WM_UNICODE_DIRECT, error));
     memset(unicode->flags, 0, WM_UNICODE_DIRECT * sizeof *unicode->flags);
-    for (uint32_t table = 0; table < WM_TABLE_LOWER; table++) {
-        size_t at = wm_unicode_starts[table];
-        uint32_t c = 0;
-        for (uint32_t row = read_number(&at); row > 0; row--) {
-            c += read_number(&at);
-            uint32_t stop = c + read_number(&at) + 1;
-            add_flag(unicode, c, stop, 1u << table);
-            c = stop;
+    for (uint32_t table = 0; table < WM_TABLE_DECOMPOSITION; table++) {
+        size_t nibble = wm_unicode_starts[table], ahead = nibble;
+        wm_char_mapping *rows = NULL;
+        if (table >= WM_TABLE_LOWER) {
+            uint32_t count = read_number(&ahead);
+            WM_TRY(WM_ALLOC(arena, rows, count, error));
+            unicode->rows[table - WM_TABLE_LOWER] = rows;
+            unicode->row_counts[table - WM_TABLE_LOWER] = count;
         }
+        unpack_ranges(unicode, table, rows, &nibble);
     }
     for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++) unicode->flags[c] = (uint16_t)with_words(unicode->flags[c]);
-    WM_TRY(unpack_lower(unicode, arena, error));
-    WM_TRY(unpack_combining(unicode, arena, error));
+    add_flag(unicode, 0x130, 0x131, 1, WM_CHAR_UPPER);
     return unpack_decompositions(unicode, arena, error);
 }
 
@@ -126,30 +98,30 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
 uint32_t wm_char_high_flags(const wm_unicode *unicode, uint32_t c) {
     uint32_t flags = 0;
     for (uint32_t i = 0; i < unicode->high_count; i++)
-        if (c >= unicode->high[i].start && c < unicode->high[i].stop) flags ^= unicode->high[i].value;
+        if (c >= unicode->high[i].start && c < unicode->high[i].stop) flags ^= unicode->high[i].flag;
     return with_words(flags);
 }
 
-// The last of `mappings` from `c` or below it.
-static const wm_char_mapping *find_mapping(const wm_char_mapping *mappings, uint32_t count, uint32_t c) {
+// The last of `rows` from `c` or below it.
+static const wm_char_mapping *find_row(const wm_char_mapping *rows, uint32_t count, uint32_t c) {
     while (count > 1) {
         uint32_t half = count / 2;
-        if (mappings[half].from <= c) mappings += half;
+        if (rows[half].from <= c) rows += half;
         count -= half;
     }
-    return mappings;
+    return rows;
 }
 
 uint32_t wm_char_lower(const wm_unicode *unicode, uint32_t c) {
-    if (c < 0x80) return c - 'A' < 26 ? c + 32 : c;
     if (!(wm_char_flags(unicode, c) & WM_CHAR_UPPER)) return c;
     if (c == 0x130) return 'i';
-    return find_mapping(unicode->lower, unicode->lower_count, c)->first;
+    uint32_t distance = find_row(unicode->rows[0], unicode->row_counts[0], c)->first;
+    return c + (distance ? distance : 1);
 }
 
 uint32_t wm_char_combining(const wm_unicode *unicode, uint32_t c) {
     if (!(wm_char_flags(unicode, c) & WM_CHAR_COMBINING)) return 0;
-    return find_mapping(unicode->combining, unicode->combining_count, c)->first;
+    return find_row(unicode->rows[1], unicode->row_counts[1], c)->first;
 }
 
 size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts) {
@@ -163,16 +135,16 @@ size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts)
         parts[2] = 0x11A7 + tail;
         return tail ? 3 : 2;
     }
-    // Only the first part of a step decomposes further.
-    uint32_t seconds[WM_DECOMPOSITION_MAX], count = 0;
-    do {
-        const wm_char_mapping *step =
-            find_mapping(unicode->decompositions, unicode->decomposition_count, c);
+    // Only the first part of a step decomposes further: the seconds come out last one first.
+    size_t count = 0;
+    uint32_t seconds[WM_DECOMPOSITION_MAX];
+    while (count < WM_DECOMPOSITION_MAX - 1 && wm_char_flags(unicode, c) & WM_CHAR_DECOMPOSES) {
+        const wm_char_mapping *step = find_row(unicode->decompositions, unicode->decomposition_count, c);
         c = step->first;
         if (step->second) seconds[count++] = step->second;
-    } while (count < WM_DECOMPOSITION_MAX - 1 && wm_char_flags(unicode, c) & WM_CHAR_DECOMPOSES);
+    }
     parts[0] = c;
-    for (uint32_t i = 0; i < count; i++) parts[1 + i] = seconds[count - 1 - i];
+    for (size_t i = 0; i < count; i++) parts[1 + i] = seconds[count - 1 - i];
     return 1 + count;
 }
 

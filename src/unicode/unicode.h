@@ -22,7 +22,7 @@ enum wm_char_flag { // the first ones in the order of tables.h
 enum { WM_UNICODE_DIRECT = 0x33480, WM_UNICODE_RANGES = 16 };
 
 typedef struct wm_char_range {
-    uint32_t start, stop, value;
+    uint32_t start, stop, flag; // code points [start, stop)
 } wm_char_range;
 
 typedef struct wm_char_mapping {
@@ -30,12 +30,12 @@ typedef struct wm_char_mapping {
 } wm_char_mapping;
 
 typedef struct wm_unicode {
-    uint16_t *flags;                        // [WM_UNICODE_DIRECT]
-    wm_char_range high[WM_UNICODE_RANGES];  // flags of the code points above it
-    uint32_t high_count;
-    // Sorted. The combining classes go by ranges: `first` holds from `from` on, where flagged.
-    wm_char_mapping *lower, *combining, *decompositions;
-    uint32_t lower_count, combining_count, decomposition_count;
+    uint16_t *flags;                       // [WM_UNICODE_DIRECT]
+    wm_char_range high[WM_UNICODE_RANGES]; // flags of the code points above it
+    // Sorted. Those of lower case (the distance, 0: to the next) and of combining classes hold from
+    // `from` on, for what is flagged; decompositions are of one code point each.
+    wm_char_mapping *rows[2], *decompositions;
+    uint32_t high_count, row_counts[2], decomposition_count;
 } wm_unicode;
 
 // Unpacks the tables into `arena`: some 480 KB, well under a millisecond.
