@@ -45,7 +45,7 @@ class Folder:
     modules: list[dict] = field(default_factory=list)  # sentence-transformers' after the Transformer
     files: dict = field(default_factory=dict)  # further JSON files
     tries: list[dict] = field(default_factory=list)  # options to embed with
-    runs: bool = True  # of a family that wasmicro runs: made unless others are named
+    runs: bool = True  # wasmicro runs it from text on: listed in index.json; else from ids on, in later.json
 
 
 def bert(width: int, layers: int, heads: int, ffn: int, positions: int, act: str, eps: float, types: int = 2, **more) -> dict:
@@ -148,7 +148,7 @@ FOLDERS = {
 
 
 def later(model: str, config: dict, special=(), size: int = 220, **more) -> Folder:
-    """Of a family that is still to come."""
+    """Of a family that does not run from text on yet."""
     return Folder(model, config, list(special), size, runs=False, **({"forms": "json"} | more))
 
 
@@ -157,39 +157,37 @@ NEO_TYPES, LOCAL_TYPES = [[["global", "local"], 1]], [[["local"], 2], [["global"
 FOLDERS |= {
     "mpnet-f32": later("MPNetForMaskedLM", bert(16, 2, 4, 30, 60, "gelu", 1e-5), MPNET, 200),
     "mpnet-f16": later("MPNetModel", bert(15, 2, 3, 31, 50, "gelu_new", 1e-3), MPNET, 200, dtype="float16"),
-    "albert-f32": later("AlbertForMaskedLM", bert(16, 4, 4, 30, 64, "gelu_new", 1e-12, embedding_size=12, num_hidden_groups=2)),
+    "albert-f16": later("AlbertForMaskedLM", bert(16, 4, 4, 30, 64, "gelu_new", 1e-12, embedding_size=12, num_hidden_groups=2), dtype="float16"),
     "albert-bf16": later("AlbertModel", bert(18, 3, 3, 29, 45, "gelu", 1e-3, embedding_size=18, inner_group_num=2), dtype="bfloat16"),
-    "xlm-roberta-f32": later("XLMRobertaModel", bert(16, 2, 4, 30, 66, "gelu", 1e-5, 1)),
+    "xlm-roberta-f16": later("XLMRobertaModel", bert(16, 2, 4, 30, 66, "gelu", 1e-5, 1), dtype="float16"),
     "gpt2-f32": later("GPT2LMHeadModel", gpt(16, 2, 2, 80), GPT, 60, forms="plain"),
     "gpt2-f16": later("GPT2Model", gpt(18, 3, 1, 84, n_inner=50, activation_function="gelu"), GPT, 80, dtype="float16", forms="plain"),
     "gpt2-bf16": later("GPT2LMHeadModel", gpt(15, 3, 3, 83, n_inner=31, activation_function="relu", layer_norm_epsilon=1e-3,
                                               scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False), GPT, 90, dtype="bfloat16"),
-    "gpt_neo-f32": later("GPTNeoForCausalLM", {"hidden_size": 15, "num_layers": 2, "attention_types": NEO_TYPES, "num_heads": 3,
-                                               "window_size": 4, "max_position_embeddings": 80}, GPT, 40),
+    "gpt_neo-f16": later("GPTNeoForCausalLM", {"hidden_size": 15, "num_layers": 2, "attention_types": NEO_TYPES, "num_heads": 3,
+                                               "window_size": 4, "max_position_embeddings": 80},
+                         GPT, 40, dtype="float16"),
     "gpt_neo-bf16": later("GPTNeoForCausalLM", {"hidden_size": 20, "num_layers": 3, "attention_types": LOCAL_TYPES, "num_heads": 2, "window_size": 7,
                                                 "intermediate_size": 33, "activation_function": "gelu", "max_position_embeddings": 79},
                           GPT, 60, dtype="bfloat16"),
-    "gpt_neox-f32": later("GPTNeoXForCausalLM", wide(16, 2, 2, 30, 80, rotary_pct=0.25), GPT, 60),
+    "gpt_neox-bf16": later("GPTNeoXForCausalLM", wide(16, 2, 2, 30, 80, rotary_pct=0.25), GPT, 60, dtype="bfloat16"),
     "gpt_neox-f16": later("GPTNeoXForCausalLM", wide(24, 2, 3, 44, 80, rotary_pct=1.0, rotary_emb_base=2500, use_parallel_residual=False,
                                                      attention_bias=False, hidden_act="gelu_new", tie_word_embeddings=True), GPT, 60, dtype="float16"),
     "llama-f16": later("LlamaForCausalLM", wide(16, 2, 4, 30, 80, num_key_value_heads=2), size=400, dtype="float16"),
     "llama-bf16": later("LlamaForCausalLM", wide(18, 3, 3, 31, 80, num_key_value_heads=1, rope_theta=500.0, rms_norm_eps=1e-3, attention_bias=True,
                                                  hidden_act="gelu", tie_word_embeddings=True), size=400, dtype="bfloat16", forms="both"),
-    "qwen2-f32": later("Qwen2ForCausalLM", wide(16, 2, 2, 30, 80, num_key_value_heads=1, tie_word_embeddings=True), GPT, 60),
+    "qwen2-bf16": later("Qwen2ForCausalLM", wide(16, 2, 2, 30, 80, num_key_value_heads=1, tie_word_embeddings=True), GPT, 60, dtype="bfloat16"),
     "t5-f32": later("T5ForConditionalGeneration", t5(16, 8, 2, 32, 2, 2, "relu", True), forms="both"),
-    "t5-v11": later("T5ForConditionalGeneration", t5(14, 8, 2, 30, 2, 2, "gated-gelu", False, vocab_size=256), forms="plain"),
+    "t5-v11": later("T5ForConditionalGeneration", t5(14, 8, 2, 30, 2, 2, "gated-gelu", False, vocab_size=256), forms="plain", dtype="bfloat16"),
     "t5-bf16": later("T5ForConditionalGeneration", t5(15, 5, 4, 29, 3, 2, "gated-silu", True, relative_attention_num_buckets=16,
                                                       relative_attention_max_distance=40, layer_norm_epsilon=1e-3), dtype="bfloat16", forms="json"),
-    "mt5-f16": later("MT5ForConditionalGeneration", t5(18, 6, 3, 30, 2, 3, "gated-gelu", False), dtype="float16", forms="plain"),
-    "longt5-local": later("LongT5ForConditionalGeneration", t5(16, 8, 2, 30, 2, 2, "gated-gelu", False, local_radius=5), dtype="bfloat16"),
-    "longt5-global": later("LongT5ForConditionalGeneration", t5(16, 8, 2, 30, 2, 2, "gated-gelu", False, local_radius=5, global_block_size=4,
-                                                               encoder_attention_type="transient-global"), dtype="bfloat16"),
+    "mt5-f16": later("MT5ForConditionalGeneration", t5(15, 6, 2, 28, 2, 2, "gated-gelu", False), dtype="float16", forms="plain"),
 }
 
 TOKENIZERS = {  # by family
     "bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert", "electra": "Electra", "mpnet": "MPNet", "albert": "Albert",
     "xlm-roberta": "XLMRoberta", "gpt2": "GPT2", "gpt_neo": "GPT2", "gpt_neox": "GPTNeoX", "llama": "Llama", "qwen2": "Qwen2",
-    "t5": "T5", "mt5": "T5", "longt5": "T5",
+    "t5": "T5", "mt5": "T5",
 }
 
 
@@ -260,18 +258,20 @@ def make(name: str, spec: Folder, target: Path) -> None:
 
 
 def write_index(root: Path) -> None:
-    """index.json: every folder and its files, for tests that cannot list a directory."""
+    """index.json, later.json: the folders and their files, for tests that cannot list a directory."""
     def entry(folder: Path) -> str:
         files = [path for path in folder.rglob("*") if path.is_file() and path.name != "golden.json"]
         return json.dumps({"name": folder.name, "files": sorted(str(path.relative_to(folder)) for path in files)})
 
-    lines = [entry(folder) for folder in sorted(root.iterdir()) if folder.is_dir()]
-    (root / "index.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    there = [folder for folder in sorted(root.iterdir()) if folder.is_dir()]
+    for name, runs in (("index.json", True), ("later.json", False)):
+        lines = [entry(folder) for folder in there if FOLDERS[folder.name].runs == runs]
+        (root / name).write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {', '.join(FOLDERS)}; all of the families that run if none is named")
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {', '.join(FOLDERS)}; all if none is named")
     parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parents[1] / "tests" / "tiny")
     arguments = parser.parse_args()
     import logging
@@ -281,7 +281,7 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     total = 0
-    for name in arguments.folders or [name for name, spec in FOLDERS.items() if spec.runs]:
+    for name in arguments.folders or FOLDERS:
         target = arguments.into / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
