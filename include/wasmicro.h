@@ -256,6 +256,26 @@ typedef struct wm_generate_options {
     size_t eos_count;
 } wm_generate_options;
 
+// One generation: pull a token, or stop pulling. The pipeline does nothing else meanwhile.
+typedef struct wm_generation wm_generation;
+
+typedef struct wm_generated {
+    int32_t id;
+    uint32_t sequence; // of num_return_sequences, one after another
+    wm_finish finish;  // of this sequence; NONE: more is to come
+} wm_generated;
+
+// Runs the prompt. Encoder-decoders (T5): the encoder's text. What the pipeline remembers of a prompt's beginning
+// from the last call is not run again.  `options` and what it points to must live until close.
+// Errors: STATE (not a model that generates), ARG, LIMIT (a prompt over the context), UTF8, NOMEM.
+WM_API wm_status wm_generation_open(wm_generation **generation, wm_pipeline *pipeline, wm_span prompt,
+                                    const wm_generate_options *options, wm_error *error);
+WM_API void wm_generation_close(wm_generation *generation);
+
+// The next token. Beam search runs to its end at the first call.
+// Errors: NUMERIC (damaged weights), STATE (the last sequence is finished), NOMEM.
+WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token, wm_error *error);
+
 // ---- Tokenizer: works without a model ---------------------------------------------------------
 
 typedef struct wm_encode_options {

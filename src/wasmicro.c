@@ -57,3 +57,4 @@
 
 #include "pipeline/sentence.c"
 #include "pipeline/pipeline.c"
+#include "pipeline/generate.c"

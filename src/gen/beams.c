@@ -9,9 +9,8 @@ wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *pro
     uint64_t steps = width * WM_MAX(UINT64_C(2), 1 + sampler->rules.eos.n); // so that B are no eos
     size_t room = sampler->limit - sampler->prompt;
     if (steps > (uint64_t)width * sampler->vocabulary || steps > 1 << 20)
-        return wm_fail(error, WM_ERROR_LIMIT, 0,
-                       "num_beams %u: too many for %u tokens, %u of them eos", (uint64_t)width,
-                       (uint64_t)sampler->vocabulary, (uint64_t)sampler->rules.eos.n);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "num_beams %u: too many for the vocabulary",
+                       (uint64_t)width);
     *beams = (wm_beams){.sampler = sampler,
                         .width = width,
                         .rows = 1,
@@ -19,15 +18,14 @@ wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *pro
                         .done = !room,
                         .capacity = sampler->limit,
                         .step_count = (uint32_t)steps};
-    uint64_t ids = 2 * (uint64_t)width * sampler->limit + (uint64_t)width * room;
-    int32_t *new_ids;
+    uint64_t ids = (uint64_t)width * (2 * (uint64_t)sampler->limit + room);
     WM_TRY(WM_ALLOC(arena, beams->ids, ids, error));
     WM_TRY(WM_ALLOC(arena, beams->parents, width, error));
     WM_TRY(WM_ALLOC(arena, beams->scores, width, error));
     WM_TRY(WM_ALLOC(arena, beams->steps, steps, error));
     WM_TRY(WM_ALLOC(arena, beams->hypotheses, width, error));
     beams->spare = beams->ids + width * sampler->limit;
-    new_ids = beams->spare + width * sampler->limit;
+    int32_t *new_ids = beams->spare + width * sampler->limit;
     for (uint32_t b = 0; b < width; b++) {
         beams->hypotheses[b].ids = new_ids + b * room;
         memcpy(wm_beams_ids(beams, b), prompt, sampler->prompt * sizeof *prompt);

@@ -69,6 +69,9 @@ wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, s
 // Gives the decoder the text that it attends to, and rewinds it. *hidden as wm_session_run.
 wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden, wm_error *error);
 
+// Lane i goes on from what lane parents[i] remembers, i < count; any further lanes forget.
+wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count, wm_error *error);
+
 // All lanes forget what stands at `position` and after.
 void wm_session_rewind(wm_session *session, size_t position);
 

@@ -228,6 +228,34 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
     return WM_OK;
 }
 
+wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count, wm_error *error) {
+    const wm_model *model = session->model;
+    uint32_t stack = model->arch.kind == WM_ENCODER_DECODER, depth = model->stacks[stack].depth;
+    uint64_t K = (uint64_t)model->arch.kv_heads * model->arch.head_width;
+    size_t same = 0;
+    while (same < count && parents[same] == same) same++;
+    if (same == count && count <= session->lanes) return WM_OK;
+    wm_session old = *session;
+    session->lanes = session->capacity = 0;
+    wm_arena_init(&session->cache_memory, &old.cache_memory.host);
+    wm_status status = reserve_cache(session, stack, WM_MAX(old.lanes, count), old.capacity, error);
+    if (status != WM_OK) {
+        *session = old;
+        return status;
+    }
+    for (size_t lane = 0; lane < count; lane++) {
+        size_t from = parents[lane];
+        session->past[lane] = old.past[from];
+        for (uint32_t i = 0; i < depth; i++) {
+            wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(&old, i, from, 0);
+            memcpy(to.keys, rows.keys, old.past[from] * K * sizeof(float));
+            memcpy(to.values, rows.values, old.past[from] * K * sizeof(float));
+        }
+    }
+    wm_arena_free(&old.cache_memory);
+    return WM_OK;
+}
+
 void wm_session_rewind(wm_session *session, size_t position) {
     for (size_t i = 0; i < session->lanes; i++) session->past[i] = WM_MIN(session->past[i], position);
 }

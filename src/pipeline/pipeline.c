@@ -1,27 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Files in, vectors out: the tokenizer, the model and the sentence-transformers steps in one.
+#include "pipeline.h"
+
 #include "../base/utf8.h"
-#include "sentence.h"
-
-// Texts that run through the model side by side: as many as have this many tokens together. Their
-// weights are then read once; each text's vector is the same alone.
-enum { GROUP_TOKENS = 256, GROUP_TEXTS = 32 };
-
-struct wm_pipeline {
-    wm_budget budget;
-    wm_allocator allocator; // on the budget; everything but this struct comes from it
-    wm_arena arena;
-    wm_sentence sentence;
-    wm_tokenizer *tokenizer;
-    wm_model *model;
-    wm_session *session;
-    wm_encoding encodings[GROUP_TEXTS];
-    uint32_t max_tokens; // by the files
-    uint32_t dim;
-    float *vectors[2]; // [widest step] each: a step's input and output
-    const char *pooling;
-    uint64_t model_bytes;
-};
 
 // *to = the caller's options, zeros beyond what the caller's version of the struct holds.
 static void read_options(void *to, size_t size, const void *from) {
@@ -77,6 +58,7 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
     for (uint32_t i = 0; i < sentence->step_count; i++) widest = WM_MAX(widest, sentence->steps[i].width);
     for (uint32_t i = 0; i < 2; i++) WM_TRY(WM_ALLOC(&p->arena, p->vectors[i], widest, error));
     WM_TRY(name_pooling(p, error));
+    WM_TRY(wm_pipeline_read_rules(p, error));
     p->dim = sentence->steps[sentence->step_count - 1].width;
     uint32_t said = sentence->max_length ? sentence->max_length : wm_tokenizer_model_max_length(p->tokenizer);
     p->max_tokens = wm_model_max_tokens(p->model);
@@ -102,6 +84,7 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     *p = (wm_pipeline){.budget = {.host = host, .limit = o.max_bytes}};
     p->allocator = wm_budget_allocator(&p->budget);
     wm_arena_init(&p->arena, &p->allocator);
+    wm_arena_init(&p->memory, &p->allocator);
     wm_status status = within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
     if (status == WM_OK)
         *pipeline = p;
@@ -116,6 +99,7 @@ void wm_pipeline_close(wm_pipeline *p) {
     wm_session_close(p->session);
     wm_model_close(p->model);
     wm_tokenizer_close(p->tokenizer);
+    wm_arena_free(&p->memory);
     wm_arena_free(&p->arena);
     wm_allocator host = p->budget.host;
     host.release(host.context, p);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A prompt in, tokens out: one call, one token.
+#include "../gen/beams.h"
+#include "../gen/stop.h"
+#include "pipeline.h"
+
+// Tokens that run through the model at once: bounds the memory of a long prompt.
+enum { PROMPT_TOKENS = 256 };
+
+// The context of a model whose positions set no limit (T5), where the caller sets none either.
+enum { FREE_CONTEXT = 512 };
+
+struct wm_generation {
+    wm_pipeline *pipeline;
+    wm_arena arena; // holds this struct
+    wm_sampler sampler;
+    wm_beams beams;  // in use where num_beams > 1
+    float *logits;   // [beams, V]
+    int32_t *ids;    // [sampler.limit] prompt (of the decoder) and new tokens of the sequence in work
+    size_t count;    // of them
+    size_t sequence; // the one in work
+    size_t told;     // of its new tokens, how many the caller has
+    wm_finish finish;
+    wm_encoding prompt;
+    uint8_t *text; // [text_room] decoded new tokens of the sequence in work
+    size_t text_room, text_out; // bytes that have gone out
+};
+
+static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
+
+static bool has_encoder(const wm_generation *g) { return g->pipeline->model->arch.kind == WM_ENCODER_DECODER; }
+
+// ---- What the files say -----------------------------------------------------------------------------------
+
+wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
+    const wm_sentence *sentence = &p->sentence;
+    uint32_t V = p->model->arch.vocabulary;
+    uint64_t start;
+    p->decoder_start = -1;
+    if (p->model->arch.kind == WM_ENCODER) return WM_OK;
+    const char *name = "generation_config.json";
+    const wm_source *file = wm_source_find(sentence->files, sentence->file_count, name);
+    if (!file) file = wm_source_find(sentence->files, sentence->file_count, name = "config.json");
+    wm_json root;
+    WM_TRY(wm_json_check(file->bytes, name, WM_JSON_PYTHON, &root, error));
+    WM_TRY(wm_token_rules_read(&p->rules, root, name, V, &p->arena, error));
+    if ((wm_json_u64(wm_json_get(root, "decoder_start_token_id"), &start) ||
+         wm_json_u64(wm_json_get(root, "bos_token_id"), &start)) && start < V)
+        p->decoder_start = (int32_t)start;
+    return WM_OK;
+}
+
+// ---- The model's side -----------------------------------------------------------------------------------
+
+// logits [V] of the token after ids [count] on lane 0, of which the session remembers the first `known`.
+static wm_status run_prompt(wm_generation *g, const int32_t *ids, size_t known, size_t count, wm_error *error) {
+    const wm_model *model = g->pipeline->model;
+    const float *hidden;
+    while (known < count) {
+        wm_sequence part = {ids + known, NULL, WM_MIN(count - known, (size_t)PROMPT_TOKENS)};
+        WM_TRY(wm_session_append(session_of(g), &part, 1, &hidden, error));
+        known += part.count;
+        if (known == count) wm_session_logits_of(session_of(g), hidden + (part.count - 1) * model->arch.width, 1, g->logits);
+    }
+    return WM_OK;
+}
+
+// Keeps what the session remembers of ids' beginning, and forgets the rest. At least one id is left to run.
+static size_t keep_prefix(wm_generation *g) {
+    wm_pipeline *p = g->pipeline;
+    size_t same = 0;
+    if (!has_encoder(g))
+        while (same < p->remembered_count && same + 1 < g->count && p->remembered[same] == g->ids[same]) same++;
+    wm_session_rewind(p->session, same);
+    return same;
+}
+
+// Notes ids [count] as what the session remembers, for the next call.
+static wm_status remember(wm_generation *g, wm_error *error) {
+    wm_pipeline *p = g->pipeline;
+    if (p->remembered_room < g->count) {
+        wm_arena_free(&p->memory);
+        p->remembered_room = p->remembered_count = 0;
+        WM_TRY(WM_ALLOC(&p->memory, p->remembered, 2 * g->count, error));
+        p->remembered_room = 2 * g->count;
+    }
+    memcpy(p->remembered, g->ids, g->count * sizeof *g->ids);
+    p->remembered_count = g->count;
+    return WM_OK;
+}
+
+static wm_status begin_sequence(wm_generation *g, wm_error *error) {
+    g->count = g->sampler.prompt;
+    g->told = g->text_out = 0;
+    g->finish = WM_FINISH_NONE;
+    g->sampler.stream = (uint32_t)g->sequence;
+    size_t known = keep_prefix(g);
+    g->pipeline->remembered_count = 0; // until this call is done: it may fail half way
+    WM_TRY(run_prompt(g, g->ids, known, g->count, error));
+    return remember(g, error);
+}
+
+// One token more, by the sampler.
+static wm_status draw_token(wm_generation *g, wm_error *error) {
+    if (g->told) {
+        wm_sequence last = {g->ids + g->count - 1, NULL, 1};
+        const float *hidden;
+        g->pipeline->remembered_count = 0;
+        WM_TRY(wm_session_append(session_of(g), &last, 1, &hidden, error));
+        wm_session_logits_of(session_of(g), hidden, 1, g->logits);
+        WM_TRY(remember(g, error));
+    }
+    int32_t id;
+    WM_TRY(wm_sampler_next(&g->sampler, g->logits, g->ids, g->count, &id, error));
+    g->ids[g->count++] = id;
+    g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count);
+    return WM_OK;
+}
+
+// The whole search: its result is known at its end alone.
+static wm_status search_beams(wm_generation *g, wm_error *error) {
+    wm_beams *beams = &g->beams;
+    size_t V = g->pipeline->model->arch.vocabulary, D = g->pipeline->model->arch.width;
+    wm_sequence sequences[WM_LIMIT_SEQUENCES];
+    const float *hidden;
+    g->pipeline->remembered_count = 0;
+    while (!beams->done) {
+        WM_TRY(wm_beams_next(beams, g->logits, error));
+        if (beams->done) break;
+        WM_TRY(wm_session_reorder(session_of(g), beams->parents, beams->width, error));
+        for (uint32_t b = 0; b < beams->width; b++)
+            sequences[b] = (wm_sequence){wm_beams_ids(beams, b) + beams->count - 1, NULL, 1};
+        WM_TRY(wm_session_append(session_of(g), sequences, beams->width, &hidden, error));
+        for (uint32_t b = 0; b < beams->width; b++)
+            wm_session_logits_of(session_of(g), hidden + b * D, 1, g->logits + b * V);
+    }
+    wm_beams_finish(beams);
+    return WM_OK;
+}
+
+// ---- The caller's side ------------------------------------------------------------------------------------
+
+// Where the decoder begins: the prompt's ids, or the start token of a decoder that attends to them.
+static wm_status begin_ids(wm_generation *g, const int32_t **ids, size_t *count, wm_error *error) {
+    wm_pipeline *p = g->pipeline;
+    const float *hidden;
+    *ids = g->prompt.ids;
+    *count = g->prompt.count;
+    if (has_encoder(g)) {
+        wm_sequence text = {g->prompt.ids, NULL, g->prompt.count};
+        WM_TRY(wm_session_encode(p->session, &text, &hidden, error));
+        *ids = &p->decoder_start;
+        *count = 1;
+        if (p->decoder_start < 0)
+            return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: decoder_start_token_id is missing");
+    }
+    return WM_OK;
+}
+
+static wm_status open_generation(wm_generation *g, wm_span prompt, const wm_generate_options *options,
+                                 wm_error *error) {
+    wm_pipeline *p = g->pipeline;
+    const int32_t *ids;
+    size_t count, V = p->model->arch.vocabulary;
+    WM_TRY(wm_tokenizer_encode(p->tokenizer, prompt, NULL, NULL, &g->prompt, error));
+    WM_TRY(begin_ids(g, &ids, &count, error));
+    size_t room = wm_model_max_tokens(p->model);
+    if (room == WM_LIMIT_POSITIONS && !(options && options->max_new_tokens)) room = FREE_CONTEXT;
+    if (count == 0 || count > room)
+        return wm_fail(error, count ? WM_ERROR_LIMIT : WM_ERROR_ARG, 0,
+                       "the prompt has %u tokens, the model takes 1 to %u", (uint64_t)count, (uint64_t)room);
+    WM_TRY(wm_sampler_init(&g->sampler, options, &p->rules, V, &g->arena, error));
+    wm_sampler_begin(&g->sampler, count, room - count, 0);
+    WM_TRY(WM_ALLOC(&g->arena, g->logits, V * g->sampler.options.num_beams, error));
+    WM_TRY(WM_ALLOC(&g->arena, g->ids, g->sampler.limit, error));
+    memcpy(g->ids, ids, count * sizeof *ids);
+    if (g->sampler.options.num_beams > 1) WM_TRY(wm_beams_init(&g->beams, &g->sampler, ids, &g->arena, error));
+    return begin_sequence(g, error);
+}
+
+wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span prompt,
+                             const wm_generate_options *options, wm_error *error) {
+    *generation = NULL;
+    if (!p->model->weights.head.data || p->model->arch.kind == WM_ENCODER)
+        return wm_fail(error, WM_ERROR_STATE, 0, "this model generates no text: it is an encoder, or lacks its head");
+    wm_arena arena;
+    wm_generation *g;
+    wm_arena_init(&arena, &p->allocator);
+    WM_TRY(WM_ALLOC(&arena, g, 1, error));
+    *g = (wm_generation){.pipeline = p, .arena = arena, .prompt = {.allocator = p->allocator}};
+    wm_status status = open_generation(g, prompt, options, error);
+    if (status == WM_OK)
+        *generation = g;
+    else
+        wm_generation_close(g);
+    return status;
+}
+
+void wm_generation_close(wm_generation *g) {
+    if (!g) return;
+    wm_arena arena = g->arena;
+    wm_encoding_free(&g->prompt);
+    wm_arena_free(&arena);
+}
+
+// The next beam hypothesis's tokens, as if they had just been drawn.
+static wm_status next_of_beams(wm_generation *g, wm_error *error) {
+    if (!g->beams.hypothesis_count || !g->beams.done) WM_TRY(search_beams(g, error));
+    const wm_hypothesis *best = &g->beams.hypotheses[g->sequence];
+    if (best->count) g->ids[g->count++] = best->ids[g->told];
+    if (g->told + 1 >= best->count) g->finish = best->finish;
+    return WM_OK;
+}
+
+wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *error) {
+    bool beams = g->sampler.options.num_beams > 1;
+    if (g->finish != WM_FINISH_NONE) {
+        size_t sequences = beams && g->beams.done ? WM_MIN(g->beams.hypothesis_count, g->sampler.options.num_return_sequences)
+                                                  : g->sampler.options.num_return_sequences;
+        if (g->sequence + 1 >= sequences) return wm_fail(error, WM_ERROR_STATE, 0, "the generation is over");
+        g->sequence++;
+        if (beams) {
+            g->count = g->sampler.prompt;
+            g->told = 0;
+            g->finish = WM_FINISH_NONE;
+        } else {
+            WM_TRY(begin_sequence(g, error));
+        }
+    }
+    WM_TRY(beams ? next_of_beams(g, error) : draw_token(g, error));
+    g->told++;
+    *out = (wm_generated){.id = g->ids[g->count - 1], .sequence = (uint32_t)g->sequence, .finish = g->finish};
+    return WM_OK;
+}

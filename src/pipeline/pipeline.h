@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A pipeline's parts: between pipeline.c and generate.c alone.
+#ifndef WM_PIPELINE_H
+#define WM_PIPELINE_H
+
+#include "../gen/sampler.h"
+#include "sentence.h"
+
+// Texts that run through the model side by side: as many as have this many tokens together. Their
+// weights are then read once; each text's vector is the same alone.
+enum { GROUP_TOKENS = 256, GROUP_TEXTS = 32 };
+
+struct wm_pipeline {
+    wm_budget budget;
+    wm_allocator allocator; // on the budget; everything but this struct comes from it
+    wm_arena arena;
+    wm_sentence sentence;
+    wm_tokenizer *tokenizer;
+    wm_model *model;
+    wm_session *session;
+    wm_encoding encodings[GROUP_TEXTS];
+    uint32_t max_tokens; // by the files
+    uint32_t dim;
+    float *vectors[2]; // [widest step] each: a step's input and output
+    const char *pooling;
+    uint64_t model_bytes;
+    wm_token_rules rules;  // of generation, as the files say
+    int32_t decoder_start; // -1: none
+    int32_t *remembered;   // [remembered_room] ids whose keys and values lane 0 of the session holds
+    size_t remembered_count, remembered_room;
+    wm_arena memory; // of `remembered`
+};
+
+// Fills rules and decoder_start from generation_config.json, else config.json; nothing for an encoder.
+wm_status wm_pipeline_read_rules(wm_pipeline *pipeline, wm_error *error);
+
+#endif
