@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The encoder stack against Hugging Face in float64, on every tiny checkpoint and every instruction set.
-#include "../src/kernels/kernels.h"
+#include "../src/models/model.h"
 #include "tiny.h"
 
 #define TOLERANCE 2e-5
@@ -75,6 +75,96 @@ static void hidden_states_sse2(void **state) { (void)state; all_folders("sse2");
 static void hidden_states_avx2(void **state) { (void)state; all_folders("avx2"); }
 static void hidden_states_avx512(void **state) { (void)state; all_folders("avx512"); }
 
+// A fresh timeline; the two-stack kinds read `ids` in their encoder, and start their decoder with id 0.
+// Gives the ids that the decoder itself is to read.
+static const int32_t *start(const tiny *folder, opened o, const int32_t *ids, size_t *count) {
+    static const int32_t start_id[] = {0};
+    const float *hidden;
+    wm_sequence sequence = {ids, NULL, *count};
+    wm_error error = {0};
+    wm_session_rewind(o.session, 0);
+    wm_span type = wm_span_of(wm_detect_model_type(wm_source_find(folder->files, folder->count, "config.json")->bytes, NULL));
+    if (!wm_span_is(type, "t5") && !wm_span_is(type, "mt5")) return ids;
+    if (wm_session_encode(o.session, &sequence, &hidden, &error) != WM_OK) fail_msg("%s: %s", folder->name, error.text);
+    *count = 1;
+    return start_id;
+}
+
+static const float *logits_of(const tiny *folder, opened o, const int32_t *ids, size_t count, size_t vocabulary) {
+    float *logits = tiny_allocate(folder->arena, count * vocabulary, sizeof *logits);
+    wm_error error = {0};
+    if (wm_logits(o.session, ids, count, logits, &error) != WM_OK) fail_msg("%s: %s", folder->name, error.text);
+    return logits;
+}
+
+static double logits_distance(const tiny *folder, opened o, size_t vocabulary) {
+    double worst = 0;
+    for (wm_json_iter i = wm_json_each(wm_json_get(folder->golden, "logits")); wm_json_next(&i);) {
+        size_t count, decoder_count;
+        const int32_t *ids = tiny_ids(folder->arena, wm_json_get(i.value, "ids"), &count);
+        const int32_t *decoder_ids = tiny_ids(folder->arena, wm_json_get(i.value, "decoder_ids"), &decoder_count);
+        ids = start(folder, o, ids, &count);
+        if (decoder_count) {
+            ids = decoder_ids;
+            count = decoder_count;
+        }
+        const float *want = tiny_floats(folder->arena, wm_json_get(i.value, "values"), count * vocabulary);
+        double distance = tiny_distance(logits_of(folder, o, ids, count, vocabulary), want, count, vocabulary);
+        if (!(distance <= TOLERANCE)) fail_msg("%s: %zu logits off by %g of a row's largest", folder->name, count, distance);
+        worst = WM_MAX(worst, distance);
+    }
+    return worst;
+}
+
+static size_t best_of(const float *row, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (row[i] > row[best]) best = i;
+    return best;
+}
+
+// The best token after each, one at a time, is Hugging Face's greedy continuation.
+static size_t check_greedy(const tiny *folder, opened o, size_t vocabulary) {
+    size_t checked = 0;
+    for (wm_json_iter i = wm_json_each(wm_json_get(folder->golden, "greedy")); wm_json_next(&i);) {
+        size_t count, wanted;
+        const int32_t *ids = tiny_ids(folder->arena, wm_json_get(i.value, "ids"), &count);
+        const int32_t *want = tiny_ids(folder->arena, wm_json_get(i.value, "tokens"), &wanted);
+        ids = start(folder, o, ids, &count);
+        const float *logits = logits_of(folder, o, ids, count, vocabulary) + (count - 1) * vocabulary;
+        for (size_t n = 0; n < wanted; n++, checked++) {
+            if (best_of(logits, vocabulary) != (size_t)want[n])
+                fail_msg("%s: greedy token %zu is %zu, expected %zu", folder->name, n, best_of(logits, vocabulary), (size_t)want[n]);
+            if (n + 1 < wanted) logits = logits_of(folder, o, &want[n], 1, vocabulary);
+        }
+    }
+    return checked;
+}
+
+static void decoders_continue_as_hugging_face(void **state) {
+    (void)state;
+    double worst = 0;
+    size_t tokens = 0;
+    for (wm_json_iter i = wm_json_each(tiny_json("tests/tiny/later.json")); wm_json_next(&i);) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_of(&arena, i.value);
+        wm_json config;
+        const wm_source *file = wm_source_find(folder.files, folder.count, "config.json");
+        assert_int_equal(wm_json_check(file->bytes, "config.json", 0, &config, NULL), WM_OK);
+        if (wm_json_present(wm_json_get(folder.golden, "logits"))) {
+            size_t vocabulary = tiny_number(wm_json_get(config, "vocab_size"));
+            opened o = open_session(&folder, NULL);
+            double distance = logits_distance(&folder, o, vocabulary);
+            worst = WM_MAX(worst, distance);
+            tokens += check_greedy(&folder, o, vocabulary);
+            close_session(o);
+        }
+        wm_arena_free(&arena);
+    }
+    assert_true(tokens > 1000);
+    print_message("%zu greedy tokens; logits at most %g of a row's largest from float64\n", tokens, worst);
+}
+
 static void the_limits_of_ids_hold(void **state) {
     (void)state;
     static const struct {
@@ -140,6 +230,7 @@ int main(void) {
         cmocka_unit_test(hidden_states_sse2),
         cmocka_unit_test(hidden_states_avx2),
         cmocka_unit_test(hidden_states_avx512),
+        cmocka_unit_test(decoders_continue_as_hugging_face),
         cmocka_unit_test(the_limits_of_ids_hold),
         cmocka_unit_test(odd_offsets_change_nothing),
     };
