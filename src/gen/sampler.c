@@ -140,18 +140,16 @@ static uint32_t order_of(float score) {
 }
 
 // The score, as order_of, at which the weights of the best candidates reach `target`; *above: the
-// weight of those with better scores. Four passes, a byte of the score each, whatever the scores
-// are.
+// weight of those with better scores. Four passes, a byte of the score each, for any scores.
 static uint32_t find_cut(const wm_sampler *s, double target, double *above) {
     uint32_t cut = 0, mask = 0;
     *above = 0;
     for (uint32_t shift = 32; shift;) {
         shift -= 8;
         double weights[256] = {0};
-        for (size_t i = 0; i < s->candidate_count; i++) {
-            uint32_t order = order_of(s->candidates[i].score);
-            if ((order & mask) == cut)
-                weights[order >> shift & 255] += (double)s->candidates[i].weight;
+        for (const wm_candidate *c = s->candidates; c < s->end; c++) {
+            uint32_t order = order_of(c->score);
+            if ((order & mask) == cut) weights[order >> shift & 255] += (double)c->weight;
         }
         uint32_t digit = 255;
         while (digit && *above + weights[digit] < target) *above += weights[digit--];
@@ -166,39 +164,36 @@ static uint32_t find_cut(const wm_sampler *s, double target, double *above) {
 static void keep_best(wm_sampler *s, double target, bool equals) {
     double sum;
     uint32_t cut = find_cut(s, target, &sum);
-    size_t kept = 0;
-    for (size_t i = 0; i < s->candidate_count; i++) {
-        uint32_t order = order_of(s->candidates[i].score);
+    wm_candidate *kept = s->candidates;
+    for (const wm_candidate *c = kept; c < s->end; c++) {
+        uint32_t order = order_of(c->score);
         if (order < cut || (order == cut && !equals && sum >= target)) continue;
-        if (order == cut) sum += (double)s->candidates[i].weight;
-        s->candidates[kept++] = s->candidates[i];
+        if (order == cut) sum += (double)c->weight;
+        *kept++ = *c;
     }
-    s->candidate_count = kept;
+    s->end = kept;
 }
 
 static double total_weight(const wm_sampler *s) {
     double total = 0;
-    for (size_t i = 0; i < s->candidate_count; i++) total += (double)s->candidates[i].weight;
+    for (const wm_candidate *c = s->candidates; c < s->end; c++) total += (double)c->weight;
     return total;
 }
 
 static void keep_likely(wm_sampler *s, float lowest) {
-    size_t kept = 0;
-    for (size_t i = 0; i < s->candidate_count; i++)
-        if (s->candidates[i].weight >= lowest) s->candidates[kept++] = s->candidates[i];
-    s->candidate_count = kept;
+    wm_candidate *kept = s->candidates;
+    for (const wm_candidate *c = kept; c < s->end; c++)
+        if (c->weight >= lowest) *kept++ = *c;
+    s->end = kept;
 }
 
 // Those whose information is nearest to the entropy.  Meister et al., "Locally Typical Sampling".
 static void keep_typical(wm_sampler *s, double max) {
-    double total = total_weight(s), entropy = 0, offset = max + wm_log(total);
-    for (size_t i = 0; i < s->candidate_count; i++)
-        entropy -=
-            ((double)s->candidates[i].score - offset) * ((double)s->candidates[i].weight / total);
-    for (size_t i = 0; i < s->candidate_count; i++) {
-        double distance = offset - (double)s->candidates[i].score - entropy;
-        s->candidates[i].score = (float)(0 - (distance < 0 ? -distance : distance));
-    }
+    double total = total_weight(s), offset = max + wm_log(total), entropy = 0;
+    for (const wm_candidate *c = s->candidates; c < s->end; c++)
+        entropy += (offset - (double)c->score) * (double)c->weight / total;
+    for (wm_candidate *c = s->candidates; c < s->end; c++)
+        c->score = 0 - __builtin_fabsf((float)(offset - (double)c->score - entropy));
     keep_best(s, s->options.typical_p * total, true);
 }
 
@@ -221,26 +216,23 @@ static double uniform(uint64_t seed, uint64_t stream, uint64_t step) {
 static int32_t draw_one(const wm_sampler *s, double u) {
     double sum = 0, target = u * total_weight(s);
     int32_t last = 0;
-    for (size_t i = 0; i < s->candidate_count; i++) {
-        if (!(s->candidates[i].weight > 0)) continue;
-        sum += (double)s->candidates[i].weight;
-        last = s->candidates[i].id;
-        if (sum > target) break;
+    for (const wm_candidate *c = s->candidates; c < s->end && sum <= target; c++) {
+        sum += (double)c->weight;
+        if (c->weight > 0) last = c->id;
     }
     return last;
 }
 
 static void filter(wm_sampler *s, const float *logits, float temperature, float max) {
     const wm_generate_options *o = &s->options;
-    s->candidate_count = 0;
+    s->end = s->candidates;
     for (uint32_t id = 0; id < s->vocabulary; id++) {
         float score = logits[id] / temperature + 0.0f; // no -0: it is equal to 0, but not its bits
-        if (score > -WM_INFINITY)
-            s->candidates[s->candidate_count++] = (wm_candidate){score, 1, (int32_t)id};
+        if (score > -WM_INFINITY) *s->end++ = (wm_candidate){score, 1, (int32_t)id};
     }
-    if (o->top_k && o->top_k < s->candidate_count) keep_best(s, o->top_k, true);
-    for (size_t i = 0; i < s->candidate_count; i++)
-        s->candidates[i].weight = (float)wm_exp((double)s->candidates[i].score - (double)max);
+    if (o->top_k && o->top_k < s->vocabulary) keep_best(s, o->top_k, true);
+    for (wm_candidate *c = s->candidates; c < s->end; c++)
+        c->weight = (float)wm_exp((double)c->score - (double)max);
     if (o->top_p < 1) keep_best(s, o->top_p * total_weight(s), false);
     if (o->min_p > 0) keep_likely(s, (float)o->min_p);
     if (o->typical_p < 1) keep_typical(s, (double)max);

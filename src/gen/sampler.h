@@ -49,7 +49,7 @@ typedef struct wm_sampler {
     uint32_t vocabulary;
     uint32_t *seen;           // [V], zero between calls; NULL where nothing penalises repetition
     wm_candidate *candidates; // [V], in ascending order of id; NULL if greedy
-    size_t candidate_count;   // of the last draw
+    wm_candidate *end;        // of the last draw's candidates
     size_t prompt, limit;     // tokens of the prompt; at most, prompt and new ones together
     uint32_t stream;
 } wm_sampler;
