@@ -21,7 +21,8 @@ static const row rows[] = {
     {"bert-f32", "num_hidden_layers", "[2]", WM_ERROR_FORMAT, "num_hidden_layers"},
     {"bert-f32", "num_hidden_layers", "3", WM_ERROR_MISSING, "layer.2."},
     {"bert-f32", "num_hidden_layers", "1000", WM_ERROR_MISSING, "layer."},
-    {"bert-f32", "num_hidden_layers", "1", WM_OK, ""}, // the rest of the file is ignored, as HF does
+    {"bert-f32", "num_hidden_layers", "1", WM_OK,
+     ""}, // the rest of the file is ignored, as HF does
     {"bert-f32", "num_hidden_layers", "2.0", WM_OK, ""},
     {"bert-f32", "num_hidden_layers", "2e0", WM_OK, ""},
     {"distilbert-f32", "n_layers", "3", WM_ERROR_MISSING, "layer.2."},
@@ -60,9 +61,12 @@ static const row rows[] = {
     {"bert-f32", "hidden_act", "\"mish\"", WM_ERROR_UNSUPPORTED, "mish"},
     {"bert-f32", "hidden_act", "[\"gelu\"]", WM_ERROR_UNSUPPORTED, "hidden_act"},
     {"distilbert-f32", "activation", "\"quick_gelu\"", WM_ERROR_UNSUPPORTED, "quick_gelu"},
-    {"bert-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED, "relative_key"},
-    {"roberta-f32", "position_embedding_type", "\"relative_key_query\"", WM_ERROR_UNSUPPORTED, "relative_key_query"},
-    {"electra-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED, "relative_key"},
+    {"bert-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED,
+     "relative_key"},
+    {"roberta-f32", "position_embedding_type", "\"relative_key_query\"", WM_ERROR_UNSUPPORTED,
+     "relative_key_query"},
+    {"electra-f32", "position_embedding_type", "\"relative_key\"", WM_ERROR_UNSUPPORTED,
+     "relative_key"},
     {"bert-f32", "is_decoder", "true", WM_ERROR_UNSUPPORTED, "is_decoder"},
     {"bert-f32", "is_decoder", "false", WM_OK, ""},
     {"roberta-f32", "is_decoder", "true", WM_ERROR_UNSUPPORTED, "is_decoder"},
@@ -74,7 +78,8 @@ static const row rows[] = {
     {"roberta-f32", "pad_token_id", "null", WM_ERROR_FORMAT, "pad_token_id"},
     {"roberta-f32", "pad_token_id", "-1", WM_ERROR_FORMAT, "pad_token_id"},
     {"roberta-f32", "pad_token_id", "401", WM_ERROR_FORMAT, "pad_token_id"},
-    {"roberta-f32", "pad_token_id", "69", WM_ERROR_SHAPE, "pad_token_id"}, // 70 positions: none left
+    {"roberta-f32", "pad_token_id", "69", WM_ERROR_SHAPE,
+     "pad_token_id"}, // 70 positions: none left
     {"bert-f32", "eos_token_id", "[1, 2]", WM_OK, ""},
     {"bert-f32", "architectures", "[\"Other\"]", WM_OK, ""},
 };
@@ -99,7 +104,8 @@ static void each_bad_value_is_named(void **state) {
         tiny_set(&folder, "config.json", rows[i].key, rows[i].value);
         wm_error error = {0};
         wm_status status = open_all(&folder, &error);
-        const char *what = tiny_join(&arena, wm_span_of(rows[i].key), " ", wm_span_of(rows[i].value ? rows[i].value : "taken away"));
+        const char *what = tiny_join(&arena, wm_span_of(rows[i].key), " ",
+                                     wm_span_of(rows[i].value ? rows[i].value : "taken away"));
         tiny_expect(what, status, &error, rows[i].status, rows[i].word);
         wm_arena_free(&arena);
     }
@@ -112,10 +118,13 @@ static void the_whole_text_is_checked(void **state) {
         wm_status status;
         const char *word;
     } texts[] = {
-        {"", WM_ERROR_JSON, "config.json"},          {"{}", WM_ERROR_MISSING, "model_type"},
-        {"[]", WM_ERROR_FORMAT, "object"},           {"null", WM_ERROR_FORMAT, "object"},
+        {"", WM_ERROR_JSON, "config.json"},
+        {"{}", WM_ERROR_MISSING, "model_type"},
+        {"[]", WM_ERROR_FORMAT, "object"},
+        {"null", WM_ERROR_FORMAT, "object"},
         {"{\"model_type\": \"bert\"", WM_ERROR_JSON, "config.json"},
-        {"\xEF\xBB\xBF{}", WM_ERROR_JSON, "config.json"}, {"{\"a\": \"\xC0\x80\"}", WM_ERROR_UTF8, "config.json"},
+        {"\xEF\xBB\xBF{}", WM_ERROR_JSON, "config.json"},
+        {"{\"a\": \"\xC0\x80\"}", WM_ERROR_UTF8, "config.json"},
     };
     for (size_t i = 0; i < WM_COUNT(texts); i++) {
         wm_error error = {0};
@@ -138,11 +147,11 @@ static void size_and_depth_are_limited(void **state) {
     memset(text, ' ', n);
     text[0] = '{';
     text[n - 1] = '}';
-    tiny_expect("a long file", wm_config_from_json(&config, (wm_span){text, n}, NULL, &error), &error, WM_ERROR_LIMIT,
-                "config.json");
+    tiny_expect("a long file", wm_config_from_json(&config, (wm_span){text, n}, NULL, &error),
+                &error, WM_ERROR_LIMIT, "config.json");
     memset(text, '[', 100000);
-    tiny_expect("a deep file", wm_config_from_json(&config, (wm_span){text, 100000}, NULL, &error), &error,
-                WM_ERROR_LIMIT, "config.json");
+    tiny_expect("a deep file", wm_config_from_json(&config, (wm_span){text, 100000}, NULL, &error),
+                &error, WM_ERROR_LIMIT, "config.json");
     wm_arena_free(&arena);
 }
 
@@ -153,11 +162,15 @@ static void missing_tensors_are_named(void **state) {
     } names[] = {
         {"bert-f32", "layer.1.attention.self.query.weight", "layer.1.attention.self.quern.weight",
          "encoder.layer.1.attention.self.query.weight"},
-        {"bert-f32", "layer.0.output.dense.bias", "layer.0.output.dense.bins", "encoder.layer.0.output.dense.bias"},
-        {"bert-f32", "embeddings.LayerNorm.weight", "embeddings.LayerNorm.veight", "embeddings.LayerNorm"},
-        {"bert-odd", "bert.embeddings.LayerNorm.beta", "bert.embeddings.LayerNorm.bota", "embeddings.LayerNorm"},
+        {"bert-f32", "layer.0.output.dense.bias", "layer.0.output.dense.bins",
+         "encoder.layer.0.output.dense.bias"},
+        {"bert-f32", "embeddings.LayerNorm.weight", "embeddings.LayerNorm.veight",
+         "embeddings.LayerNorm"},
+        {"bert-odd", "bert.embeddings.LayerNorm.beta", "bert.embeddings.LayerNorm.bota",
+         "embeddings.LayerNorm"},
         {"bert-odd", "bert.embeddings.word_", "bart.embeddings.word_", "word_embeddings"},
-        {"electra-f32", "embeddings_project.weight", "embeddings_proiect.weight", "embeddings_project"},
+        {"electra-f32", "embeddings_project.weight", "embeddings_proiect.weight",
+         "embeddings_project"},
         {"distilbert-f16", "layer.2.ffn.lin2.weight", "layer.2.ffn.lin3.weight", "ffn.lin2"},
         {"roberta-f32", "position_embeddings", "position_umbeddings", "position_embeddings"},
     };
@@ -166,7 +179,8 @@ static void missing_tensors_are_named(void **state) {
         tiny folder = tiny_open(&arena, names[i].folder);
         tiny_edit(&folder, "model.safetensors", names[i].old, names[i].fresh);
         wm_error error = {0};
-        tiny_expect(names[i].old, open_all(&folder, &error), &error, WM_ERROR_MISSING, names[i].word);
+        tiny_expect(names[i].old, open_all(&folder, &error), &error, WM_ERROR_MISSING,
+                    names[i].word);
         wm_arena_free(&arena);
     }
 }
@@ -188,30 +202,31 @@ static void shards_must_all_be_there(void **state) {
     wm_error error = {0};
     assert_int_equal(open_all(&folder, &error), WM_OK);
     tiny_remove(&folder, "model-00002-of-00004.safetensors");
-    tiny_expect("a lost shard", open_all(&folder, &error), &error, WM_ERROR_MISSING, "model-00002-of-00004.safetensors");
+    tiny_expect("a lost shard", open_all(&folder, &error), &error, WM_ERROR_MISSING,
+                "model-00002-of-00004.safetensors");
     wm_arena_free(&arena);
 }
 
 static void families_are_recognised(void **state) {
     (void)state;
-    static const char *const folders[][2] = {
-        {"bert-f32", "bert"}, {"roberta-f32", "roberta"}, {"distilbert-f32", "distilbert"}, {"electra-f32", "electra"}};
+    static const char *const folders[][2] = {{"bert-f32", "bert"},
+                                             {"roberta-f32", "roberta"},
+                                             {"distilbert-f32", "distilbert"},
+                                             {"electra-f32", "electra"}};
     for (size_t i = 0; i < WM_COUNT(folders); i++) {
         wm_arena arena = tiny_arena();
         tiny folder = tiny_open(&arena, folders[i][0]);
-        assert_string_equal(wm_detect_model_type(tiny_file(&folder, "config.json")->bytes, NULL), folders[i][1]);
+        assert_string_equal(wm_detect_model_type(tiny_file(&folder, "config.json")->bytes, NULL),
+                            folders[i][1]);
         wm_arena_free(&arena);
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_bad_value_is_named),
-        cmocka_unit_test(the_whole_text_is_checked),
-        cmocka_unit_test(size_and_depth_are_limited),
-        cmocka_unit_test(missing_tensors_are_named),
-        cmocka_unit_test(unreadable_dtypes_are_named),
-        cmocka_unit_test(shards_must_all_be_there),
+        cmocka_unit_test(each_bad_value_is_named),     cmocka_unit_test(the_whole_text_is_checked),
+        cmocka_unit_test(size_and_depth_are_limited),  cmocka_unit_test(missing_tensors_are_named),
+        cmocka_unit_test(unreadable_dtypes_are_named), cmocka_unit_test(shards_must_all_be_there),
         cmocka_unit_test(families_are_recognised),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The encoder stack against Hugging Face in float64, on every tiny checkpoint and every instruction set.
+// The encoder stack against Hugging Face in float64, on every tiny checkpoint and every instruction
+// set.
 #include "../src/models/model.h"
 #include "tiny.h"
 
@@ -44,7 +45,8 @@ static double hidden_distance(wm_arena *arena, const tiny *folder, const char *i
             fail_msg("%s: %s", folder->name, error.text);
         double distance = tiny_distance(got, want, count, width);
         if (!(distance <= TOLERANCE))
-            fail_msg("%s on %s, %zu ids: off by %g of a row's largest", folder->name, isa, count, distance);
+            fail_msg("%s on %s, %zu ids: off by %g of a row's largest", folder->name, isa, count,
+                     distance);
         worst = WM_MAX(worst, distance);
     }
     close_session(o);
@@ -53,7 +55,6 @@ static double hidden_distance(wm_arena *arena, const tiny *folder, const char *i
 
 static void all_folders(const char *isa) {
     static const char *const lists[] = {"tests/tiny/index.json", "tests/tiny/later.json"};
-    if (!wm_kernels_select(isa)) skip();
     double worst = 0;
     size_t folders = 0;
     for (size_t l = 0; l < WM_COUNT(lists); l++) {
@@ -66,34 +67,45 @@ static void all_folders(const char *isa) {
         }
     }
     assert_true(folders >= 40);
-    print_message("%s: %zu folders, worst distance to float64 %g of a row's largest\n", isa, folders, worst);
+    print_message("%s: %zu folders, worst distance to float64 %g of a row's largest\n", isa,
+                  folders, worst);
 }
 
-static void hidden_states_scalar(void **state) { (void)state; all_folders("scalar"); }
-static void hidden_states_simd128(void **state) { (void)state; all_folders("simd128"); }
-static void hidden_states_sse2(void **state) { (void)state; all_folders("sse2"); }
-static void hidden_states_avx2(void **state) { (void)state; all_folders("avx2"); }
-static void hidden_states_avx512(void **state) { (void)state; all_folders("avx512"); }
+static void hidden_states_on_every_instruction_set(void **state) {
+    (void)state;
+    static const char *const isas[] = {"scalar", "simd128", "sse2", "avx2", "avx512"};
+    size_t there = 0;
+    for (size_t i = 0; i < WM_COUNT(isas); i++) {
+        if (!wm_kernels_select(isas[i])) continue;
+        all_folders(isas[i]);
+        there++;
+    }
+    assert_true(there > 0);
+}
 
-// A fresh timeline; the two-stack kinds read `ids` in their encoder, and start their decoder with id 0.
-// Gives the ids that the decoder itself is to read.
+// A fresh timeline; the two-stack kinds read `ids` in their encoder, and start their decoder with
+// id 0. Gives the ids that the decoder itself is to read.
 static const int32_t *start(const tiny *folder, opened o, const int32_t *ids, size_t *count) {
     static const int32_t start_id[] = {0};
     const float *hidden;
     wm_sequence sequence = {ids, NULL, *count};
     wm_error error = {0};
     wm_session_rewind(o.session, 0);
-    wm_span type = wm_span_of(wm_detect_model_type(wm_source_find(folder->files, folder->count, "config.json")->bytes, NULL));
+    wm_span type = wm_span_of(wm_detect_model_type(
+        wm_source_find(folder->files, folder->count, "config.json")->bytes, NULL));
     if (!wm_span_is(type, "t5") && !wm_span_is(type, "mt5")) return ids;
-    if (wm_session_encode(o.session, &sequence, &hidden, &error) != WM_OK) fail_msg("%s: %s", folder->name, error.text);
+    if (wm_session_encode(o.session, &sequence, &hidden, &error) != WM_OK)
+        fail_msg("%s: %s", folder->name, error.text);
     *count = 1;
     return start_id;
 }
 
-static const float *logits_of(const tiny *folder, opened o, const int32_t *ids, size_t count, size_t vocabulary) {
+static const float *logits_of(const tiny *folder, opened o, const int32_t *ids, size_t count,
+                              size_t vocabulary) {
     float *logits = tiny_allocate(folder->arena, count * vocabulary, sizeof *logits);
     wm_error error = {0};
-    if (wm_logits(o.session, ids, count, logits, &error) != WM_OK) fail_msg("%s: %s", folder->name, error.text);
+    if (wm_logits(o.session, ids, count, logits, &error) != WM_OK)
+        fail_msg("%s: %s", folder->name, error.text);
     return logits;
 }
 
@@ -102,15 +114,19 @@ static double logits_distance(const tiny *folder, opened o, size_t vocabulary) {
     for (wm_json_iter i = wm_json_each(wm_json_get(folder->golden, "logits")); wm_json_next(&i);) {
         size_t count, decoder_count;
         const int32_t *ids = tiny_ids(folder->arena, wm_json_get(i.value, "ids"), &count);
-        const int32_t *decoder_ids = tiny_ids(folder->arena, wm_json_get(i.value, "decoder_ids"), &decoder_count);
+        const int32_t *decoder_ids =
+            tiny_ids(folder->arena, wm_json_get(i.value, "decoder_ids"), &decoder_count);
         ids = start(folder, o, ids, &count);
         if (decoder_count) {
             ids = decoder_ids;
             count = decoder_count;
         }
-        const float *want = tiny_floats(folder->arena, wm_json_get(i.value, "values"), count * vocabulary);
-        double distance = tiny_distance(logits_of(folder, o, ids, count, vocabulary), want, count, vocabulary);
-        if (!(distance <= TOLERANCE)) fail_msg("%s: %zu logits off by %g of a row's largest", folder->name, count, distance);
+        const float *want =
+            tiny_floats(folder->arena, wm_json_get(i.value, "values"), count * vocabulary);
+        double distance =
+            tiny_distance(logits_of(folder, o, ids, count, vocabulary), want, count, vocabulary);
+        if (!(distance <= TOLERANCE))
+            fail_msg("%s: %zu logits off by %g of a row's largest", folder->name, count, distance);
         worst = WM_MAX(worst, distance);
     }
     return worst;
@@ -131,10 +147,12 @@ static size_t check_greedy(const tiny *folder, opened o, size_t vocabulary) {
         const int32_t *ids = tiny_ids(folder->arena, wm_json_get(i.value, "ids"), &count);
         const int32_t *want = tiny_ids(folder->arena, wm_json_get(i.value, "tokens"), &wanted);
         ids = start(folder, o, ids, &count);
-        const float *logits = logits_of(folder, o, ids, count, vocabulary) + (count - 1) * vocabulary;
+        const float *logits =
+            logits_of(folder, o, ids, count, vocabulary) + (count - 1) * vocabulary;
         for (size_t n = 0; n < wanted; n++, checked++) {
             if (best_of(logits, vocabulary) != (size_t)want[n])
-                fail_msg("%s: greedy token %zu is %zu, expected %zu", folder->name, n, best_of(logits, vocabulary), (size_t)want[n]);
+                fail_msg("%s: greedy token %zu is %zu, expected %zu", folder->name, n,
+                         best_of(logits, vocabulary), (size_t)want[n]);
             if (n + 1 < wanted) logits = logits_of(folder, o, &want[n], 1, vocabulary);
         }
     }
@@ -162,7 +180,8 @@ static void decoders_continue_as_hugging_face(void **state) {
         wm_arena_free(&arena);
     }
     assert_true(tokens > 1000);
-    print_message("%zu greedy tokens; logits at most %g of a row's largest from float64\n", tokens, worst);
+    print_message("%zu greedy tokens; logits at most %g of a row's largest from float64\n", tokens,
+                  worst);
 }
 
 static void the_limits_of_ids_hold(void **state) {
@@ -178,12 +197,14 @@ static void the_limits_of_ids_hold(void **state) {
         opened o = open_session(&folder, NULL);
         uint32_t limit = models[m].tokens;
         int32_t *ids = tiny_allocate(&arena, limit + 1, sizeof *ids);
-        float *hidden = tiny_allocate(&arena, (limit + 1) * wm_model_width(o.model), sizeof *hidden);
+        float *hidden =
+            tiny_allocate(&arena, (limit + 1) * wm_model_width(o.model), sizeof *hidden);
         for (uint32_t i = 0; i <= limit; i++) ids[i] = 7;
         wm_error error = {0};
         assert_int_equal(wm_model_max_tokens(o.model), limit);
         assert_int_equal(wm_session_hidden(o.session, ids, limit, hidden, &error), WM_OK);
-        assert_int_equal(wm_session_hidden(o.session, ids, limit + 1, hidden, &error), WM_ERROR_ARG);
+        assert_int_equal(wm_session_hidden(o.session, ids, limit + 1, hidden, &error),
+                         WM_ERROR_ARG);
         assert_int_equal(wm_session_hidden(o.session, ids, 0, hidden, &error), WM_ERROR_ARG);
         ids[1] = models[m].vocabulary - 1;
         assert_int_equal(wm_session_hidden(o.session, ids, 3, hidden, &error), WM_OK);
@@ -215,7 +236,8 @@ static void odd_offsets_change_nothing(void **state) {
             opened o = open_session(&folder, NULL);
             assert_true(wm_model_width(o.model) <= 32);
             memset(got[shift], 0, sizeof got[shift]);
-            assert_int_equal(wm_session_hidden(o.session, ids, WM_COUNT(ids), got[shift], NULL), WM_OK);
+            assert_int_equal(wm_session_hidden(o.session, ids, WM_COUNT(ids), got[shift], NULL),
+                             WM_OK);
             close_session(o);
         }
         assert_memory_equal(got[0], got[1], sizeof got[0]);
@@ -225,11 +247,7 @@ static void odd_offsets_change_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hidden_states_scalar),
-        cmocka_unit_test(hidden_states_simd128),
-        cmocka_unit_test(hidden_states_sse2),
-        cmocka_unit_test(hidden_states_avx2),
-        cmocka_unit_test(hidden_states_avx512),
+        cmocka_unit_test(hidden_states_on_every_instruction_set),
         cmocka_unit_test(decoders_continue_as_hugging_face),
         cmocka_unit_test(the_limits_of_ids_hold),
         cmocka_unit_test(odd_offsets_change_nothing),

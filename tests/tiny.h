@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The checkpoints of tests/tiny (made by tools/make_tiny.py) as the tests need them: files, goldens and
-// ways to spoil a file. Everything lives in the caller's arena.
+// The checkpoints of tests/tiny (made by tools/make_tiny.py) as the tests need them: files, goldens
+// and ways to spoil a file. Everything lives in the caller's arena.
 #ifndef WM_TINY_H
 #define WM_TINY_H
 
@@ -57,7 +57,8 @@ static inline wm_json tiny_json(const char *path) {
 static inline tiny tiny_of(wm_arena *arena, wm_json entry) {
     wm_span slash = WM_TEXT("/");
     tiny folder = {.arena = arena};
-    folder.name = tiny_join(arena, tiny_string(arena, wm_json_get(entry, "name")), "", (wm_span){NULL, 0});
+    folder.name =
+        tiny_join(arena, tiny_string(arena, wm_json_get(entry, "name")), "", (wm_span){NULL, 0});
     const char *root = tiny_join(arena, WM_TEXT("tests/tiny/"), folder.name, slash);
     for (wm_json_iter i = wm_json_each(wm_json_get(entry, "files")); wm_json_next(&i);) {
         assert_true(folder.count < TINY_FILES);
@@ -65,7 +66,8 @@ static inline tiny tiny_of(wm_arena *arena, wm_json entry) {
         folder.files[folder.count++] =
             (wm_source){path, test_file(tiny_join(arena, wm_span_of(root), "", path))};
     }
-    folder.golden = tiny_json(tiny_join(arena, wm_span_of(root), "golden.json", (wm_span){NULL, 0}));
+    folder.golden =
+        tiny_json(tiny_join(arena, wm_span_of(root), "golden.json", (wm_span){NULL, 0}));
     return folder;
 }
 
@@ -86,7 +88,8 @@ static inline int32_t *tiny_ids(wm_arena *arena, wm_json list, size_t *count) {
     *count = 0;
     for (wm_json_iter i = wm_json_each(list); wm_json_next(&i);) ++*count;
     int32_t *ids = tiny_allocate(arena, *count, sizeof *ids), *next = ids;
-    for (wm_json_iter i = wm_json_each(list); wm_json_next(&i);) *next++ = (int32_t)tiny_number(i.value);
+    for (wm_json_iter i = wm_json_each(list); wm_json_next(&i);)
+        *next++ = (int32_t)tiny_number(i.value);
     return ids;
 }
 
@@ -98,7 +101,11 @@ static inline const float *tiny_floats(wm_arena *arena, wm_json string, size_t c
     uint32_t bits = 0, have = 0;
     for (size_t i = 0; i < text.n && text.p[i] != '='; i++) {
         uint8_t c = text.p[i];
-        uint32_t six = c == '+' ? 62u : c == '/' ? 63u : c <= '9' ? c + 4u : c <= 'Z' ? c - 65u : c - 71u;
+        uint32_t six = c == '+'   ? 62u
+                       : c == '/' ? 63u
+                       : c <= '9' ? c + 4u
+                       : c <= 'Z' ? c - 65u
+                                  : c - 71u;
         bits = bits << 6 | six;
         have += 6;
         if (have < 8) continue;
@@ -129,7 +136,7 @@ static inline double tiny_distance(const float *got, const float *want, size_t r
     return worst;
 }
 
-// ---- Spoiling files -------------------------------------------------------------------------------
+// ---- Spoiling files -------------------------------------------------------------------------
 
 static inline wm_source *tiny_file(tiny *folder, const char *path) {
     for (size_t i = 0; i < folder->count; i++)
@@ -144,7 +151,8 @@ static inline void tiny_remove(tiny *folder, const char *path) {
 }
 
 static inline void tiny_replace(tiny *folder, const char *path, const char *text) {
-    tiny_file(folder, path)->bytes = wm_span_of(tiny_join(folder->arena, wm_span_of(text), "", (wm_span){NULL, 0}));
+    tiny_file(folder, path)->bytes =
+        wm_span_of(tiny_join(folder->arena, wm_span_of(text), "", (wm_span){NULL, 0}));
 }
 
 // The first `old` in the file becomes `fresh`.
@@ -161,7 +169,8 @@ static inline void tiny_edit(tiny *folder, const char *path, const char *old, co
     fail_msg("%s: %s does not hold %s", folder->name, path, old);
 }
 
-// Sets a key of a JSON file's root object; `value` is JSON text, NULL takes the key away by renaming it.
+// Sets a key of a JSON file's root object; `value` is JSON text, NULL takes the key away by
+// renaming it.
 static inline void tiny_set(tiny *folder, const char *path, const char *key, const char *value) {
     wm_span *bytes = &tiny_file(folder, path)->bytes;
     wm_json root;
@@ -176,7 +185,8 @@ static inline void tiny_set(tiny *folder, const char *path, const char *key, con
         *bytes = wm_span_of(tiny_join(folder->arena, head, value, tail));
     } else {
         const char *head = tiny_join(folder->arena, WM_TEXT("{\""), key, WM_TEXT("\": "));
-        tiny_edit(folder, path, "{", tiny_join(folder->arena, wm_span_of(head), value, WM_TEXT(",")));
+        tiny_edit(folder, path, "{",
+                  tiny_join(folder->arena, wm_span_of(head), value, WM_TEXT(",")));
     }
 }
 
@@ -188,11 +198,11 @@ static inline bool tiny_says(const wm_error *error, const char *word) {
 }
 
 // That a call failed with this code and a text that holds `word`.
-static inline void tiny_expect(const char *what, wm_status got, const wm_error *error, wm_status want,
-                               const char *word) {
+static inline void tiny_expect(const char *what, wm_status got, const wm_error *error,
+                               wm_status want, const char *word) {
     if (got != want || error->status != want || !tiny_says(error, word))
-        fail_msg("%s: expected %s with \"%s\", got %s: %s", what, wm_status_name(want), word, wm_status_name(got),
-                 got == WM_OK ? "" : error->text);
+        fail_msg("%s: expected %s with \"%s\", got %s: %s", what, wm_status_name(want), word,
+                 wm_status_name(got), got == WM_OK ? "" : error->text);
 }
 
 #endif
