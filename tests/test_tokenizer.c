@@ -139,7 +139,7 @@ static const struct {
     {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":\"1\"}"), WM_ERROR_FORMAT, "odd id"},
     {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":2147483647}"), WM_ERROR_LIMIT, "2147483647"},
     {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":18446744073709551615}"), WM_ERROR_LIMIT, ""},
-    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1000000}"), WM_ERROR_FORMAT, "1000000"},
+    {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1000000}"), WM_ERROR_FORMAT, "far above"},
     {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1,\"b\":1}"), WM_ERROR_DUP, "\"b\""},
     {"model", WORDPIECE("\"[UNK]\"", "100", "{\"[UNK]\":0,\"a\":1,\"\\u0061\":2}"), WM_ERROR_DUP, "\"a\""},
     {"model", WORDPIECE("\"[UNK]\"", "100", "[]"), WM_ERROR_FORMAT, "no object"},
@@ -149,14 +149,14 @@ static const struct {
     {"model", WORDPIECE("null", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "unk_token"},
     {"model", BPE("{\"a\":0}", "[]", ",\"unk_token\":\"<u>\""), WM_ERROR_FORMAT, "<u>"},
     // 57
-    {"model", BPE("{\"a\":0,\"b\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "what they make"},
-    {"model", BPE("{\"a\":0,\"ab\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "the second"},
-    {"model", BPE("{\"b\":0,\"ab\":1}", "[[\"a\",\"b\"]]", ""), WM_ERROR_FORMAT, "the first"},
-    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"ab\"]", ""), WM_ERROR_FORMAT, "merge 0"},
-    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b c\"]", ""), WM_ERROR_FORMAT, "merge 0"},
-    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\"]]", ""), WM_ERROR_FORMAT, "merge 0"},
-    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\",\"b\",\"a\"]]", ""), WM_ERROR_FORMAT, "merge 0"},
-    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[3]", ""), WM_ERROR_FORMAT, "merge 0"},
+    {"model", BPE("{\"a\":0,\"b\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "what a merge makes"},
+    {"model", BPE("{\"a\":0,\"ab\":1}", "[\"a b\"]", ""), WM_ERROR_FORMAT, "the right of a merge \"b\""},
+    {"model", BPE("{\"b\":0,\"ab\":1}", "[[\"a\",\"b\"]]", ""), WM_ERROR_FORMAT, "the left of a merge \"a\""},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"ab\"]", ""), WM_ERROR_FORMAT, "no pair of pieces"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b c\"]", ""), WM_ERROR_FORMAT, "no pair of pieces"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\"]]", ""), WM_ERROR_FORMAT, "no pair of pieces"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\",\"b\",\"a\"]]", ""), WM_ERROR_FORMAT, "no pair of pieces"},
+    {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[3]", ""), WM_ERROR_FORMAT, "no pair of pieces"},
     {"model", BPE("{\"a\":0}", "{}", ""), WM_ERROR_FORMAT, "merges"},
     {"model", BPE("{\"a\":0}", "[]", ",\"dropout\":0.1"), WM_ERROR_UNSUPPORTED, "dropout"},
     {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "WordLevel"},
@@ -182,10 +182,10 @@ static const struct {
     {"post_processor", TEMPLATE("[{}]"), WM_ERROR_FORMAT, "type_id"},
     // 65, 66
     {"added_tokens", "[{\"id\":5}]", WM_ERROR_FORMAT, "content"},
-    {"model", WORDPIECE("\"[UNK]\"", "2147483648", "{\"[UNK]\":0}"), WM_ERROR_LIMIT, "2147483648"},
+    {"model", WORDPIECE("\"[UNK]\"", "2147483648", "{\"[UNK]\":0}"), WM_ERROR_LIMIT, "max_input_chars_per_word"},
     {"model", WORDPIECE("\"[UNK]\"", "-1", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "max_input_chars_per_word"},
     {"model", BPE("{\"a\":0}", "[]", ",\"end_of_word_suffix\":\"" "0123456789012345678901234567890123456789"
-     "0123456789012345678901234567890123456789\""), WM_ERROR_LIMIT, "end_of_word_suffix"},
+     "0123456789012345678901234567890123456789\""), WM_ERROR_LIMIT, "suffix"},
 };
 
 static bool contains_word(const char *text, const char *word) {

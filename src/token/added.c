@@ -63,6 +63,7 @@ static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool norma
 }
 
 wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error) {
+    WM_TRY(wm_vocabulary_check(&tokenizer->added_names, error));
     wm_normalizing state = {.unicode = &tokenizer->unicode};
     state.writers[0].host = state.writers[1].host = &tokenizer->arena.host;
     wm_status status = fill_set(tokenizer, &tokenizer->raw, false, &state, error);

@@ -53,9 +53,13 @@ wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *m
     model->merge_mask = slots - 1;
     model->merges = merges;
     // A pair that is there twice counts as the later one.
-    for (uint32_t rank = 0; rank < count; rank++)
-        *find_merge(model, merges[rank].left, merges[rank].right) =
-            (rank + 1) | (hash_pair(merges[rank].left, merges[rank].right) & ~(uint32_t)RANK_MASK);
+    for (uint32_t rank = 0; rank < count; rank++) {
+        uint32_t hash = hash_pair(merges[rank].left, merges[rank].right);
+        uint32_t *slot = find_merge(model, merges[rank].left, merges[rank].right);
+        if ((((uint32_t)(slot - model->merge_slots) - hash) & model->merge_mask) > WM_LIMIT_PROBES)
+            return wm_fail(error, WM_ERROR_LIMIT, 0, "merges: too many of one hash");
+        *slot = (rank + 1) | (hash & ~(uint32_t)RANK_MASK);
+    }
     return WM_OK;
 }
 

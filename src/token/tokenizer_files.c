@@ -78,11 +78,10 @@ static wm_status add_special(wm_reading *reading, wm_json value, wm_span content
     if (wm_json_present(special_content(value)))
         WM_TRY(wm_reading_string(reading, special_content(value), &token.content));
     if (wm_json_present(value) && wm_json_type_of(value) == WM_JSON_OBJECT) {
-        token.lstrip = false;
-        wm_json_bool(wm_json_get(value, "lstrip"), &token.lstrip);
-        wm_json_bool(wm_json_get(value, "rstrip"), &token.rstrip);
-        wm_json_bool(wm_json_get(value, "single_word"), &token.single_word);
-        wm_json_bool(wm_json_get(value, "normalized"), &token.normalized);
+        token.lstrip = wm_json_flag(value, "lstrip", false);
+        token.rstrip = wm_json_flag(value, "rstrip", false);
+        token.single_word = wm_json_flag(value, "single_word", false);
+        token.normalized = wm_json_flag(value, "normalized", false);
     }
     if (wm_vocabulary_find(&reading->tokenizer->added_names, (wm_span){0}, token.content) < 0)
         wm_added_append(reading->tokenizer, token);
@@ -100,7 +99,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side, const
     WM_TRY(wm_added_init(tokenizer, count, reading->error));
     for (wm_json_iter item = wm_json_each(listed); wm_json_next(&item);) {
         wm_json content = special_content(item.value);
-        if (wm_json_present(content)) WM_TRY(wm_added_read(reading, content, item.value));
+        if (wm_json_present(content)) WM_TRY(wm_added_read(reading, &content, &item.value));
     }
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {
         wm_json value = special_value(side, special_keys[i]);
@@ -122,7 +121,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side, const
 // cls A sep …; both must be there.
 static wm_status set_cls_sep(wm_reading *reading, const int32_t *ids, const token_family *family, uint8_t second) {
     if (ids[SPECIAL_CLS] < 0 || ids[SPECIAL_SEP] < 0)
-        return wm_fail(reading->error, WM_ERROR_MISSING, 0, "%z: no cls_token or no sep_token", reading->file);
+        return wm_reading_fail(reading, WM_ERROR_MISSING, "no cls_token or no sep_token", NULL);
     return wm_template_cls_sep(reading, ids[SPECIAL_CLS], ids[SPECIAL_SEP], family->two_seps, second);
 }
 
@@ -171,14 +170,10 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
     int32_t ids[SPECIAL_COUNT];
     if (!family) family = &token_families[FAMILY_BERT];
     WM_TRY(read_vocab_txt(reading, vocab));
-    bool lower = true, ideographs = true;
-    wm_json_bool(wm_json_get(side->tokenizer_config, "do_lower_case"), &lower);
-    wm_json_bool(wm_json_get(side->tokenizer_config, "tokenize_chinese_chars"), &ideographs);
-    bool strip = lower;
-    wm_json_bool(wm_json_get(side->tokenizer_config, "strip_accents"), &strip);
+    bool lower = wm_json_flag(side->tokenizer_config, "do_lower_case", true);
     uint32_t options = WM_BERT_CLEAN;
-    if (ideographs) options |= WM_BERT_IDEOGRAPHS;
-    if (strip) options |= WM_BERT_STRIP;
+    if (wm_json_flag(side->tokenizer_config, "tokenize_chinese_chars", true)) options |= WM_BERT_IDEOGRAPHS;
+    if (wm_json_flag(side->tokenizer_config, "strip_accents", lower)) options |= WM_BERT_STRIP;
     if (lower) options |= WM_BERT_LOWER;
     tokenizer->normalizers[tokenizer->normalizer_count++] = (wm_normalizer){WM_NORMALIZER_BERT, options};
     tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_BERT;
@@ -188,7 +183,7 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
     WM_TRY(add_specials(reading, side, family, ids));
     model->unk = ids[SPECIAL_UNK];
     if (model->unk < 0 || (uint32_t)model->unk >= model->vocabulary.ids)
-        return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: no unk_token", reading->file);
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "no unk_token", NULL);
     return set_cls_sep(reading, ids, family, 1);
 }
 
@@ -207,9 +202,8 @@ static wm_status read_merges_txt(wm_reading *reading, wm_span text) {
     WM_TRY(WM_ALLOC(&tokenizer->arena, merges, count, reading->error));
     for (uint64_t rank = 0; next_line(&text, &line); rank++) {
         if (!wm_merge_split(line, sides))
-            return wm_fail(reading->error, WM_ERROR_FORMAT, (uint64_t)rank, "%z: line %u is no pair of pieces",
-                           reading->file, rank + 2);
-        WM_TRY(wm_merge_read(reading, rank, sides, &merges[rank]));
+            return wm_reading_fail(reading, WM_ERROR_FORMAT, "no pair of pieces: the line", &line);
+        WM_TRY(wm_merge_read(reading, sides, &merges[rank]));
     }
     return wm_bpe_index(&tokenizer->model, &tokenizer->arena, merges, count, reading->error);
 }
@@ -217,14 +211,14 @@ static wm_status read_merges_txt(wm_reading *reading, wm_span text) {
 static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_span vocab, wm_span merges) {
     wm_tokenizer *tokenizer = reading->tokenizer;
     const token_family *family = find_token_family(side, FAMILY_ROBERTA, FAMILY_GPT2);
-    bool prefix_space = false, trim = true, bos = false;
+    bool prefix_space = wm_json_flag(side->tokenizer_config, "add_prefix_space", false);
     int32_t ids[SPECIAL_COUNT];
     wm_json root;
     if (!family)
-        return wm_fail(reading->error, WM_ERROR_UNSUPPORTED, 0,
-                       "vocab.json and merges.txt: neither tokenizer_class nor model_type names a known tokenizer");
+        return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED,
+                               "neither tokenizer_class nor model_type names a known tokenizer", NULL);
     WM_TRY(wm_json_check(vocab, reading->file, WM_JSON_PYTHON, &root, reading->error));
-    WM_TRY(wm_reading_vocabulary(reading, root));
+    WM_TRY(wm_reading_vocabulary(reading, &root));
     tokenizer->model.kind = WM_TOKENS_BPE;
     tokenizer->model.byte_level = true;
     tokenizer->model.unk = -1;
@@ -232,18 +226,16 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
     reading->file = "merges.txt";
     WM_TRY(read_merges_txt(reading, merges));
     reading->file = "tokenizer_config.json";
-    wm_json_bool(wm_json_get(side->tokenizer_config, "add_prefix_space"), &prefix_space);
-    wm_json_bool(wm_json_get(side->tokenizer_config, "trim_offsets"), &trim);
-    wm_json_bool(wm_json_get(side->tokenizer_config, "add_bos_token"), &bos);
     if (prefix_space) tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_PREFIX_SPACE;
     tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_GPT2;
     WM_TRY(add_specials(reading, side, family, ids));
     if (family == &token_families[FAMILY_ROBERTA]) {
-        tokenizer->trim_offsets = trim;
+        tokenizer->trim_offsets = wm_json_flag(side->tokenizer_config, "trim_offsets", true);
         tokenizer->trim_prefix_space = prefix_space;
         return set_cls_sep(reading, ids, family, 0);
     }
-    if (!bos || ids[SPECIAL_BOS] < 0) return wm_template_plain(reading);
+    if (!wm_json_flag(side->tokenizer_config, "add_bos_token", false) || ids[SPECIAL_BOS] < 0)
+        return wm_template_plain(reading);
     wm_template_list list = {{{ids[SPECIAL_BOS], 0}, {WM_TEMPLATE_A, 0}, {WM_TEMPLATE_B, 1}}, 2};
     WM_TRY(wm_template_keep(reading, &list, &tokenizer->single));
     list.count = 3;

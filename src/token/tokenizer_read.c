@@ -3,6 +3,26 @@
 
 enum { STRING_POOL = 4096 };
 
+wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what, const wm_span *name) {
+    return wm_fail(reading->error, status, 0, name ? "%z: %z \"%s\"" : "%z: %z", reading->file, what, name);
+}
+
+wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    if (tokenizer->normalizer_count == WM_TOKENIZER_STEPS)
+        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 normalizers", NULL);
+    tokenizer->normalizers[tokenizer->normalizer_count++] = step;
+    return WM_OK;
+}
+
+wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    if (tokenizer->splitter_count == WM_TOKENIZER_STEPS)
+        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 pre-tokenizers", NULL);
+    tokenizer->splitters[tokenizer->splitter_count++] = step;
+    return WM_OK;
+}
+
 wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to) {
     if (wm_json_string_plain(string, to)) return WM_OK;
     if (string.n > reading->strings_left) {
@@ -20,30 +40,28 @@ wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to) {
 
 // ---- Vocabularies -------------------------------------------------------------------------------
 
-wm_status wm_reading_vocabulary(wm_reading *reading, wm_json object) {
+wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object) {
     wm_vocabulary *vocabulary = &reading->tokenizer->model.vocabulary;
     uint64_t count = 0, ids = 0, id = 0;
-    if (!wm_json_present(object) || wm_json_type_of(object) != WM_JSON_OBJECT)
-        return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: the vocabulary is no object", reading->file);
-    for (wm_json_iter piece = wm_json_each(object); wm_json_next(&piece); count++) {
-        if (!wm_json_u64(piece.value, &id))
-            return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: piece %u has an odd id", reading->file, count);
-        if (id >= WM_LIMIT_VOCABULARY)
-            return wm_fail(reading->error, WM_ERROR_LIMIT, 0, "%z: id %u, the limit is %u", reading->file, id,
-                           (uint64_t)WM_LIMIT_VOCABULARY);
+    if (!wm_json_present(*object) || wm_json_type_of(*object) != WM_JSON_OBJECT)
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary is no object", NULL);
+    for (wm_json_iter piece = wm_json_each(*object); wm_json_next(&piece); count++) {
+        bool number = wm_json_u64(piece.value, &id);
+        if (!number || id >= WM_LIMIT_VOCABULARY) {
+            wm_span text = {piece.value.p, piece.value.n};
+            return wm_reading_fail(reading, number ? WM_ERROR_LIMIT : WM_ERROR_FORMAT, "an odd id", &text);
+        }
         ids = WM_MAX(ids, id + 1);
     }
     if (ids > count * 2 + 65536)
-        return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: id %u in a vocabulary of %u", reading->file, ids - 1,
-                       count);
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "an id far above the number of pieces", NULL);
     WM_TRY(wm_vocabulary_init(vocabulary, &reading->tokenizer->arena, ids, count, reading->error));
-    for (wm_json_iter piece = wm_json_each(object); wm_json_next(&piece);) {
+    for (wm_json_iter piece = wm_json_each(*object); wm_json_next(&piece);) {
         wm_span text;
         WM_TRY(wm_reading_string(reading, piece.key, &text));
         wm_json_u64(piece.value, &id);
         if (vocabulary->pieces[id].p || !wm_vocabulary_add(vocabulary, text, (uint32_t)id))
-            return wm_fail(reading->error, WM_ERROR_DUP, 0, "%z: piece \"%s\", or its id %u, is there twice",
-                           reading->file, &text, id);
+            return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of", &text);
     }
     reading->tokenizer->vocabulary = (uint32_t)ids;
     return WM_OK;
@@ -62,21 +80,22 @@ bool wm_merge_split(wm_span line, wm_span *sides) {
     return true;
 }
 
-wm_status wm_merge_read(wm_reading *reading, uint64_t rank, const wm_span *sides, wm_merge *merge) {
+wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *merge) {
     const wm_token_model *model = &reading->tokenizer->model;
     const wm_vocabulary *vocabulary = &model->vocabulary;
     wm_span rest = sides[1], none = {0};
     merge->left = wm_vocabulary_find(vocabulary, none, sides[0]);
+    if (merge->left < 0) return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary lacks the left of a merge", &sides[0]);
     merge->right = wm_vocabulary_find(vocabulary, none, rest);
     merge->into = -1;
     if (rest.n >= model->prefix.n) { // the right side's prefix is only for inside a word
         rest = (wm_span){rest.p + model->prefix.n, rest.n - model->prefix.n};
         merge->into = wm_vocabulary_find(vocabulary, sides[0], rest);
     }
-    if (merge->left >= 0 && merge->right >= 0 && merge->into >= 0) return WM_OK;
-    return wm_fail(reading->error, WM_ERROR_FORMAT, 0, "%z: merge %u, \"%s\" and \"%s\": the vocabulary lacks %z",
-                   reading->file, rank, &sides[0], &sides[1],
-                   merge->left < 0 ? "the first" : merge->right < 0 ? "the second" : "what they make");
+    if (merge->right >= 0 && merge->into >= 0) return WM_OK;
+    return wm_reading_fail(reading, WM_ERROR_FORMAT,
+                           merge->right < 0 ? "the vocabulary lacks the right of a merge"
+                                            : "the vocabulary lacks what a merge makes with", &sides[1]);
 }
 
 void wm_bpe_find_bytes(wm_token_model *model) {
@@ -92,8 +111,7 @@ void wm_bpe_find_bytes(wm_token_model *model) {
 
 wm_status wm_template_add(wm_reading *reading, wm_template_list *list, int32_t id, uint8_t type) {
     if (list->count == WM_TEMPLATE_STEPS)
-        return wm_fail(reading->error, WM_ERROR_LIMIT, 0, "%z: a template of more than %u tokens", reading->file,
-                       (uint64_t)WM_TEMPLATE_STEPS);
+        return wm_reading_fail(reading, WM_ERROR_LIMIT, "a template of more than 64 tokens", NULL);
     list->steps[list->count++] = (wm_template_step){id, type};
     return WM_OK;
 }
@@ -125,15 +143,14 @@ wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, boo
 
 // ---- Added tokens ---------------------------------------------------------------------------------
 
-wm_status wm_added_read(wm_reading *reading, wm_json content, wm_json object) {
+wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object) {
     wm_added_token token = {.id = -1};
-    WM_TRY(wm_reading_string(reading, content, &token.content));
-    wm_json_bool(wm_json_get(object, "single_word"), &token.single_word);
-    wm_json_bool(wm_json_get(object, "lstrip"), &token.lstrip);
-    wm_json_bool(wm_json_get(object, "rstrip"), &token.rstrip);
-    wm_json_bool(wm_json_get(object, "special"), &token.special);
-    token.normalized = !token.special;
-    wm_json_bool(wm_json_get(object, "normalized"), &token.normalized);
+    WM_TRY(wm_reading_string(reading, *content, &token.content));
+    token.single_word = wm_json_flag(*object, "single_word", false);
+    token.lstrip = wm_json_flag(*object, "lstrip", false);
+    token.rstrip = wm_json_flag(*object, "rstrip", false);
+    token.special = wm_json_flag(*object, "special", false);
+    token.normalized = wm_json_flag(*object, "normalized", !token.special);
     wm_added_append(reading->tokenizer, token);
     return WM_OK;
 }

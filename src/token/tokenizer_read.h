@@ -16,15 +16,22 @@ typedef struct wm_reading {
     size_t strings_left;
 } wm_reading;
 
+// "FILE: WHAT", and in quotes `name` where it is not NULL.
+wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what, const wm_span *name);
+
 // A JSON string that lives as long as the tokenizer: a view of the file where it has no escapes.
 wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to);
 
 // model.vocabulary from an object of pieces and ids.
-wm_status wm_reading_vocabulary(wm_reading *reading, wm_json object);
+wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object);
+
+// The next step of a chain.
+wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step);
+wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step);
 
 // Merges: "a b" cut at its one space; two pieces' ids and their merge's.
 bool wm_merge_split(wm_span line, wm_span *sides);
-wm_status wm_merge_read(wm_reading *reading, uint64_t rank, const wm_span *sides, wm_merge *merge);
+wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *merge);
 
 // model.bytes, from the vocabulary.
 void wm_bpe_find_bytes(wm_token_model *model);
@@ -43,6 +50,6 @@ wm_status wm_template_plain(wm_reading *reading);
 wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice, uint8_t second);
 
 // Appends the added token with this content (a string) and the flags of `object`.
-wm_status wm_added_read(wm_reading *reading, wm_json content, wm_json object);
+wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object);
 
 #endif

@@ -56,9 +56,12 @@ static uint32_t *find_slot(const wm_vocabulary *vocabulary, uint32_t hash, wm_sp
 
 bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
     wm_span none = {piece.p, 0};
+    if (vocabulary->crowded) return true;
     uint32_t hash = hash_more(HASH_START, piece);
     uint32_t *slot = find_slot(vocabulary, hash, piece, none);
     bool fresh = *slot == 0;
+    uint32_t way = (uint32_t)(slot - vocabulary->slots) - hash_finish(hash);
+    vocabulary->crowded = (way & vocabulary->slot_mask) > WM_LIMIT_PROBES;
     if (!fresh) vocabulary->pieces[(*slot & SLOT_ID_MASK) - 1] = (wm_span){0};
     *slot = (id + 1) | (hash_finish(hash) & ~(uint32_t)SLOT_ID_MASK);
     vocabulary->pieces[id] = piece;
@@ -72,10 +75,15 @@ int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span first, wm_sp
     return (int32_t)(slot & SLOT_ID_MASK) - 1;
 }
 
+wm_status wm_vocabulary_check(const wm_vocabulary *vocabulary, wm_error *error) {
+    return vocabulary->crowded ? wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: too many pieces of one hash") : WM_OK;
+}
+
 static size_t character_length(uint8_t lead) { return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4; }
 
 wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_error *error) {
     uint64_t characters = 0;
+    WM_TRY(wm_vocabulary_check(vocabulary, error));
     for (uint32_t id = 0; id < vocabulary->ids; id++) {
         wm_span piece = vocabulary->pieces[id];
         if (piece.n > WM_LIMIT_PIECE)

@@ -6,6 +6,7 @@
 
 #include "../base/arena.h"
 
+#define WM_LIMIT_PROBES 4096u // of a hash table; by chance they are a few dozen
 #define WM_LIMIT_PIECE 1024u // bytes of a piece that is searched for by its beginnings
 
 typedef struct wm_vocabulary {
@@ -15,6 +16,7 @@ typedef struct wm_vocabulary {
     uint32_t slot_mask, beginning_mask; // sizes less one, in slots and in bits
     uint32_t ids, count; // highest id + 1; pieces
     size_t longest; // bytes of the longest piece
+    bool crowded;   // pieces were chosen to collide: no more are taken
 } wm_vocabulary;
 
 // An empty vocabulary for `count` pieces with ids below `ids`; a `count` of room, not of promise.
@@ -25,7 +27,10 @@ wm_status wm_vocabulary_init(wm_vocabulary *vocabulary, wm_arena *arena, uint64_
 // (the id that it had is without a piece from then on); `id` < ids and free.
 bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id);
 
-// Fills the filter: after the last piece, before the first walk. LIMIT: a piece over WM_LIMIT_PIECE.
+// LIMIT where the vocabulary is crowded: to be asked after the last piece.
+wm_status wm_vocabulary_check(const wm_vocabulary *vocabulary, wm_error *error);
+
+// Checks, and fills the filter: after the last piece, before the first walk. LIMIT: a piece over WM_LIMIT_PIECE.
 wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_error *error);
 
 // The id of the piece that is `first` and `second` put together, or -1.
