@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Makes tests/tiny: random KB-sized checkpoints, saved by Hugging Face's own classes, with its outputs in float64.
+"""Makes tests/tiny: random KB-sized checkpoints of Hugging Face's own classes, with its outputs in float64.
 
     python tools/make_tiny.py [FOLDER…] [--into tests/tiny]
 
@@ -13,181 +13,27 @@ import json
 import shutil
 import sys
 import zlib
-from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from tiny import generation, golden, vocabularies, weights  # noqa: E402
-
-BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-BERT_ODD = ["[MASK]", "[unused0]", "[UNK]", "[SEP]", "[unused1]", "[CLS]", "[PAD]"]
-ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-ROBERTA_PAD0 = ["<pad>", "</s>", "<s>", "<mask>", "<unk>"]
-MPNET = ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]
-GPT = ["<|endoftext|>"]
-ROBERTA_PAD3 = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
-GAMMA_BETA = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
-
-
-@dataclass(frozen=True)
-class Folder:
-    model: str  # class of transformers
-    config: dict
-    special: list[str] = field(default_factory=lambda: BERT)
-    size: int = 200  # pieces (WordPiece) or merges (BPE)
-    options: dict = field(default_factory=dict)  # of the tokenizer
-    forms: str = "both"  # tokenizer files: vocabularies.save
-    dtype: str = "float32"
-    embedding_std: float = 0.5
-    rename: dict = field(default_factory=dict)  # in the tensors' names
-    position_ids: str = ""  # name of an I64 tensor to add
-    shard: str = "1GB"
-    modules: list[dict] = field(default_factory=list)  # sentence-transformers' after the Transformer
-    files: dict = field(default_factory=dict)  # further JSON files
-    tries: list[dict] = field(default_factory=list)  # options to embed with
-    runs: bool = True  # wasmicro runs it from text on: listed in index.json; else from ids on, in later.json
-
-
-def bert(width: int, layers: int, heads: int, ffn: int, positions: int, act: str, eps: float, types: int = 2, **more) -> dict:
-    return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": ffn,
-            "max_position_embeddings": positions, "hidden_act": act, "layer_norm_eps": eps, "type_vocab_size": types} | more
-
-
-def distil(width: int, layers: int, heads: int, ffn: int, positions: int, act: str, **more) -> dict:
-    return {"dim": width, "n_layers": layers, "n_heads": heads, "hidden_dim": ffn, "max_position_embeddings": positions,
-            "activation": act} | more
-
-
-def gpt(width: int, layers: int, heads: int, positions: int, **more) -> dict:
-    return {"n_embd": width, "n_layer": layers, "n_head": heads, "n_positions": positions} | more
-
-
-def wide(width: int, layers: int, heads: int, ffn: int, positions: int, **more) -> dict:
-    return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": ffn,
-            "max_position_embeddings": positions} | more
-
-
-def t5(width: int, dkv: int, heads: int, ffn: int, layers: int, decoder_layers: int, kind: str, tied: bool, **more) -> dict:
-    return {"d_model": width, "d_kv": dkv, "num_heads": heads, "d_ff": ffn, "num_layers": layers, "num_decoder_layers": decoder_layers,
-            "feed_forward_proj": kind, "tie_word_embeddings": tied, "decoder_start_token_id": 0} | more
-
-
-# ---- sentence-transformers' modules ----
-
-def pooling(width: int, *modes: str, include_prompt: bool = True) -> dict:
-    all_modes = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
-    return {"kind": "Pooling", "word_embedding_dimension": width} | {
-        f"pooling_mode_{mode}": mode in modes for mode in all_modes} | {"include_prompt": include_prompt}
-
-
-def dense(inputs: int, outputs: int, bias: bool, activation: str) -> dict:
-    return {"kind": "Dense", "in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": activation}
-
-
-NORMALIZE = {"kind": "Normalize"}
-TANH, IDENTITY = "torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"
-CASED = {"do_lower_case": False, "strip_accents": False}
-PROMPTS = {"query": "the question is: ", "passage": "Walking ", "none": ""}
-
-
-def st(*modules: dict, special=BERT, width: int = 12, max_length: int | None = 24, lower: bool = False, prompts: dict | None = None,
-       default: str | None = None, **more) -> Folder:
-    """A one-layer model in sentence-transformers' form."""
-    roberta = special[0].startswith("<")
-    files = {"sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": lower}}
-    files["config_sentence_transformers.json"] = {
-        "__version__": {"sentence_transformers": "2.7.0", "transformers": "4.40.2", "pytorch": "1.13.0"},
-        "prompts": prompts or {}, "default_prompt_name": default}
-    return Folder("RobertaModel" if roberta else "BertModel", bert(width, 1, 2, 20, 48, "gelu", 1e-12, 1 if roberta else 2),
-                  special, 100 if roberta else 190, modules=list(modules), files=files, **more)
-
-
-FOLDERS = {
-    "bert-f32": Folder("BertModel", bert(24, 2, 4, 56, 131, "gelu", 1e-12)),
-    "bert-odd": Folder("BertForMaskedLM", bert(15, 3, 3, 37, 61, "gelu_new", 1e-3), BERT_ODD, rename=GAMMA_BETA,
-                       position_ids="bert.embeddings.position_ids", forms="plain", options=CASED),
-    "bert-f16": Folder("BertForSequenceClassification", bert(20, 2, 1, 33, 70, "silu", 1e-5, 1, num_labels=3), dtype="float16",
-                       forms="json", options={"model_max_length": 50}),
-    "bert-bf16": Folder("BertModel", bert(22, 2, 2, 41, 47, "relu", 1e-2), dtype="bfloat16", shard="8KB",
-                        options={"tokenize_chinese_chars": False, "strip_accents": False}),
-    "bert-tanh": Folder("BertForTokenClassification", bert(16, 2, 2, 40, 40, "gelu_pytorch_tanh", 1e-6), forms="plain",
-                        position_ids="bert.embeddings.position_ids", options={"strip_accents": False}),
-    "roberta-f32": Folder("RobertaModel", bert(20, 2, 2, 48, 70, "gelu", 1e-5, 1), ROBERTA, 140, forms="plain"),
-    "roberta-pad3": Folder("RobertaForMaskedLM", bert(15, 2, 3, 29, 64, "relu", 1e-2, 1), ROBERTA_PAD3, 120, forms="json"),
-    "roberta-f16": Folder("RobertaForSequenceClassification", bert(21, 2, 3, 50, 55, "gelu_new", 1e-5, 1), ROBERTA_PAD0, 200,
-                          dtype="float16", rename=GAMMA_BETA),
-    "roberta-bf16": Folder("RobertaModel", bert(20, 2, 5, 36, 51, "silu", 1e-3, 2), ROBERTA, 160, dtype="bfloat16", forms="plain",
-                           options={"add_prefix_space": True, "model_max_length": 40}, position_ids="embeddings.position_ids"),
-    "distilbert-f32": Folder("DistilBertModel", distil(24, 2, 3, 56, 64, "gelu"), embedding_std=0.01),
-    "distilbert-f16": Folder("DistilBertForMaskedLM", distil(15, 3, 3, 31, 45, "relu"), dtype="float16", forms="plain",
-                             options=CASED),
-    "distilbert-bf16": Folder("DistilBertForSequenceClassification", distil(18, 2, 1, 40, 39, "gelu", sinusoidal_pos_embds=True),
-                              BERT_ODD, dtype="bfloat16", forms="json"),
-    "electra-f32": Folder("ElectraModel", bert(24, 2, 3, 40, 67, "gelu", 1e-12, embedding_size=20)),
-    "electra-f16": Folder("ElectraForPreTraining", bert(20, 2, 4, 35, 52, "gelu_new", 1e-5, 1, embedding_size=20), dtype="float16",
-                          forms="json"),
-    "electra-bf16": Folder("ElectraForMaskedLM", bert(15, 2, 3, 44, 43, "relu", 1e-2, embedding_size=27), dtype="bfloat16",
-                           rename=GAMMA_BETA, forms="plain", shard="10KB"),
-    "st-mean": st(pooling(12, "mean_tokens"), NORMALIZE, tries=[
-        {"pooling": "cls"}, {"pooling": "max", "normalize": False}, {"pooling": "last"}, {"max_length": 7},
-        {"max_length": 7, "truncate": "start"}, {"prompt": "Museum: "}]),
-    "st-cls": st(pooling(12, "cls_token"), NORMALIZE, special=ROBERTA, tries=[{"pooling": "mean"}]),
-    "st-max": st(pooling(12, "max_tokens"), max_length=None, options={"model_max_length": 30}),
-    "st-sqrt": st(pooling(12, "mean_sqrt_len_tokens"), options=CASED),
-    "st-weighted": st(pooling(12, "weightedmean_tokens"), dtype="bfloat16"),
-    "st-last": st(pooling(12, "lasttoken"), NORMALIZE, special=ROBERTA_PAD3, dtype="float16"),
-    "st-concat": st(pooling(12, "lasttoken", "cls_token", "mean_tokens"), dense(36, 9, False, IDENTITY), NORMALIZE, dtype="float16"),
-    "st-dense": st(pooling(12, "mean_tokens"), dense(12, 17, True, TANH), dense(17, 10, True, IDENTITY), tries=[{"pooling": "max"}]),
-    "st-lower": st(pooling(12, "mean_tokens"), options=CASED, lower=True),
-    "st-prompts": st(pooling(12, "mean_tokens"), NORMALIZE, prompts=PROMPTS, default="query",
-                     tries=[{"prompt_name": "passage"}, {"prompt_name": "none"}, {"prompt": "snow "}]),
-    "st-without-prompt": st(pooling(12, "mean_tokens", "max_tokens", "weightedmean_tokens", "lasttoken", include_prompt=False),
-                            prompts=PROMPTS, tries=[
-                                {"prompt_name": "query"}, {"prompt_name": "none"}, {"prompt": "snow on: "}]),
-}
-
-
-def later(model: str, config: dict, special=(), size: int = 220, **more) -> Folder:
-    """Of a family that does not run from text on yet."""
-    return Folder(model, config, list(special), size, runs=False, **({"forms": "json"} | more))
-
-
-NEO_TYPES, LOCAL_TYPES = [[["global", "local"], 1]], [[["local"], 2], [["global"], 1]]
-
-FOLDERS |= {
-    "mpnet-f32": later("MPNetForMaskedLM", bert(16, 2, 4, 30, 60, "gelu", 1e-5), MPNET, 200),
-    "mpnet-f16": later("MPNetModel", bert(15, 2, 3, 31, 50, "gelu_new", 1e-3), MPNET, 200, dtype="float16"),
-    "albert-f16": later("AlbertForMaskedLM", bert(16, 4, 4, 30, 64, "gelu_new", 1e-12, embedding_size=12, num_hidden_groups=2), dtype="float16"),
-    "albert-bf16": later("AlbertModel", bert(18, 3, 3, 29, 45, "gelu", 1e-3, embedding_size=18, inner_group_num=2), dtype="bfloat16"),
-    "xlm-roberta-f16": later("XLMRobertaModel", bert(16, 2, 4, 30, 66, "gelu", 1e-5, 1), dtype="float16"),
-    "gpt2-f32": later("GPT2LMHeadModel", gpt(16, 2, 2, 80), GPT, 60, forms="plain"),
-    "gpt2-f16": later("GPT2Model", gpt(18, 3, 1, 84, n_inner=50, activation_function="gelu"), GPT, 80, dtype="float16", forms="plain"),
-    "gpt2-bf16": later("GPT2LMHeadModel", gpt(15, 3, 3, 83, n_inner=31, activation_function="relu", layer_norm_epsilon=1e-3,
-                                              scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False), GPT, 90, dtype="bfloat16"),
-    "gpt_neo-f16": later("GPTNeoForCausalLM", {"hidden_size": 15, "num_layers": 2, "attention_types": NEO_TYPES, "num_heads": 3,
-                                               "window_size": 4, "max_position_embeddings": 80},
-                         GPT, 40, dtype="float16"),
-    "gpt_neo-bf16": later("GPTNeoForCausalLM", {"hidden_size": 20, "num_layers": 3, "attention_types": LOCAL_TYPES, "num_heads": 2, "window_size": 7,
-                                                "intermediate_size": 33, "activation_function": "gelu", "max_position_embeddings": 79},
-                          GPT, 60, dtype="bfloat16"),
-    "gpt_neox-bf16": later("GPTNeoXForCausalLM", wide(16, 2, 2, 30, 80, rotary_pct=0.25), GPT, 60, dtype="bfloat16"),
-    "gpt_neox-f16": later("GPTNeoXForCausalLM", wide(24, 2, 3, 44, 80, rotary_pct=1.0, rotary_emb_base=2500, use_parallel_residual=False,
-                                                     attention_bias=False, hidden_act="gelu_new", tie_word_embeddings=True), GPT, 60, dtype="float16"),
-    "llama-f16": later("LlamaForCausalLM", wide(16, 2, 4, 30, 80, num_key_value_heads=2), size=400, dtype="float16"),
-    "llama-bf16": later("LlamaForCausalLM", wide(18, 3, 3, 31, 80, num_key_value_heads=1, rope_theta=500.0, rms_norm_eps=1e-3, attention_bias=True,
-                                                 hidden_act="gelu", tie_word_embeddings=True), size=400, dtype="bfloat16", forms="both"),
-    "qwen2-bf16": later("Qwen2ForCausalLM", wide(16, 2, 2, 30, 80, num_key_value_heads=1, tie_word_embeddings=True), GPT, 60, dtype="bfloat16"),
-    "t5-f32": later("T5ForConditionalGeneration", t5(16, 8, 2, 32, 2, 2, "relu", True), forms="both"),
-    "t5-v11": later("T5ForConditionalGeneration", t5(14, 8, 2, 30, 2, 2, "gated-gelu", False, vocab_size=256), forms="plain", dtype="bfloat16"),
-    "t5-bf16": later("T5ForConditionalGeneration", t5(15, 5, 4, 29, 3, 2, "gated-silu", True, relative_attention_num_buckets=16,
-                                                      relative_attention_max_distance=40, layer_norm_epsilon=1e-3), dtype="bfloat16", forms="json"),
-    "mt5-f16": later("MT5ForConditionalGeneration", t5(15, 6, 2, 28, 2, 2, "gated-gelu", False), dtype="float16", forms="plain"),
-}
+from tiny.folders import FOLDERS, Folder  # noqa: E402
 
 TOKENIZERS = {  # by family
-    "bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert", "electra": "Electra", "mpnet": "MPNet", "albert": "Albert",
-    "xlm-roberta": "XLMRoberta", "gpt2": "GPT2", "gpt_neo": "GPT2", "gpt_neox": "GPTNeoX", "llama": "Llama", "qwen2": "Qwen2",
-    "t5": "T5", "mt5": "T5",
+    "bert": "Bert",
+    "roberta": "Roberta",
+    "distilbert": "DistilBert",
+    "electra": "Electra",
+    "mpnet": "MPNet",
+    "albert": "Albert",
+    "xlm-roberta": "XLMRoberta",
+    "gpt2": "GPT2",
+    "gpt_neo": "GPT2",
+    "gpt_neox": "GPTNeoX",
+    "llama": "Llama",
+    "qwen2": "Qwen2",
+    "t5": "T5",
+    "mt5": "T5",
 }
 
 
@@ -197,7 +43,9 @@ def open_tokenizer(spec: Folder, family: str):
         extra = {"extra_ids": 10} if kind.startswith("T5") else {}
         return vocabularies.sentencepiece(kind, spec.size, **extra, **spec.options)
     wordpiece = any(piece.startswith("[UNK") for piece in spec.special)
-    return (vocabularies.wordpiece if wordpiece else vocabularies.byte_level)(kind, spec.size, spec.special, **spec.options)
+    return (vocabularies.wordpiece if wordpiece else vocabularies.byte_level)(
+        kind, spec.size, spec.special, **spec.options
+    )
 
 
 def write_modules(spec: Folder, seed: int, target: Path) -> None:
@@ -205,20 +53,30 @@ def write_modules(spec: Folder, seed: int, target: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    listed = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
+    listed = [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}
+    ]
     for i, module in enumerate(spec.modules, 1):
         config = dict(module)
         kind = config.pop("kind")
         path = f"{i}_{kind}"
-        listed.append({"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"})
+        listed.append(
+            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        )
         if config:
             (target / path).mkdir()
             (target / path / "config.json").write_text(json.dumps(config, indent=1) + "\n")
         if kind == "Dense":
             layer = torch.nn.Linear(config["in_features"], config["out_features"], config["bias"])
             weights.draw(layer, seed + i, 0)
-            save_file({f"linear.{name}": tensor.detach().to(getattr(torch, spec.dtype)) for name, tensor in layer.named_parameters()},
-                      target / path / "model.safetensors", metadata={"format": "pt"})
+            save_file(
+                {
+                    f"linear.{name}": tensor.detach().to(getattr(torch, spec.dtype))
+                    for name, tensor in layer.named_parameters()
+                },
+                target / path / "model.safetensors",
+                metadata={"format": "pt"},
+            )
     for name, value in ({"modules.json": listed} | spec.files).items():
         (target / name).write_text(json.dumps(value, indent=1) + "\n")
 
@@ -233,10 +91,14 @@ def make(name: str, spec: Folder, target: Path) -> None:
     cls = getattr(transformers, spec.model)
     family = cls.config_class.model_type
     tokenizer = open_tokenizer(spec, family)
-    special = {key: getattr(tokenizer, key) for key in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    special = {
+        key: getattr(tokenizer, key) for key in ("pad_token_id", "bos_token_id", "eos_token_id")
+    }
     model = cls(cls.config_class(**({"vocab_size": len(tokenizer)} | special | spec.config)))
     weights.draw(model, seed, spec.embedding_std)
-    model.to(getattr(torch, spec.dtype)).save_pretrained(target, safe_serialization=True, max_shard_size=spec.shard)
+    model.to(getattr(torch, spec.dtype)).save_pretrained(
+        target, safe_serialization=True, max_shard_size=spec.shard
+    )
     vocabularies.save(tokenizer, target, spec.forms)
     weights.settle(target, family)
     extra = {}
@@ -250,7 +112,10 @@ def make(name: str, spec: Folder, target: Path) -> None:
     elif model.config.is_encoder_decoder:
         golden.write(target, generation.seq2seq(target, spec.model, seed))
     elif cls in transformers.MODEL_FOR_CAUSAL_LM_MAPPING.values() or spec.model == "GPT2Model":
-        golden.write(target, generation.decoder(target, spec.model.replace("GPT2Model", "GPT2LMHeadModel"), seed))
+        golden.write(
+            target,
+            generation.decoder(target, spec.model.replace("GPT2Model", "GPT2LMHeadModel"), seed),
+        )
     else:
         golden.write(target, golden.plain(target, seed))
     for path in target.rglob("*.safetensors"):
@@ -259,9 +124,14 @@ def make(name: str, spec: Folder, target: Path) -> None:
 
 def write_index(root: Path) -> None:
     """index.json, later.json: the folders and their files, for tests that cannot list a directory."""
+
     def entry(folder: Path) -> str:
-        files = [path for path in folder.rglob("*") if path.is_file() and path.name != "golden.json"]
-        return json.dumps({"name": folder.name, "files": sorted(str(path.relative_to(folder)) for path in files)})
+        files = [
+            path for path in folder.rglob("*") if path.is_file() and path.name != "golden.json"
+        ]
+        return json.dumps(
+            {"name": folder.name, "files": sorted(str(path.relative_to(folder)) for path in files)}
+        )
 
     there = [folder for folder in sorted(root.iterdir()) if folder.is_dir()]
     for name, runs in (("index.json", True), ("later.json", False)):
@@ -270,13 +140,23 @@ def write_index(root: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {', '.join(FOLDERS)}; all if none is named")
-    parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parents[1] / "tests" / "tiny")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        metavar="FOLDER",
+        help=f"of {', '.join(FOLDERS)}; all if none is named",
+    )
+    parser.add_argument(
+        "--into", type=Path, default=Path(__file__).resolve().parents[1] / "tests" / "tiny"
+    )
     arguments = parser.parse_args()
     import logging
 
     import transformers
+
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

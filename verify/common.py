@@ -9,7 +9,11 @@ import tempfile
 import warnings
 from pathlib import Path
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
@@ -36,13 +40,23 @@ class Table:
         miss = limit is not None and not value <= limit
         self.misses += miss
         bound = "" if limit is None else f"≤ {limit:.3g}"
-        print(f"  {what:58} {value:>9.3g}{unit:4} {bound:12} {'MISS' if miss else ''}".rstrip(), flush=True)
+        print(
+            f"  {what:58} {value:>9.3g}{unit:4} {bound:12} {'MISS' if miss else ''}".rstrip(),
+            flush=True,
+        )
 
     def equal(self, what: str, got, want, count: int) -> None:
         """Counts the places where two lists differ; `count` is how many there must be."""
-        different = sum(a != b for a, b in zip(got, want)) + abs(len(got) - len(want)) + (len(want) != count)
+        different = (
+            sum(a != b for a, b in zip(got, want))
+            + abs(len(got) - len(want))
+            + (len(want) != count)
+        )
         self.misses += different > 0
-        print(f"  {what:58} {count - different:>5} of {count:<4} {'MISS' if different else ''}".rstrip(), flush=True)
+        print(
+            f"  {what:58} {count - different:>5} of {count:<4} {'MISS' if different else ''}".rstrip(),
+            flush=True,
+        )
         for i, (a, b) in enumerate(zip(got, want)):
             if a != b:
                 print(f"    first difference, at {i}: got {str(a)[:100]}, expected {str(b)[:100]}")
@@ -67,7 +81,14 @@ def lines_of(path: Path) -> list[str]:
 def cli_embed(model: Path, texts: list[str], *options: str) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         npy = str(Path(folder) / "out.npy")
-        cli("embed", str(model), "--npy", npy, *options, stdin="".join(text + "\n" for text in texts))
+        cli(
+            "embed",
+            str(model),
+            "--npy",
+            npy,
+            *options,
+            stdin="".join(text + "\n" for text in texts),
+        )
         return np.load(npy)
 
 
@@ -80,12 +101,21 @@ def isas() -> list[str]:
     """The instruction sets that this build can run here."""
     model = ROOT / "tests/tiny/bert-f32"
     known = ("scalar", "sse2", "avx2", "avx512", "neon")
-    return [isa for isa in known if subprocess.run([CLI, "hidden", str(model), "--ids", "1", "--isa", isa], capture_output=True).returncode == 0]
+    return [
+        isa
+        for isa in known
+        if subprocess.run(
+            [CLI, "hidden", str(model), "--ids", "1", "--isa", isa], capture_output=True
+        ).returncode
+        == 0
+    ]
 
 
 def minilm() -> Path:
     folder = ROOT / "models" / "all-MiniLM-L6-v2"
-    subprocess.run([sys.executable, str(ROOT / "tools/fetch.py"), "all-MiniLM-L6-v2", str(folder)], check=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools/fetch.py"), "all-MiniLM-L6-v2", str(folder)], check=True
+    )
     return folder
 
 
@@ -97,7 +127,11 @@ def base_model(folder: Path, **options):
 def hidden(model, ids: list[int]) -> np.ndarray:
     with torch.no_grad():
         batch = torch.tensor([ids])
-        return model(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state[0].numpy()
+        return (
+            model(input_ids=batch, attention_mask=torch.ones_like(batch))
+            .last_hidden_state[0]
+            .numpy()
+        )
 
 
 def distance(got: np.ndarray, want: np.ndarray) -> float:

@@ -6,7 +6,6 @@ import sys
 
 import common
 
-
 # In a process of its own: a child's peak counts what its parent held when it forked.
 LAUNCHER = """
 import resource, subprocess, sys
@@ -17,7 +16,12 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 def peak_of(*command: str, stdin: str) -> int:
     """Peak resident set of a child in bytes."""
-    run = subprocess.run([sys.executable, "-c", LAUNCHER, *command], input=stdin.encode(), capture_output=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", LAUNCHER, *command],
+        input=stdin.encode(),
+        capture_output=True,
+        check=True,
+    )
     return int(run.stdout) * 1024
 
 
@@ -25,7 +29,9 @@ def main() -> int:
     folder = common.minilm()
     weights = (folder / "model.safetensors").stat().st_size
     limit = weights * 1.25 + 16 * 2**20
-    table = common.Table(f"peak resident memory of embed; the weights are {weights / 2**20:.1f} MiB")
+    table = common.Table(
+        f"peak resident memory of embed; the weights are {weights / 2**20:.1f} MiB"
+    )
     texts = (common.ROOT / "verify/texts.txt").read_bytes().decode()
     for what, stdin in (("one short text", "hello\n"), ("the 200 texts, up to 256 tokens", texts)):
         peak = peak_of(common.CLI, "embed", str(folder), stdin=stdin)

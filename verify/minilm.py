@@ -43,29 +43,48 @@ def main() -> int:
     exact = oracle(folder, texts, double=True)
     torch32 = oracle(folder, texts, double=False)
     own = float(np.abs(torch32 - exact).max())
-    table = common.Table(f"all-MiniLM-L6-v2, {len(texts)} texts: largest |Δ| of an embedding to float64")
+    table = common.Table(
+        f"all-MiniLM-L6-v2, {len(texts)} texts: largest |Δ| of an embedding to float64"
+    )
     table.row("PyTorch f32", own)
     limit = min(LIMIT, 2 * own)
     for isa in common.isas():
-        table.row(f"native, {isa}", float(np.abs(common.cli_embed(folder, texts, "--isa", isa) - exact).max()), limit)
+        table.row(
+            f"native, {isa}",
+            float(np.abs(common.cli_embed(folder, texts, "--isa", isa) - exact).max()),
+            limit,
+        )
     native = common.cli_embed(folder, texts)
     table.row("native, as it chooses", float(np.abs(native - exact).max()), limit)
     npm, npm_ids = by_npm(folder, path)
     table.row("npm package under Node", float(np.abs(npm - exact).max()), limit)
-    table.row("largest |length − 1|", float(np.abs(np.linalg.norm(native.astype(float), axis=1) - 1).max()), 1e-6)
+    table.row(
+        "largest |length − 1|",
+        float(np.abs(np.linalg.norm(native.astype(float), axis=1) - 1).max()),
+        1e-6,
+    )
 
     import transformers
+
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     want = ["[" + ",".join(map(str, tokenizer(text)["input_ids"])) + "]" for text in texts]
-    got = common.cli("tokenize", str(folder), "--stdin", stdin="".join(text + "\n" for text in texts)).splitlines()
+    got = common.cli(
+        "tokenize", str(folder), "--stdin", stdin="".join(text + "\n" for text in texts)
+    ).splitlines()
     table.equal("native: texts with the tokenizers library's ids", got, want, len(texts))
     table.equal("npm: texts with the tokenizers library's ids", npm_ids, want, len(texts))
 
     corpus = common.ROOT / "demo/corpus.txt"
     queries = common.lines_of(common.ROOT / "verify/queries.txt")
-    scores = oracle(folder, queries, double=True) @ oracle(folder, common.lines_of(corpus), double=True).T
+    scores = (
+        oracle(folder, queries, double=True)
+        @ oracle(folder, common.lines_of(corpus), double=True).T
+    )
     best = [int(line) + 1 for line in scores.argmax(1)]
-    found = [int(common.cli("search", str(folder), str(corpus), query, "-k", "1").split("\t")[1]) for query in queries]
+    found = [
+        int(common.cli("search", str(folder), str(corpus), query, "-k", "1").split("\t")[1])
+        for query in queries
+    ]
     table.equal("search: queries with sentence-transformers' best line", found, best, len(queries))
     return table.done()
 

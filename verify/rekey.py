@@ -17,23 +17,35 @@ from safetensors.numpy import load_file, save_file
 import common
 
 DISTIL = {
-    "encoder.layer.": "transformer.layer.", "attention.self.query": "attention.q_lin", "attention.self.key": "attention.k_lin",
-    "attention.self.value": "attention.v_lin", "attention.output.dense": "attention.out_lin",
-    "attention.output.LayerNorm": "sa_layer_norm", "intermediate.dense": "ffn.lin1", "output.dense": "ffn.lin2",
+    "encoder.layer.": "transformer.layer.",
+    "attention.self.query": "attention.q_lin",
+    "attention.self.key": "attention.k_lin",
+    "attention.self.value": "attention.v_lin",
+    "attention.output.dense": "attention.out_lin",
+    "attention.output.LayerNorm": "sa_layer_norm",
+    "intermediate.dense": "ffn.lin1",
+    "output.dense": "ffn.lin2",
     "output.LayerNorm": "output_layer_norm",
 }
 
 
 def electra(config: dict, tensors: dict) -> tuple[dict, dict]:
-    named = {"electra." + name: tensor for name, tensor in tensors.items() if not name.startswith("pooler.")}
+    named = {
+        "electra." + name: tensor
+        for name, tensor in tensors.items()
+        if not name.startswith("pooler.")
+    }
     return config | {"model_type": "electra", "embedding_size": config["hidden_size"]}, named
 
 
 def roberta(config: dict, tensors: dict) -> tuple[dict, dict]:
     table = "embeddings.position_embeddings.weight"
     shifted = np.concatenate([np.full_like(tensors[table][:1], 9), tensors[table]])
-    return (config | {"model_type": "roberta", "max_position_embeddings": len(shifted), "pad_token_id": 0},
-            {"roberta." + name: tensor for name, tensor in (tensors | {table: shifted}).items()})
+    return (
+        config
+        | {"model_type": "roberta", "max_position_embeddings": len(shifted), "pad_token_id": 0},
+        {"roberta." + name: tensor for name, tensor in (tensors | {table: shifted}).items()},
+    )
 
 
 def distilbert(config: dict, tensors: dict) -> tuple[dict, dict]:
@@ -46,19 +58,32 @@ def distilbert(config: dict, tensors: dict) -> tuple[dict, dict]:
         for old, new in DISTIL.items() if name.startswith("encoder") else ():
             name = name.replace(old, new)
         named["distilbert." + name] = tensor
-    return {"model_type": "distilbert", "dim": config["hidden_size"], "hidden_dim": config["intermediate_size"],
-            "n_layers": config["num_hidden_layers"], "n_heads": config["num_attention_heads"], "activation": "gelu",
-            "vocab_size": config["vocab_size"], "max_position_embeddings": config["max_position_embeddings"],
-            "pad_token_id": 0}, named
+    return {
+        "model_type": "distilbert",
+        "dim": config["hidden_size"],
+        "hidden_dim": config["intermediate_size"],
+        "n_layers": config["num_hidden_layers"],
+        "n_heads": config["num_attention_heads"],
+        "activation": "gelu",
+        "vocab_size": config["vocab_size"],
+        "max_position_embeddings": config["max_position_embeddings"],
+        "pad_token_id": 0,
+    }, named
 
 
 def main() -> int:
     source = common.minilm()
     config = json.loads((source / "config.json").read_text())
-    tensors = {name: t for name, t in load_file(source / "model.safetensors").items() if t.dtype == np.float32}
+    tensors = {
+        name: t
+        for name, t in load_file(source / "model.safetensors").items()
+        if t.dtype == np.float32
+    }
     texts = common.lines_of(common.ROOT / "verify/texts.txt")[::4]
     ids = np.random.default_rng(1).integers(1000, config["vocab_size"], size=200).tolist()
-    bert, table = common.cli_embed(source, texts), common.Table("all-MiniLM-L6-v2's weights as other families")
+    bert, table = common.cli_embed(source, texts), common.Table(
+        "all-MiniLM-L6-v2's weights as other families"
+    )
     for family in (electra, roberta, distilbert):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / family.__name__
@@ -67,10 +92,17 @@ def main() -> int:
             (folder / "config.json").write_text(json.dumps(settings))
             save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
             same = float(np.abs(common.cli_embed(folder, texts) - bert).max())
-            table.row(f"{family.__name__}: embeddings, to BERT's own", same, 0 if family is not distilbert else 1e-6)
+            table.row(
+                f"{family.__name__}: embeddings, to BERT's own",
+                same,
+                0 if family is not distilbert else 1e-6,
+            )
             exact = common.hidden(common.base_model(folder), ids)
-            table.row(f"{family.__name__}: hidden states of {len(ids)} ids, to float64",
-                      common.distance(common.cli_hidden(folder, ids), exact), 5e-5)
+            table.row(
+                f"{family.__name__}: hidden states of {len(ids)} ids, to float64",
+                common.distance(common.cli_hidden(folder, ids), exact),
+                5e-5,
+            )
     return table.done()
 
 

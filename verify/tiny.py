@@ -17,13 +17,19 @@ def texts_of(folder) -> float:
     golden, worst = json.loads((folder / "golden.json").read_text()), 0.0
     flags = {"pooling": "--pooling", "max_length": "--max-len", "prompt_name": "--prompt"}
     for case in golden["texts"]:
-        options = {k: v for k, v in case.items() if k not in ("text", "ids", "tokens", "truncated", "embedding")}
+        options = {
+            k: v
+            for k, v in case.items()
+            if k not in ("text", "ids", "tokens", "truncated", "embedding")
+        }
         normalize = options.pop("normalize", None)
         if not set(options) <= set(flags):
             continue
         arguments = [part for key, value in options.items() for part in (flags[key], str(value))]
         arguments += [] if normalize is None else ["--normalize" if normalize else "--no-normalize"]
-        got = np.array(json.loads(common.cli("embed", str(folder), *arguments, "--", case["text"])))[None]
+        got = np.array(
+            json.loads(common.cli("embed", str(folder), *arguments, "--", case["text"]))
+        )[None]
         want = np.frombuffer(base64.b64decode(case["embedding"]), "<f4").astype(float)[None]
         worst = max(worst, common.distance(got, want))
     return worst
@@ -41,7 +47,9 @@ def main() -> int:
         worst = 0.0
         for n in (1, 2, 5, limit // 2, limit):
             ids = rng.integers(model.config.vocab_size, size=n).tolist()
-            worst = max(worst, common.distance(common.cli_hidden(folder, ids), common.hidden(model, ids)))
+            worst = max(
+                worst, common.distance(common.cli_hidden(folder, ids), common.hidden(model, ids))
+            )
         table.row(f"{folder.name}: hidden states, embeddings", max(worst, texts_of(folder)), LIMIT)
     return table.done()
 

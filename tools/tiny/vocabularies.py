@@ -23,8 +23,12 @@ def wordpiece(kind: str, size: int, special: list[str], **options):
             for end in range(start + 1, min(start + 7, len(word)) + 1):
                 counts[("##" if start else "") + word[start:end]] += n
     length = {piece: len(piece.removeprefix("##")) for piece in counts}
-    letters = sorted(p for p in counts if length[p] == 1 and (counts[p] > 1 or not p.startswith("##")))
-    longer = sorted((p for p in counts if length[p] > 1), key=lambda p: (-counts[p] * (length[p] - 1), p))
+    letters = sorted(
+        p for p in counts if length[p] == 1 and (counts[p] > 1 or not p.startswith("##"))
+    )
+    longer = sorted(
+        (p for p in counts if length[p] > 1), key=lambda p: (-counts[p] * (length[p] - 1), p)
+    )
     pieces = special + letters + longer[: max(0, size - len(special) - len(letters))]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vocab.txt"
@@ -39,21 +43,35 @@ def byte_level(kind: str, merges: int, special: list[str], **options):
 
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    learner.train_from_iterator(words.LEARN.splitlines(keepends=True), trainers.BpeTrainer(
-        vocab_size=256 + merges, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    learner.train_from_iterator(
+        words.LEARN.splitlines(keepends=True),
+        trainers.BpeTrainer(
+            vocab_size=256 + merges,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
     with tempfile.TemporaryDirectory() as folder:
         learner.model.save(folder)
         vocab = json.loads((Path(folder) / "vocab.json").read_text(encoding="utf-8"))
         pieces = special + sorted(vocab, key=vocab.get)
-        (Path(folder) / "vocab.json").write_text(json.dumps({p: i for i, p in enumerate(pieces)}), encoding="utf-8")
+        (Path(folder) / "vocab.json").write_text(
+            json.dumps({p: i for i, p in enumerate(pieces)}), encoding="utf-8"
+        )
         if kind == "GPTNeoXTokenizerFast":  # has no other way in
             gpt2 = transformers.GPT2TokenizerFast(f"{folder}/vocab.json", f"{folder}/merges.txt")
-            return transformers.GPTNeoXTokenizerFast(tokenizer_object=gpt2.backend_tokenizer, **options)
-        return getattr(transformers, kind)(f"{folder}/vocab.json", f"{folder}/merges.txt", **options)
+            return transformers.GPTNeoXTokenizerFast(
+                tokenizer_object=gpt2.backend_tokenizer, **options
+            )
+        return getattr(transformers, kind)(
+            f"{folder}/vocab.json", f"{folder}/merges.txt", **options
+        )
 
 
 # Code points to code points, hexadecimal: enough of a character map to see that it is applied.
-CHARACTER_RULES = "FB01\t66 69\nFF21\t41\n3000\t20\nA0\t20\n9\t20\nA\t20\n65 301\tE9\n2026\t2E 2E 2E\n200B\t\n"
+CHARACTER_RULES = (
+    "FB01\t66 69\nFF21\t41\n3000\t20\nA0\t20\n9\t20\nA\t20\n65 301\tE9\n2026\t2E 2E 2E\n200B\t\n"
+)
 
 
 def sentencepiece(kind: str, size: int, **options):
@@ -68,10 +86,25 @@ def sentencepiece(kind: str, size: int, **options):
     if kind.startswith("XLMRoberta"):
         settings = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1}
     if albert:
-        settings = {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": "[CLS],[SEP],[MASK]", "pad_piece": "<pad>"}
+        settings = {
+            "pad_id": 0,
+            "unk_id": 1,
+            "bos_id": -1,
+            "eos_id": -1,
+            "control_symbols": "[CLS],[SEP],[MASK]",
+            "pad_piece": "<pad>",
+        }
     if llama:
-        settings = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1, "byte_fallback": True, "normalization_rule_name": "identity",
-                    "remove_extra_whitespaces": False, "split_digits": True}
+        settings = {
+            "unk_id": 0,
+            "bos_id": 1,
+            "eos_id": 2,
+            "pad_id": -1,
+            "byte_fallback": True,
+            "normalization_rule_name": "identity",
+            "remove_extra_whitespaces": False,
+            "split_digits": True,
+        }
     keep = tempfile.TemporaryDirectory()  # until the tokenizer is saved: it then copies the model
     folder = keep.name
     if not llama:
@@ -79,8 +112,15 @@ def sentencepiece(kind: str, size: int, **options):
         Path(folder, "rules.tsv").write_text(CHARACTER_RULES)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(words.LEARN.splitlines()), model_writer=model, vocab_size=size, hard_vocab_limit=False,
-        model_type="bpe" if llama else "unigram", num_threads=1, minloglevel=2, **settings)
+        sentence_iterator=iter(words.LEARN.splitlines()),
+        model_writer=model,
+        vocab_size=size,
+        hard_vocab_limit=False,
+        model_type="bpe" if llama else "unigram",
+        num_threads=1,
+        minloglevel=2,
+        **settings,
+    )
     path = Path(folder) / "spiece.model"
     path.write_bytes(without_path(model.getvalue()))
     tokenizer = getattr(transformers, kind)(vocab_file=str(path), **options)
@@ -104,13 +144,24 @@ def save(tokenizer, folder: Path, forms: str) -> None:
     if forms == "plain":
         (folder / "tokenizer.json").unlink()
     if forms == "json":
-        for name in ("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model"):
+        for name in (
+            "vocab.txt",
+            "vocab.json",
+            "merges.txt",
+            "spiece.model",
+            "tokenizer.model",
+            "sentencepiece.bpe.model",
+        ):
             (folder / name).unlink(missing_ok=True)
-        if hasattr(tokenizer, "keep"):  # by this key transformers asks for the model that is not there
+        if hasattr(
+            tokenizer, "keep"
+        ):  # by this key transformers asks for the model that is not there
             config = json.loads((folder / "tokenizer_config.json").read_text())
             config.pop("add_prefix_space", None)
             (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
     path = folder / "tokenizer.json"
     if path.exists():  # on one line: half the size
-        compact = json.dumps(json.loads(path.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":"))
+        compact = json.dumps(
+            json.loads(path.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":")
+        )
         path.write_text(compact, encoding="utf-8")

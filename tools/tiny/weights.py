@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-
-UNSCALED = ("t5", "mt5", "longt5", "gpt_neo")  # scores that are not divided by the root of the head's width
+UNSCALED = (
+    "t5",
+    "mt5",
+    "longt5",
+    "gpt_neo",
+)  # scores that are not divided by the root of the head's width
 
 
 def draw(model, seed: int, embedding_std: float) -> None:
@@ -25,11 +29,18 @@ def draw(model, seed: int, embedding_std: float) -> None:
             std = embedding_std
         elif weight.dim() == 2:
             inputs = weight.shape[0 if type(module).__name__ == "Conv1D" else 1]
-            std = 1.8 * inputs**-0.5  # sharp attention; activations off their straight parts; residuals that count
-            if name.endswith(("Attention.q.weight", "attention.q_proj.weight")) and model.config.model_type in UNSCALED:
+            std = (
+                1.8 * inputs**-0.5
+            )  # sharp attention; activations off their straight parts; residuals that count
+            if (
+                name.endswith(("Attention.q.weight", "attention.q_proj.weight"))
+                and model.config.model_type in UNSCALED
+            ):
                 std *= weight.shape[0] ** -0.5 * model.config.num_heads**0.5
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        values = rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(std) + np.float32(mean)
+        values = rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(
+            std
+        ) + np.float32(mean)
         with torch.no_grad():
             weight.copy_(torch.from_numpy(values))
 
@@ -51,7 +62,9 @@ def edit(folder: Path, rename: dict[str, str], extra: dict) -> None:
     index = folder / "model.safetensors.index.json"
     if index.exists():
         content = json.loads(index.read_text())
-        content["weight_map"] = {renamed(name): shard for name, shard in content["weight_map"].items()}
+        content["weight_map"] = {
+            renamed(name): shard for name, shard in content["weight_map"].items()
+        }
         index.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
