@@ -24,18 +24,28 @@ typedef struct search_index {
     size_t count, capacity;
 } search_index;
 
-static int embed_unit(search_index *index, wm_span text, const wm_embed_options *options, const char *name,
+enum { GROUP = 64 }; // lines that run through the model together
+
+static void report_cut(const char *name, const wm_embed_info *info) {
+    if (info->truncated)
+        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info->tokens);
+}
+
+static void scale_to_unit(float *vector, size_t dim) {
+    double square = 0;
+    for (size_t i = 0; i < dim; i++) square += (double)vector[i] * (double)vector[i];
+    double scale = square > 0 ? 1 / sqrt(square) : 0;
+    for (size_t i = 0; i < dim; i++) vector[i] = (float)(vector[i] * scale);
+}
+
+static int embed_unit(const search_index *index, wm_span text, const wm_embed_options *options, const char *name,
                       float *vector) {
     wm_error error;
     wm_embed_info info;
     if (wm_pipeline_embed(index->pipeline, text, options, vector, &info, &error) != WM_OK)
         return cli_error(name, &error);
-    if (info.truncated)
-        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info.tokens);
-    double square = 0;
-    for (size_t i = 0; i < index->dim; i++) square += (double)vector[i] * (double)vector[i];
-    double scale = square > 0 ? 1 / sqrt(square) : 0;
-    for (size_t i = 0; i < index->dim; i++) vector[i] = (float)(vector[i] * scale);
+    report_cut(name, &info);
+    scale_to_unit(vector, index->dim);
     return CLI_OK;
 }
 
@@ -66,11 +76,40 @@ static int add_line(search_index *index, wm_span text, unsigned long number) {
         return cli_fail("NOMEM: no memory for line %lu", number);
     }
     memcpy(copy, text.p, text.n);
-    index->lines[index->count] = (search_line){copy, text.n, number, 0};
-    float *vector = index->vectors + index->count++ * index->dim;
+    index->lines[index->count++] = (search_line){copy, text.n, number, 0};
+    return CLI_OK;
+}
+
+static wm_span text_of(const search_line *line) { return (wm_span){(const uint8_t *)line->text, line->n}; }
+
+// A group at once; where that fails, line by line, to name the one that is to blame.
+static int embed_group(search_index *index, size_t first, size_t count) {
+    const search_line *lines = index->lines + first;
+    float *vectors = index->vectors + first * index->dim;
+    wm_span texts[GROUP];
+    wm_embed_info infos[GROUP];
     char name[32];
-    snprintf(name, sizeof name, "line %lu", number);
-    return embed_unit(index, text, &index->options, name, vector);
+    for (size_t i = 0; i < count; i++) texts[i] = text_of(&lines[i]);
+    bool done = wm_pipeline_embed_batch(index->pipeline, texts, count, &index->options, vectors, infos, NULL) == WM_OK;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "line %lu", lines[i].number);
+        float *vector = vectors + i * index->dim;
+        if (done) {
+            report_cut(name, &infos[i]);
+            scale_to_unit(vector, index->dim);
+            continue;
+        }
+        int result = embed_unit(index, texts[i], &index->options, name, vector);
+        if (result != CLI_OK) return result;
+    }
+    return CLI_OK;
+}
+
+static int embed_lines(search_index *index) {
+    int result = CLI_OK;
+    for (size_t i = 0; i < index->count && result == CLI_OK; i += GROUP)
+        result = embed_group(index, i, index->count - i < GROUP ? index->count - i : GROUP);
+    return result;
 }
 
 static int add_file_lines(search_index *index, const char *path) {
@@ -101,7 +140,7 @@ static void put_hits(search_line *const *hits, size_t count, bool json) {
         const search_line *line = hits[i];
         if (json) {
             printf("%s{\"score\":%.9g,\"line\":%lu,\"text\":", i ? "," : "", line->score, line->number);
-            cli_put_string((wm_span){(const uint8_t *)line->text, line->n});
+            cli_put_string(text_of(line));
             putchar('}');
         } else {
             printf("%.6f\t%lu\t", line->score, line->number);
@@ -147,6 +186,7 @@ typedef struct search_options {
 static int search(search_index *index, char **arguments, int count, const char *prompt, search_options options) {
     double start = milliseconds();
     int result = add_file_lines(index, arguments[0]);
+    if (result == CLI_OK) result = embed_lines(index);
     double indexed = milliseconds();
     wm_embed_options query_options = index->options;
     query_options.prompt_name = cli_span(prompt);

@@ -217,6 +217,15 @@ class Search(Case):
         self.assert_close([h["score"] for h in sorted(hits, key=lambda h: h["line"])], want)
         self.assertEqual({h["text"] for h in hits}, {"past the old mill", "naïve café"})
 
+    def test_more_lines_than_one_group(self):
+        words = ["the", "river", "runs", "past", "old", "mill"]
+        lines = [" ".join(words[i // 6**place % 6] for place in range(4)) for i in range(150)]
+        hits = self.search("--json", "-k", "150", lines[130], lines=lines).json[0]
+        self.assertEqual((hits[0]["line"], sorted(h["line"] for h in hits)), (131, list(range(1, 151))))
+        alone = self.search("--json", "-k", "150", lines[130], lines=lines[64:66]).json[0]
+        for hit in alone:
+            self.assertIn(hit["score"], [h["score"] for h in hits if h["line"] == hit["line"] + 64])
+
     def test_k(self):
         self.assertEqual(len(self.search("river", "-k", "2").text.splitlines()), 2)
         self.assertEqual(len(self.search("river", "-k", "99").text.splitlines()), 4)

@@ -186,6 +186,11 @@ class Surroundings(Case):
         self.assertEqual(result.code, FAILED)
         self.assertIn("LIMIT", result.error)
 
+    def test_search_names_the_bad_line(self):
+        result = run("search", MODEL, "-", "query", stdin=b"good\n\nbad \xff\ngood\n")
+        self.assertEqual((result.code, result.bytes), (FAILED, b""))
+        self.assertIn("line 3: UTF8", result.error)
+
     def test_many_arguments(self):
         result = run("tokenize", MODEL, *["mill"] * 5000)
         self.assertEqual((result.code, len(result.json)), (0, 5000))
