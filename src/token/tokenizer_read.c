@@ -64,7 +64,7 @@ wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object) {
             return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of", &text);
     }
     reading->tokenizer->vocabulary = (uint32_t)ids;
-    return WM_OK;
+    return wm_vocabulary_check(vocabulary, reading->error);
 }
 
 // ---- Merges -------------------------------------------------------------------------------------
