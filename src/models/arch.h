@@ -41,7 +41,7 @@ typedef struct wm_arch {
     uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
     int32_t pad_id;                               // -1: none
     uint32_t relative_buckets, relative_distance; // a bias by distance on all layers' scores; 0: none
-    uint32_t rotary_width;                        // 0: what rotary_fraction gives
+    uint32_t rotary_width;                        // of a head: rotary_fraction of head_width
     float rotary_fraction, rotary_theta;
     wm_rotary_scaling rotary_scaling;
     float norm_eps;

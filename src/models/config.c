@@ -225,6 +225,11 @@ static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
     return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: model_type %s is not supported", &text);
 }
 
+static wm_status misfit(const char *what, uint32_t size, const char *other, uint32_t its, wm_error *error) {
+    return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z %u does not go with %z %u", what, (uint64_t)size, other,
+                   (uint64_t)its);
+}
+
 // Sizes that follow from others, and what must hold between them.
 static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->embedding_width) arch->embedding_width = arch->width;
@@ -234,37 +239,26 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->inner) arch->inner = 1;
     if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
     if (!arch->head_width) {
-        if (arch->width % arch->heads)
-            return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: the width %u is not divisible by %u heads",
-                           (uint64_t)arch->width, (uint64_t)arch->heads);
+        if (arch->width % arch->heads) return misfit("width", arch->width, "heads", arch->heads, error);
         arch->head_width = arch->width / arch->heads;
     }
-    arch->attention_scale = arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u heads of %u are over the limit",
-                       (uint64_t)arch->heads, (uint64_t)arch->head_width);
+        return misfit("heads", arch->heads, "head width", arch->head_width, error);
     if (arch->heads % arch->kv_heads)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u heads do not share %u key/value heads evenly",
-                       (uint64_t)arch->heads, (uint64_t)arch->kv_heads);
-    if (arch->groups > arch->layers)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u layers are fewer than %u groups",
-                       (uint64_t)arch->layers, (uint64_t)arch->groups);
+        return misfit("heads", arch->heads, "key/value heads", arch->kv_heads, error);
+    if (arch->groups > arch->layers) return misfit("layers", arch->layers, "groups", arch->groups, error);
+    arch->attention_scale = arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if (arch->position == WM_POSITION_ROTARY) {
-        if (!arch->rotary_width) arch->rotary_width = (uint32_t)((float)arch->head_width * arch->rotary_fraction);
+        arch->rotary_width = (uint32_t)((float)arch->head_width * arch->rotary_fraction);
         if (arch->rotary_width > arch->head_width || arch->rotary_width % 2)
-            return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u of a head's %u numbers cannot be turned in pairs",
-                           (uint64_t)arch->rotary_width, (uint64_t)arch->head_width);
+            return misfit("rotary width", arch->rotary_width, "head width", arch->head_width, error);
     }
-    bool both_ways = arch->kind != WM_DECODER;
-    uint32_t exact = arch->relative_buckets / (both_ways ? 4 : 2);
-    if (arch->relative_buckets && (exact == 0 || arch->relative_buckets % 4 || arch->relative_distance <= arch->relative_buckets / 2))
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %u relative buckets up to a distance of %u",
-                       (uint64_t)arch->relative_buckets, (uint64_t)arch->relative_distance);
+    uint32_t buckets = arch->relative_buckets;
+    if (buckets && (buckets % 4 || arch->relative_distance <= buckets / 2))
+        return misfit("relative buckets", buckets, "distance", arch->relative_distance, error);
     if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: pad_token_id is null, positions count from it");
-    if (!wm_arch_max_tokens(arch))
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u positions leave none for a text, pad_token_id is %u",
-                       (uint64_t)arch->positions, (uint64_t)arch->pad_id);
+    if (!wm_arch_max_tokens(arch)) return misfit("positions", arch->positions, "pad_token_id", (uint32_t)arch->pad_id, error);
     return WM_OK;
 }
 
