@@ -3,7 +3,7 @@
 
 #include "../src/token/vocabulary.h"
 
-enum { NAME = 48 }; // 12 blocks of 4 letters
+enum { NAME = 48 }; // 12 blocks of 4 letters or digits
 
 static uint32_t fnv(uint32_t hash, const uint8_t *p, size_t n) {
     for (size_t i = 0; i < n; i++) hash = (hash ^ p[i]) * 16777619u;
@@ -11,16 +11,17 @@ static uint32_t fnv(uint32_t hash, const uint8_t *p, size_t n) {
 }
 
 static void write_block(uint32_t number, uint8_t *to) {
-    for (size_t i = 0; i < 4; i++, number /= 26) to[i] = (uint8_t)('a' + number % 26);
+    for (size_t i = 0; i < 4; i++, number /= 36)
+        to[i] = (uint8_t)"abcdefghijklmnopqrstuvwxyz0123456789"[number % 36];
 }
 
 // Two blocks that take `hash` to one and the same state, which is returned.
 static uint32_t find_collision(uint32_t hash, uint8_t blocks[2][4]) {
-    static uint32_t numbers[1 << 19]; // by the state's low bits, number + 1
+    static uint32_t numbers[1 << 20]; // by the state's low bits, number + 1
     memset(numbers, 0, sizeof numbers);
-    for (uint32_t number = 0; number < 26 * 26 * 26 * 26; number++) {
+    for (uint32_t number = 0; number < 36 * 36 * 36 * 36; number++) {
         write_block(number, blocks[0]);
-        uint32_t state = fnv(hash, blocks[0], 4), *slot = &numbers[state & ((1 << 19) - 1)];
+        uint32_t state = fnv(hash, blocks[0], 4), *slot = &numbers[state & ((1 << 20) - 1)];
         if (*slot) {
             write_block(*slot - 1, blocks[1]);
             if (fnv(hash, blocks[1], 4) == state) return state;
