@@ -94,7 +94,7 @@ static wm_status refuse(wm_reading *reading, const char *what, const json_member
 static wm_status read_normalizers(wm_reading *reading, const wm_json *root, component_walk *walk) {
     for (walk_components(walk, root, KEY_NORMALIZERS); next_component(walk);) {
         const json_members *members = &walk->members;
-        wm_normalizer step = {WM_NORMALIZER_BERT, 0};
+        wm_normalizer step = {0};
         if (find_name(&members->v[KEY_TYPE], "BertNormalizer\0") < 0)
             return refuse(reading, "not supported: a normalizer of type", members);
         bool lower = flag_of(members, KEY_LOWERCASE, true);
@@ -237,7 +237,7 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
 
 // ---- Post-processors --------------------------------------------------------------------------------
 
-static bool read_id(const wm_json *value, int32_t *id) {
+static bool read_token_id(const wm_json *value, int32_t *id) {
     uint64_t number;
     if (!wm_json_u64(*value, &number) || number > INT32_MAX) return false;
     *id = (int32_t)number;
@@ -256,7 +256,7 @@ static wm_status add_special_steps(wm_reading *reading, const wm_json *specials,
         read_members(&special.value, &members);
         for (wm_json_iter item = wm_json_each(members.v[KEY_IDS]); wm_json_next(&item);) {
             int32_t number;
-            if (!read_id(&item.value, &number))
+            if (!read_token_id(&item.value, &number))
                 return wm_reading_fail(reading, WM_ERROR_FORMAT, "an odd id of the special token", &id);
             WM_TRY(wm_template_add(reading, list, number, type));
         }
@@ -292,7 +292,7 @@ static wm_status read_template(wm_reading *reading, const wm_json *specials, con
 // ["[SEP]", 102]
 static bool read_token_pair(const wm_json *pair, int32_t *id) {
     wm_json_iter item = wm_json_each(*pair);
-    return wm_json_next(&item) && wm_json_next(&item) && read_id(&item.value, id);
+    return wm_json_next(&item) && wm_json_next(&item) && read_token_id(&item.value, id);
 }
 
 enum { POST_BERT, POST_ROBERTA, POST_TEMPLATE, POST_BYTE_LEVEL };
