@@ -101,10 +101,13 @@ static void run_attention(bench *b) {
     }
 }
 
-static void run_gelu(bench *b) { b->k->gelu_erf(b->y, b->T); }
-static void run_gelu_tanh(bench *b) { b->k->gelu_tanh(b->y, b->T); }
-static void run_silu(bench *b) { b->k->silu(b->y, b->T); }
-static void run_softmax(bench *b) { b->k->softmax(b->y, NULL, 1.0f, b->T); }
+// The functions work in place: on fresh numbers each time, a copy of n floats included.
+static void run_gelu(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_erf(b->y, b->T); }
+static void run_gelu_tanh(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_tanh(b->y, b->T); }
+static void run_silu(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->silu(b->y, b->T); }
+static void run_softmax(bench *b) {
+    b->k->widen[WM_F32](b->y, b->x, b->T), b->k->softmax(b->y, NULL, 1.0f, b->T);
+}
 static void run_layer_norm(bench *b) { b->k->layer_norm(b->y, b->x, b->x, b->x, 1e-5f, b->T); }
 static void run_add(bench *b) { b->k->add(b->y, b->x, b->T); }
 static void run_peak(bench *b) { b->sink += peak_run(b->k->isa, 10000); }

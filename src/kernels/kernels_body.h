@@ -6,7 +6,7 @@
 
 // A short memcpy: element by element, for V8's memory.copy is a call that costs as much as a row.
 WMK_APART void WMK(copy_few)(float *to, const void *from, size_t n) {
-    for (size_t i = 0; i < n; i++) {
+    WMK_ROLLED for (size_t i = 0; i < n; i++) {
         uint32_t bits = wm_read_u32((const uint8_t *)from + 4 * i);
         WMK_OPAQUE(bits);
         memcpy(to + i, &bits, sizeof bits);
@@ -84,7 +84,9 @@ static void WMK(widen_f32)(float *y, const void *a, size_t n) { memcpy(y, a, n *
     static void WMK(widen_##type)(float *y, const void *a, size_t n) {        \
         const uint8_t *p = a;                                                 \
         size_t i = 0;                                                         \
-        for (; i + LANES <= n; i += LANES) v_store(y + i, v_load_##type(p + 2 * i)); \
+        WMK_ROLLED for (; i + LANES <= n; i += LANES) {                       \
+            v_store(y + i, v_load_##type(p + 2 * i));                         \
+        }                                                                     \
         if (i == n) return;                                                   \
         uint16_t lanes[LANES] = {0};                                          \
         memcpy(lanes, p + 2 * i, (n - i) * 2);                                \
@@ -103,7 +105,7 @@ typedef void WMK(widener)(float *y, const void *a, size_t n);
 // The last K % LANES products of each sum.
 WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_t rows) {
     size_t n = tile->K % LANES, k = tile->K - n;
-    for (size_t i = 0; i < 4 * rows; i++, lanes += LANES) {
+    WMK_ROLLED for (size_t i = 0; i < 4 * rows; i++, lanes += LANES) {
         vec a = WMK(load_tail)(tile->x + (t + i / 4) * tile->ldx + k, n, 0);
         vec b = WMK(load_tail)(tile->w[i % 4] + 4 * k, n, 0);
         v_store(lanes, v_fma(a, b, v_load(lanes)));
@@ -358,103 +360,111 @@ WMK_LINEAR(linear_t, bf16, WMK(widen_bf16))
 
 // ---- The exponential and what is made of it ------------------------------------------------------
 
+// c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the time.
+WMK_INLINE vec WMK(polynomial)(vec x, const float *c, const size_t n) {
+    WMK_OPAQUE(c);
+    const size_t step = n % 2 ? 1 : 2;
+    vec s = x, p = v_set(c[0]), q = v_set(c[1]);
+    if (step == 2) s = x * x;
+    WMK_UNROLL for (size_t i = step; i < n; i += step) {
+        p = v_fma(p, s, v_set(c[i]));
+        if (step == 2) q = v_fma(q, s, v_set(c[i + 1]));
+    }
+    if (step == 2) p = v_fma(p, x, q);
+    return p;
+}
+
 // eˣ as value · scale · scale2, so that a product with it is rounded once even among subnormals.
 typedef struct WMK(exp) {
     vec value, scale, scale2;
 } WMK(exp);
 
-// e^(x + more) for a `more` of rounding's size. x = n ln 2 + r; a polynomial for eʳ on |r| ≤ ln 2 / 2.
-WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, vec more) {
-    x = v_min(v_set(89.0f), v_max(v_set(-128.0f), x)); // beyond: infinity, zero; a NaN stays one
-    vec shifted = v_fma(x, v_set(0x1.715476p+0f), v_set(0x1.8p23f));
-    vint n = v_bits(shifted) - 0x4B400000;
-    vec whole = shifted - v_set(0x1.8p23f);
-    vec r = v_fma(whole, v_set(-0x1.63p-1f), x); // ln 2 in two parts, the first exact times n
-    r = v_fma(whole, v_set(0x1.bd0106p-13f), r) + more;
-    vec p = v_set(0x1.6a2352p-10f);
-    p = v_fma(p, r, v_set(0x1.123a6cp-7f));
-    p = v_fma(p, r, v_set(0x1.5558f4p-5f));
-    p = v_fma(p, r, v_set(0x1.55549p-3f));
-    p = v_fma(p, r, v_set(0x1.fffffcp-2f));
-    p = v_fma(p * r, r, r) + v_set(1.0f);
-    vint half = n >> 1;
-    return (WMK(exp)){p, v_float(v_shift(half + 127, 23)), v_float(v_shift(n - half + 127, 23))};
+// e^(x + more) for a `more` of rounding's size, or NULL. x = n ln 2 + r; a polynomial for eʳ. Added to
+// 1.5 · 2²³ + 254, n stands in the lowest bits with twice an exponent's bias, which the scales halve.
+WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, const vec *more) {
+    const float *c = wmk_exp;
+    WMK_OPAQUE(c);
+    x = v_min(v_set(c[0]), v_max(v_set(c[1]), x)); // beyond: infinity, zero; a NaN stays one
+    vec shifted = v_fma(x, v_set(c[2]), v_set(c[3])), whole = shifted - v_set(c[3]);
+    vec r = v_fma(whole, v_set(c[5]), v_fma(whole, v_set(c[4]), x));
+    if (more) r += *more;
+    vec p = v_fma(WMK(polynomial)(r, c + 6, 5) * r, r, r) + v_set(c[11]);
+    vint n = v_bits(shifted), half = n >> 1;
+    return (WMK(exp)){p, v_float(v_shift(half, 23)), v_float(v_shift(n - half, 23))};
 }
 
 WMK_INLINE vec WMK(exp_times)(WMK(exp) e, vec y) { return y * e.value * e.scale * e.scale2; }
 
-// x · sigmoid(v), for x of v's sign or positive.
-WMK_INLINE vec WMK(gate)(vec x, vec v) {
-    WMK(exp) e = WMK(exp_parts)(-WMK(abs)(v), v_set(0.0f));
-    vec one = v_set(1.0f), sum = WMK(exp_times)(e, one) + one;
-    vec below = WMK(exp_times)(e, v_max(v_set(-128.0f), x));
-    return WMK(select)(v_less(v, v_set(0.0f)), below, x) / sum;
-}
-
-WMK_INLINE vec WMK(sigmoid_of)(vec x) { return WMK(gate)(v_set(1.0f), x); }
-WMK_INLINE vec WMK(silu_of)(vec x) { return WMK(gate)(x, x); }
-
-// 1 + tanh(u) = 2 sigmoid(2 u).
-WMK_INLINE vec WMK(gelu_tanh_of)(vec x) {
-    vec cubic = v_fma(x * x, v_set(0x1.2444fap-4f), v_set(0x1.988454p+0f)); // √(8/π) (0.044715 x² + 1)
-    return WMK(gate)(x, x * cubic);
+// y · sigmoid(v) = y e / (1 + e) or y / (1 + e), e = e^-|v|: of x, SIGMOID has y = 1, v = x; SILU y = v = x;
+// GELU_TANH y = x, v = √(8/π) (x + 0.044715 x³), for 1 + tanh(u) = 2 sigmoid(2 u).
+WMK_APART void WMK(gate)(float *x, size_t n, int kind) {
+    const vec one = v_set(1.0f);
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        vec y = v_load(x + i), v = y;
+        if (kind == WMK_GELU_TANH) v *= v_fma(v * v, v_set(0x1.2444fap-4f), v_set(0x1.988454p+0f));
+        if (kind == WMK_SIGMOID) y = one;
+        WMK(exp) e = WMK(exp_parts)(-WMK(abs)(v), NULL);
+        vec below = WMK(exp_times)(e, v_max(v_set(-128.0f), y)); // -∞ · 0 is none
+        y = WMK(select)(v_less(v, v_set(0.0f)), below, y) / (WMK(exp_times)(e, one) + one);
+        v_store(x + i, y);
+    }
 }
 
 // x Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · R / 2, R = erfcx(t/√2) = (1 - u) P(u), u = (t - 4) / (t + 4).
 // t² is taken exactly, in two parts: the tail is as good as the middle.
-WMK_INLINE vec WMK(gelu_erf_of)(vec x) {
-    vec t = v_min(v_set(16.0f), WMK(abs)(x));
-    vec high = v_float(v_bits(t) & ~0xFFF), low = t - high;
-    WMK(exp) e = WMK(exp_parts)(high * high * v_set(-0.5f), low * (t + high) * v_set(-0.5f));
-    vec inverse = v_set(1.0f) / (t + v_set(4.0f)), u = (t - v_set(4.0f)) * inverse;
-    vec p = v_set(-0x1.14c3d2p-15f);
-    p = v_fma(p, u, v_set(0x1.782212p-15f));
-    p = v_fma(p, u, v_set(0x1.9b8bc8p-12f));
-    p = v_fma(p, u, v_set(-0x1.cc65c0p-11f));
-    p = v_fma(p, u, v_set(-0x1.ed2d1ap-10f));
-    p = v_fma(p, u, v_set(0x1.eed404p-7f));
-    p = v_fma(p, u, v_set(-0x1.7e0000p-5f));
-    p = v_fma(p, u, v_set(0x1.8c6d9ep-4f));
-    p = v_fma(p, u, v_set(-0x1.373e38p-3f));
-    p = v_fma(p, u, v_set(0x1.82b4bcp-3f));
-    vec half_r = p * inverse * v_set(4.0f);
-    vec below = WMK(exp_times)(e, -t * half_r);
-    vec above = x * (v_set(1.0f) - WMK(exp_times)(e, half_r));
-    return WMK(select)(v_less(x, v_set(0.0f)), below, above);
-}
-
-WMK_INLINE vec WMK(tanh_of)(vec x) {
-    vec t = WMK(abs)(x), s = x * x, one = v_set(1.0f);
-    vec p = v_set(-0x1.75e1ccp-8f);
-    p = v_fma(p, s, v_set(0x1.52269ap-6f));
-    p = v_fma(p, s, v_set(-0x1.b83c5ap-5f));
-    p = v_fma(p, s, v_set(0x1.110726p-3f));
-    p = v_fma(p, s, v_set(-0x1.555532p-2f));
-    vec small = v_fma(p * s, x, x);
-    WMK(exp) e = WMK(exp_parts)(t + t, v_set(0.0f));
-    vec large = one - v_set(2.0f) / (WMK(exp_times)(e, one) + one);
-    return WMK(select)(v_less(t, v_set(0.625f)), small, WMK(copy_sign)(large, x));
-}
-
-WMK_INLINE vec WMK(relu_of)(vec x) { return v_max(v_set(0.0f), x); }
-
-#define WMK_MAP(name)                                                                 \
-    static void WMK(name)(float *x, size_t n) {                                       \
-        for (size_t i = 0; i < n; i += LANES) {                                       \
-            WMK(store)(x + i, WMK(name##_of)(WMK(load)(x + i, n - i, 0)), n - i);     \
-        }                                                                             \
+WMK_APART void WMK(gelu)(float *x, size_t n, int kind) {
+    vec minus_half = v_set(-0.5f), four = v_set(4.0f), zero = v_set(0.0f);
+    (void)kind;
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        vec v = v_load(x + i), t = v_min(v_set(16.0f), WMK(abs)(v));
+        vec high = v_float(v_bits(t) & ~0xFFF), more = (t - high) * (t + high) * minus_half;
+        WMK(exp) e = WMK(exp_parts)(high * high * minus_half, &more);
+        vec inverse = four / (t + four), u = (t - four) * (inverse * v_set(0.25f));
+        vec half_r = WMK(polynomial)(u, wmk_gelu, WM_COUNT(wmk_gelu)) * inverse;
+        vec below = WMK(exp_times)(e, -t * half_r);
+        vec above = v * (v_set(1.0f) - WMK(exp_times)(e, half_r));
+        v_store(x + i, WMK(select)(v_less(v, zero), below, above));
     }
-WMK_MAP(gelu_erf)
-WMK_MAP(gelu_tanh)
-WMK_MAP(relu)
-WMK_MAP(silu)
-WMK_MAP(tanh)
-WMK_MAP(sigmoid)
-#undef WMK_MAP
+}
+
+WMK_APART void WMK(hyperbolic)(float *x, size_t n, int kind) {
+    vec one = v_set(1.0f);
+    (void)kind;
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        vec v = v_load(x + i), t = WMK(abs)(v), s = v * v;
+        vec small = v_fma(WMK(polynomial)(s, wmk_tanh, WM_COUNT(wmk_tanh)) * s, v, v);
+        WMK(exp) e = WMK(exp_parts)(t + t, NULL);
+        vec large = WMK(copy_sign)(one - v_set(2.0f) / (WMK(exp_times)(e, one) + one), v);
+        v_store(x + i, WMK(select)(v_less(t, v_set(0.625f)), small, large));
+    }
+}
+
+// `whole` takes whole vectors: the last few numbers go by a vector of their own.
+WMK_APART void WMK(map)(float *x, size_t n, void (*whole)(float *x, size_t n, int kind), int kind) {
+    size_t few = n % LANES;
+    float lanes[LANES] = {0};
+    whole(x, n - few, kind);
+    if (!few) return;
+    WMK(copy_few)(lanes, x + n - few, few);
+    whole(lanes, LANES, kind);
+    WMK(copy_few)(x + n - few, lanes, few);
+}
+
+static void WMK(gelu_erf)(float *x, size_t n) { WMK(map)(x, n, WMK(gelu), 0); }
+static void WMK(tanh)(float *x, size_t n) { WMK(map)(x, n, WMK(hyperbolic), 0); }
+static void WMK(sigmoid)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_SIGMOID); }
+static void WMK(silu)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_SILU); }
+static void WMK(gelu_tanh)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_GELU_TANH); }
+
+static void WMK(relu)(float *x, size_t n) {
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        WMK(store)(x + i, v_max(v_set(0.0f), WMK(load)(x + i, n - i, 0)), n - i);
+    }
+}
 
 #define WMK_MAP2(name, expression)                                                    \
     static void WMK(name)(float *y, const float *a, size_t n) {                       \
-        for (size_t i = 0; i < n; i += LANES) {                                       \
+        WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {                                       \
             vec left = WMK(load)(y + i, n - i, 0), right = WMK(load)(a + i, n - i, 0); \
             WMK(store)(y + i, expression, n - i);                                     \
         }                                                                             \
@@ -473,7 +483,7 @@ static void WMK(scale)(float *y, float s, size_t n) {
 static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     const float none = -__builtin_inff();
     vec top = v_set(none), total = v_set(0.0f);
-    for (size_t i = 0; i < n; i += LANES) {
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
         vec v = WMK(load)(x + i, n - i, 0) * v_set(s);
         if (bias) v += WMK(load)(bias + i, n - i, 0);
         WMK(store)(x + i, v, n - i);
@@ -482,30 +492,29 @@ static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     float lanes[LANES], most = none;
     v_store(lanes, top);
     for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
-    for (size_t i = 0; i < n; i += LANES) {
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
         vec v = WMK(load)(x + i, n - i, none) - v_set(most);
-        v = WMK(exp_times)(WMK(exp_parts)(v, v_set(0.0f)), v_set(1.0f));
+        v = WMK(exp_times)(WMK(exp_parts)(v, NULL), v_set(1.0f));
         total += v;
         WMK(store)(x + i, v, n - i);
     }
     WMK(scale)(x, 1.0f / WMK(sum)(total), n);
 }
 
-// Σ (x - center)² or, with no squares, Σ x: four accumulators.
-WMK_INLINE float WMK(row_sum)(const float *x, size_t n, float center, bool squares) {
-    vec sum[4] = {v_set(0.0f), v_set(0.0f), v_set(0.0f), v_set(0.0f)};
+// Σ (x - center)² or, with no squares, Σ (x - center): four accumulators.
+WMK_APART float WMK(row_sum)(const float *x, size_t n, float center, bool squares) {
+    vec sum[4] = {v_set(0.0f), v_set(0.0f), v_set(0.0f), v_set(0.0f)}, one = v_set(1.0f), v;
+    vint which = v_less(v_set(0.0f), v_set((float)squares));
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
         WMK_UNROLL for (size_t j = 0; j < 4; j++) {
-            vec v = v_load(x + i + j * LANES) - v_set(center), factor = v;
-            if (!squares) factor = v_set(1.0f);
-            sum[j] = v_fma(v, factor, sum[j]);
+            v = v_load(x + i + j * LANES) - v_set(center);
+            sum[j] = v_fma(v, WMK(select)(which, v, one), sum[j]);
         }
     }
-    for (; i < n; i += LANES) {
-        vec v = WMK(load)(x + i, n - i, center) - v_set(center), factor = v;
-        if (!squares) factor = v_set(1.0f);
-        sum[0] = v_fma(v, factor, sum[0]);
+    WMK_ROLLED for (; i < n; i += LANES) {
+        v = WMK(load)(x + i, n - i, center) - v_set(center);
+        sum[0] = v_fma(v, WMK(select)(which, v, one), sum[0]);
     }
     return WMK(sum)((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
@@ -514,7 +523,7 @@ static void WMK(layer_norm)(float *y, const float *x, const float *w, const floa
     float mean = WMK(row_sum)(x, n, 0, false) / (float)n;
     float variance = WMK(row_sum)(x, n, mean, true) / (float)n;
     vec inverse = v_set(1.0f) / v_sqrt(v_set(variance + eps));
-    for (size_t i = 0; i < n; i += LANES) {
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
         vec v = (WMK(load)(x + i, n - i, 0) - v_set(mean)) * inverse;
         v = v_fma(v, WMK(load)(w + i, n - i, 0), WMK(load)(b + i, n - i, 0));
         WMK(store)(y + i, v, n - i);
@@ -524,7 +533,7 @@ static void WMK(layer_norm)(float *y, const float *x, const float *w, const floa
 static void WMK(rms_norm)(float *y, const float *x, const float *w, float eps, size_t n) {
     float square = WMK(row_sum)(x, n, 0, true) / (float)n;
     vec inverse = v_set(1.0f) / v_sqrt(v_set(square + eps));
-    for (size_t i = 0; i < n; i += LANES) {
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
         vec v = WMK(load)(x + i, n - i, 0) * inverse * WMK(load)(w + i, n - i, 0);
         WMK(store)(y + i, v, n - i);
     }

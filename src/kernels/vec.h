@@ -14,8 +14,10 @@
 #define WMK_APART static __attribute__((noinline))
 #ifdef __clang__
 #define WMK_UNROLL _Pragma("clang loop unroll(full)")
+#define WMK_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define WMK_UNROLL _Pragma("GCC unroll 16")
+#define WMK_ROLLED
 #endif
 
 // What is in memory at p has to be read from there again.
@@ -35,6 +37,25 @@ enum {
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), once x has some rows
     WMK_STREAM_K = 16,        // and where it has few: as many streams from memory
     WMK_FEW = 4,
+};
+
+// What gate computes.
+enum { WMK_SIGMOID, WMK_SILU, WMK_GELU_TANH };
+
+
+// Constants of the functions. Read from memory: a constant vector in the code is 18 bytes of wasm, and
+// V8 makes it anew at every use.
+static const float wmk_exp[] = {
+    89.0f,          -128.0f,         0x1.715476p+0f, 0x1.8001fcp+23f, // limits, 1 / ln 2, see exp_parts
+    -0x1.63p-1f,    0x1.bd0106p-13f,                                  // -ln 2, the first exact times n
+    0x1.6a2352p-10f, 0x1.123a6cp-7f, 0x1.5558f4p-5f, 0x1.55549p-3f, 0x1.fffffcp-2f, 1.0f, // (eʳ - 1 - r) / r²
+};
+static const float wmk_gelu[] = {
+    -0x1.14c3d2p-15f, 0x1.782212p-15f, 0x1.9b8bc8p-12f, -0x1.cc65c0p-11f, -0x1.ed2d1ap-10f,
+    0x1.eed404p-7f,   -0x1.7e0000p-5f, 0x1.8c6d9ep-4f,  -0x1.373e38p-3f,  0x1.82b4bcp-3f,
+};
+static const float wmk_tanh[] = { // (tanh x - x) / x³ in x²
+    -0x1.75e1ccp-8f, 0x1.52269ap-6f, -0x1.b83c5ap-5f, 0x1.110726p-3f, -0x1.555532p-2f,
 };
 
 // Four floats, in any instruction set.
