@@ -113,42 +113,56 @@ wm_cache_rows wm_session_encoded(const wm_session *session, uint32_t depth) {
                            session->encoded_values + depth * session->encoded * K};
 }
 
-// Room for `needed` tokens on each of `lanes` lanes. What the lanes remember is kept; new lanes start as lane 0.
-static wm_status reserve_cache(wm_session *session, uint32_t stack, size_t lanes, size_t needed, wm_error *error) {
-    if (lanes <= session->lanes && needed <= session->capacity) return WM_OK;
+// Gives lane `lane` what lane `from` of `old`, with its own memory, remembers.
+static void copy_lane(wm_session *session, size_t lane, const wm_session *old, size_t from, uint32_t depth) {
+    size_t past = old->past[from];
+    size_t bytes = past * session->model->arch.kv_heads * session->model->arch.head_width * sizeof(float);
+    session->past[lane] = past;
+    for (uint32_t i = 0; i < depth && past; i++) {
+        wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(old, i, from, 0);
+        memcpy(to.keys, rows.keys, bytes);
+        memcpy(to.values, rows.values, bytes);
+    }
+}
+
+static bool is_two_stacks(const wm_session *session) { return session->model->arch.kind == WM_ENCODER_DECODER; }
+
+// Fresh caches of `lanes` lanes, which go on from what lanes `parents` (NULL: the same ones, a new one lane 0)
+// remember.
+static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity, const uint32_t *parents, size_t count,
+                             wm_error *error) {
     const wm_model *model = session->model;
-    size_t capacity = WM_MIN(WM_MAX(needed, 2 * session->capacity), (size_t)wm_arch_max_tokens(&model->arch));
-    uint64_t K = (uint64_t)model->arch.kv_heads * model->arch.head_width;
-    uint64_t lane_floats = capacity * K, depth = model->stacks[stack].depth;
+    uint32_t depth = model->stacks[is_two_stacks(session)].depth;
+    uint64_t floats = (uint64_t)lanes * depth * capacity * model->arch.kv_heads * model->arch.head_width;
     wm_session old = *session;
     wm_arena fresh;
-    wm_arena_init(&fresh, &session->cache_memory.host);
-    float *both;
-    size_t *past;
-    lanes = WM_MAX(lanes, old.lanes);
-    wm_status status = WM_ALLOC(&fresh, both, 2 * lanes * depth * lane_floats, error);
-    if (status == WM_OK) status = WM_ALLOC(&fresh, past, lanes, error);
+    wm_arena_init(&fresh, &old.cache_memory.host);
+    wm_status status = WM_ALLOC(&fresh, session->keys, 2 * floats, error);
+    if (status == WM_OK) status = WM_ALLOC(&fresh, session->past, lanes, error);
     if (status != WM_OK) {
         wm_arena_free(&fresh);
+        *session = old;
         return status;
     }
-    session->keys = both;
-    session->values = both + lanes * depth * lane_floats;
+    session->values = session->keys + floats;
     session->lanes = lanes;
     session->capacity = capacity;
-    session->past = past;
-    for (size_t lane = 0; lane < lanes; lane++) {
-        size_t from = lane < old.lanes ? lane : 0;
-        past[lane] = old.lanes ? old.past[from] : 0;
-        for (uint32_t i = 0; i < depth && past[lane]; i++) {
-            wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(&old, i, from, 0);
-            memcpy(to.keys, rows.keys, past[lane] * K * sizeof(float));
-            memcpy(to.values, rows.values, past[lane] * K * sizeof(float));
-        }
-    }
-    wm_arena_free(&session->cache_memory);
     session->cache_memory = fresh;
+    for (size_t lane = 0; lane < lanes; lane++) {
+        session->past[lane] = 0;
+        if (parents ? lane < count : old.lanes > 0)
+            copy_lane(session, lane, &old, parents ? parents[lane] : lane < old.lanes ? lane : 0, depth);
+    }
+    wm_arena_free(&old.cache_memory);
     return WM_OK;
+}
+
+// Room for `needed` tokens on each of `lanes` lanes. What the lanes remember is kept.
+static wm_status reserve_cache(wm_session *session, size_t lanes, size_t needed, wm_error *error) {
+    if (lanes <= session->lanes && needed <= session->capacity) return WM_OK;
+    size_t capacity = session->capacity, limit = wm_arch_max_tokens(&session->model->arch);
+    if (needed > capacity) capacity = WM_MIN(WM_MAX(needed, 2 * capacity), limit);
+    return renew_cache(session, WM_MAX(lanes, session->lanes), capacity, NULL, 0, error);
 }
 
 // ---- Runs ---------------------------------------------------------------------------------------------
@@ -198,17 +212,17 @@ wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size
 wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, size_t count,
                             const float **hidden, wm_error *error) {
     const wm_arch *arch = &session->model->arch;
-    uint32_t stack = arch->kind == WM_ENCODER_DECODER;
+    uint32_t stack = is_two_stacks(session);
     size_t needed = 0;
     if (arch->kind == WM_ENCODER || (stack && !session->encoded))
         return wm_fail(error, WM_ERROR_STATE, 0, stack ? "no text has been encoded for the decoder"
                                                        : "this model is an encoder: it generates nothing");
-    WM_TRY(reserve_cache(session, stack, count, 1, error));
+    WM_TRY(reserve_cache(session, count, 1, error));
     for (size_t i = 0; i < count; i++) {
         WM_TRY(check_sequence(arch, &sequences[i], session->past[i], error));
         needed = WM_MAX(needed, session->past[i] + sequences[i].count);
     }
-    WM_TRY(reserve_cache(session, stack, count, needed, error));
+    WM_TRY(reserve_cache(session, count, needed, error));
     return run_sequences(session, stack, true, sequences, count, hidden, error);
 }
 
@@ -229,31 +243,10 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
 }
 
 wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count, wm_error *error) {
-    const wm_model *model = session->model;
-    uint32_t stack = model->arch.kind == WM_ENCODER_DECODER, depth = model->stacks[stack].depth;
-    uint64_t K = (uint64_t)model->arch.kv_heads * model->arch.head_width;
     size_t same = 0;
     while (same < count && parents[same] == same) same++;
     if (same == count && count <= session->lanes) return WM_OK;
-    wm_session old = *session;
-    session->lanes = session->capacity = 0;
-    wm_arena_init(&session->cache_memory, &old.cache_memory.host);
-    wm_status status = reserve_cache(session, stack, WM_MAX(old.lanes, count), old.capacity, error);
-    if (status != WM_OK) {
-        *session = old;
-        return status;
-    }
-    for (size_t lane = 0; lane < count; lane++) {
-        size_t from = parents[lane];
-        session->past[lane] = old.past[from];
-        for (uint32_t i = 0; i < depth; i++) {
-            wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(&old, i, from, 0);
-            memcpy(to.keys, rows.keys, old.past[from] * K * sizeof(float));
-            memcpy(to.values, rows.values, old.past[from] * K * sizeof(float));
-        }
-    }
-    wm_arena_free(&old.cache_memory);
-    return WM_OK;
+    return renew_cache(session, WM_MAX(session->lanes, count), session->capacity, parents, count, error);
 }
 
 void wm_session_rewind(wm_session *session, size_t position) {
