@@ -132,6 +132,61 @@ static void a_search_may_end_early(void **state) {
     wm_arena_free(&arena);
 }
 
+// Of equals the lower beam's, then the lower id's goes first; of complete ones the later.
+static void equals_have_an_order(void **state) {
+    (void)state;
+    wm_arena arena;
+    wm_arena_init(&arena, NULL);
+    wm_generate_options options = {.size = sizeof options, .num_beams = 3, .max_new_tokens = 1};
+    wm_sampler sampler;
+    wm_beams beams;
+    int32_t prompt[] = {1};
+    float logits[8] = {0};
+    assert_int_equal(wm_sampler_init(&sampler, &options, NULL, 8, &arena, NULL), WM_OK);
+    wm_sampler_begin(&sampler, 1, 10, 0);
+    assert_int_equal(wm_beams_init(&beams, &sampler, prompt, &arena, NULL), WM_OK);
+    assert_int_equal(wm_beams_next(&beams, logits, NULL), WM_OK);
+    for (uint32_t b = 0; b < 3; b++) assert_int_equal(wm_beams_ids(&beams, b)[1], b);
+    assert_true(beams.done);
+    wm_beams_finish(&beams);
+    for (uint32_t i = 0; i < 3; i++) assert_int_equal(beams.hypotheses[i].ids[0], 2 - i);
+    wm_arena_free(&arena);
+}
+
+// Where bans leave fewer continuations than beams, the result has the sequences that can be.
+static void impossible_beams_are_no_result(void **state) {
+    (void)state;
+    const int32_t after[][2] = {{1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, 0}, {2, 1}, {2, 2}},
+                  first[] = {3};
+    wm_sequence_bias bans[8] = {
+        {first, 1, -2}}; // the first tokens: 0 to 2, but 0 and 3 are unlikely
+    for (int i = 0; i < 7; i++) bans[i + 1] = (wm_sequence_bias){after[i], 2, -__builtin_inff()};
+    for (uint32_t most = 2; most <= 3; most++) {
+        wm_generate_options options = {.size = sizeof options,
+                                       .num_beams = 2,
+                                       .max_new_tokens = most,
+                                       .sequence_bias = bans,
+                                       .sequence_bias_count = 8};
+        wm_arena arena;
+        wm_arena_init(&arena, NULL);
+        wm_sampler sampler;
+        wm_beams beams;
+        int32_t prompt[] = {0};
+        assert_int_equal(wm_sampler_init(&sampler, &options, NULL, 4, &arena, NULL), WM_OK);
+        wm_sampler_begin(&sampler, 1, 10, 0);
+        assert_int_equal(wm_beams_init(&beams, &sampler, prompt, &arena, NULL), WM_OK);
+        while (!beams.done) {
+            float logits[8] = {0, 5, 5, 1, 0, 5, 5, 1};
+            assert_int_equal(wm_beams_next(&beams, logits, NULL), WM_OK);
+        }
+        wm_beams_finish(&beams);
+        assert_int_equal(beams.hypothesis_count, most == 2 ? 1 : 2); // 2 3, of which two go on
+        assert_int_equal(beams.hypotheses[0].ids[0], 2);
+        assert_int_equal(beams.hypotheses[0].ids[1], 3);
+        wm_arena_free(&arena);
+    }
+}
+
 static void beams_without_a_choice_are_refused(void **state) {
     (void)state;
     wm_arena arena;
@@ -164,6 +219,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(searches_are_those_of_transformers),
         cmocka_unit_test(a_search_may_end_early),
+        cmocka_unit_test(equals_have_an_order),
+        cmocka_unit_test(impossible_beams_are_no_result),
         cmocka_unit_test(beams_without_a_choice_are_refused),
     };
     return cmocka_run_group_tests_name("beams", tests, NULL, NULL);

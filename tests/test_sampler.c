@@ -223,6 +223,42 @@ static void logits_without_a_choice_are_refused(void **state) {
     }
 }
 
+// What the vectors do not happen to hold.
+static void the_edges_of_processors(void **state) {
+    (void)state;
+    const int32_t sequence[] = {4, 7, 2}, ids[] = {4, 7, 1}, three[] = {3};
+    wm_sequence_bias bias = {sequence, 3, 1};
+    wm_token_rules rules = {.forced_bos = {three, 1}, .begin_suppress = {ids, 1}};
+    wm_generate_options options = {
+        .size = sizeof options, .top_k = 2, .sequence_bias = &bias, .sequence_bias_count = 1};
+    wm_sampler sampler;
+    wm_arena arena;
+    wm_arena_init(&arena, NULL);
+    assert_int_equal(wm_sampler_init(&sampler, &options, &rules, SOME, &arena, NULL), WM_OK);
+    // The sequence's beginning is all there is: transformers leaves it alone.
+    float scores[SOME] = {0};
+    wm_sampler_begin(&sampler, 2, 100, 0);
+    wm_sampler_process(&sampler, scores, ids, 2);
+    assert_true(scores[2] == 0);
+    assert_true(scores[4] == -WM_INFINITY); // begin_suppress, after a prompt of two
+    scores[4] = 0;
+    wm_sampler_process(&sampler, scores, (int32_t[]){0, 4, 7}, 3);
+    assert_true(scores[2] == 1 && scores[4] == 0);
+    // A prompt of one: the first token is forced, the second may not be what begin_suppress says.
+    wm_sampler_begin(&sampler, 1, 100, 0);
+    wm_sampler_process(&sampler, scores, ids, 1);
+    assert_true(scores[3] == 0 && scores[4] == -WM_INFINITY && scores[2] == -WM_INFINITY);
+    memset(scores, 0, sizeof scores);
+    wm_sampler_process(&sampler, scores, ids, 2);
+    assert_true(scores[3] == 0 && scores[4] == -WM_INFINITY && scores[5] == 0);
+    // Zeros of both signs are equal: all three of them stay among the best two.
+    int32_t id;
+    float zeros[SOME] = {-1, 0, -0.0f, -1, -1, 0, -1, -1, -1, -1};
+    assert_int_equal(wm_sampler_next(&sampler, zeros, ids, 3, &id, NULL), WM_OK);
+    assert_int_equal(sampler.end - sampler.candidates, 3);
+    wm_arena_free(&arena);
+}
+
 // A vocabulary of the largest models, with logits in the worst orders.
 static void large_vocabularies(void **state) {
     (void)state;
@@ -295,6 +331,7 @@ int main(void) {
         cmocka_unit_test(greedy_takes_the_first_of_equals),
         cmocka_unit_test(tiny_temperatures_are_greedy),
         cmocka_unit_test(logits_without_a_choice_are_refused),
+        cmocka_unit_test(the_edges_of_processors),
         cmocka_unit_test(large_vocabularies),
         cmocka_unit_test(a_sequence_ends),
         cmocka_unit_test(a_failed_allocation_is_survived),

@@ -187,13 +187,14 @@ static void keep_likely(wm_sampler *s, float lowest) {
     s->end = kept;
 }
 
-// Those whose information is nearest to the entropy.  Meister et al., "Locally Typical Sampling".
-static void keep_typical(wm_sampler *s, double max) {
-    double total = total_weight(s), offset = max + wm_log(total), entropy = 0;
+// Those whose information, -log p, is nearest to the entropy, which is its mean: the log of the sum
+// of weights is in both and falls out.  Meister et al., "Locally Typical Sampling".
+static void keep_typical(wm_sampler *s) {
+    double total = total_weight(s), mean = 0;
     for (const wm_candidate *c = s->candidates; c < s->end; c++)
-        entropy += (offset - (double)c->score) * (double)c->weight / total;
+        mean += (double)c->score * (double)c->weight / total;
     for (wm_candidate *c = s->candidates; c < s->end; c++)
-        c->score = 0 - __builtin_fabsf((float)(offset - (double)c->score - entropy));
+        c->score = 0 - __builtin_fabsf((float)((double)c->score - mean));
     keep_best(s, s->options.typical_p * total, true);
 }
 
@@ -235,7 +236,7 @@ static void filter(wm_sampler *s, const float *logits, float temperature, float 
         c->weight = (float)wm_exp((double)c->score - (double)max);
     if (o->top_p < 1) keep_best(s, o->top_p * total_weight(s), false);
     if (o->min_p > 0) keep_likely(s, (float)o->min_p);
-    if (o->typical_p < 1) keep_typical(s, (double)max);
+    if (o->typical_p < 1) keep_typical(s);
 }
 
 wm_status wm_logits_fail(wm_error *error) {
