@@ -62,18 +62,15 @@ WMK_INLINE vec WMK(copy_sign)(vec x, vec sign) {
 
 // ---- Widening ---------------------------------------------------------------------------------
 
-WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_shift(v_load_u16(p), 16)); }
+WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_shift(v_load_i16(p), 16)); }
 
 #ifndef v_load_f16
-// The exponent is moved by a multiplication, which also normalises subnormals.
+// Sign, exponent and mantissa to their places; a multiplication moves the exponent's bias, which also
+// normalises subnormals. Infinity and NaN then lack the exponent's upper bits.
 WMK_INLINE vec WMK(load_f16)(const void *p) {
-    vint half = v_load_u16(p), size = v_shift(half & 0x7FFF, 13);
-    vint infinite = v_bits(v_float(size)) > 0x0F7FFFFF;
-#if LANES == 1
-    infinite = -infinite;
-#endif
-    vint wide = v_bits(v_float(size) * v_set(0x1p112f)) | (infinite & 0x7F800000);
-    return v_float(wide | v_shift(half & 0x8000, 16));
+    vint half = v_shift(v_load_i16(p), 13) & (int32_t)0x8FFFE000;
+    vint infinite = v_less(v_set(0x1.ffcp-97f), WMK(abs)(v_float(half)));
+    return v_float(v_bits(v_float(half) * v_set(0x1p112f)) | (infinite & 0x7F800000));
 }
 #define v_load_f16(p) WMK(load_f16)(p)
 #endif

@@ -24,7 +24,7 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define v_min(a, b) _mm256_min_ps((a), (b))
 #define v_max(a, b) _mm256_max_ps((a), (b))
 #define v_sqrt(v) _mm256_sqrt_ps(v)
-#define v_load_u16(p) ((vint)_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p))))
+#define v_load_i16(p) ((vint)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)(p))))
 #define v_load_f16(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
 #define v_sums(to, a, b, c, d) wmk_sums_avx2(to, a, b, c, d)
 

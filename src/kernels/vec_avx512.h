@@ -24,7 +24,7 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define v_min(a, b) _mm512_min_ps((a), (b))
 #define v_max(a, b) _mm512_max_ps((a), (b))
 #define v_sqrt(v) _mm512_sqrt_ps(v)
-#define v_load_u16(p) ((vint)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p))))
+#define v_load_i16(p) ((vint)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)(p))))
 #define v_load_f16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
 #define v_sums(to, a, b, c, d) wmk_sums_avx512(to, a, b, c, d)
 

@@ -19,6 +19,6 @@
 #undef v_min
 #undef v_max
 #undef v_sqrt
-#undef v_load_u16
+#undef v_load_i16
 #undef v_load_f16
 #undef v_sums

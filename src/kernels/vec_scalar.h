@@ -50,5 +50,5 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_min(a, b) ((a) < (b) ? (a) : (b))           // b where either is NaN
 #define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
 #define v_sqrt(v) wmk_sqrt_scalar(v)
-#define v_load_u16(p) ((vint)wm_read_u16(p))          // LANES halves, zero-extended
+#define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p))       // LANES halves, sign-extended
 #define v_sums(to, a, b, c, d) wmk_sums_scalar(to, a, b, c, d)

@@ -26,7 +26,7 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
 #define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))
-#define v_load_u16(p) ((vint)wasm_u32x4_load16x4(p))
+#define v_load_i16(p) ((vint)wasm_i32x4_load16x4(p))
 #define v_sums(to, a, b, c, d) wmk_sums_simd128(to, a, b, c, d)
 
 // [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.
