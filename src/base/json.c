@@ -474,20 +474,16 @@ static uint64_t normalized(uint64_t value, int64_t *exponent) {
     return value << shift;
 }
 
-// x /= d: long division, bit by bit, until the quotient has 64 bits.
+// x /= d, d < 2^63: long division, by as many bits at a time as the rest leaves room for, until the
+// quotient has 64.
 static void binary_divide(binary *x, uint64_t d) {
-    int64_t shift = 0;
-    d = normalized(d, &shift);
-    uint64_t rest = x->mantissa, quotient = rest >= d;
-    if (quotient) rest -= d;
-    x->exponent -= shift;
+    uint64_t quotient = x->mantissa / d, rest = x->mantissa % d;
     while (!(quotient >> 63)) {
-        bool carry = rest >> 63;
-        rest <<= 1;
-        bool fits = carry || rest >= d;
-        if (fits) rest -= d;
-        quotient = quotient << 1 | fits;
-        x->exponent--;
+        int room = __builtin_clzll(rest | 1), shift = WM_MIN(room, __builtin_clzll(quotient));
+        rest <<= shift;
+        quotient = quotient << shift | rest / d;
+        rest %= d;
+        x->exponent -= shift;
     }
     x->mantissa = quotient;
     x->rest = x->rest || rest;
@@ -524,13 +520,6 @@ static uint64_t binary_round(binary x) {
 static double decimal_magnitude(const decimal *number) {
     int64_t exponent = number->exponent;
     if (number->digits == 0 || exponent < -400) return 0;
-    if (!number->inexact && number->digits <= UINT64_C(1) << 53 && exponent >= -22 &&
-        exponent <= 22) {
-        double power = 1; // both operands exact: one rounding
-        for (int64_t i = 0; i != exponent; i += exponent < 0 ? -1 : 1) power *= 10;
-        double digits = (double)number->digits;
-        return exponent < 0 ? digits / power : digits * power;
-    }
     binary x = {0, 0, number->inexact};
     x.mantissa = normalized(number->digits, &x.exponent);
     for (exponent = WM_MIN(exponent, 400); exponent;) {
