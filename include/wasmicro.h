@@ -260,7 +260,7 @@ typedef struct wm_generate_options {
 typedef struct wm_generation wm_generation;
 
 typedef struct wm_generated {
-    int32_t id;
+    int32_t id;        // -1: the prompt left no room for one
     uint32_t sequence; // of num_return_sequences, one after another
     wm_finish finish;  // of this sequence; NONE: more is to come
 } wm_generated;
@@ -273,7 +273,7 @@ WM_API wm_status wm_generation_open(wm_generation **generation, wm_pipeline *pip
 WM_API void wm_generation_close(wm_generation *generation);
 
 // The next token. Beam search runs to its end at the first call.
-// Errors: NUMERIC (damaged weights), STATE (the last sequence is finished), NOMEM.
+// Errors: NUMERIC (damaged weights, no token left), STATE (the last sequence is finished), NOMEM.
 WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token, wm_error *error);
 
 // ---- Tokenizer: works without a model ---------------------------------------------------------

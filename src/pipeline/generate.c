@@ -21,9 +21,8 @@ struct wm_generation {
     size_t sequence; // the one in work
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
+    bool over; // the caller has been told of `finish`
     wm_encoding prompt;
-    uint8_t *text; // [text_room] decoded new tokens of the sequence in work
-    size_t text_room, text_out; // bytes that have gone out
 };
 
 static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
@@ -91,8 +90,8 @@ static wm_status remember(wm_generation *g, wm_error *error) {
 
 static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     g->count = g->sampler.prompt;
-    g->told = g->text_out = 0;
-    g->finish = WM_FINISH_NONE;
+    g->told = 0;
+    g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count); // LENGTH: the prompt fills the context
     g->sampler.stream = (uint32_t)g->sequence;
     size_t known = keep_prefix(g);
     g->pipeline->remembered_count = 0; // until this call is done: it may fail half way
@@ -205,30 +204,37 @@ void wm_generation_close(wm_generation *g) {
 
 // The next beam hypothesis's tokens, as if they had just been drawn.
 static wm_status next_of_beams(wm_generation *g, wm_error *error) {
-    if (!g->beams.hypothesis_count || !g->beams.done) WM_TRY(search_beams(g, error));
+    if (!g->beams.hypothesis_count) WM_TRY(search_beams(g, error));
     const wm_hypothesis *best = &g->beams.hypotheses[g->sequence];
     if (best->count) g->ids[g->count++] = best->ids[g->told];
     if (g->told + 1 >= best->count) g->finish = best->finish;
     return WM_OK;
 }
 
+// Goes on to the next of several sequences.
+static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
+    size_t sequences = g->sampler.options.num_return_sequences;
+    if (beams) sequences = WM_MIN(sequences, g->beams.hypothesis_count); // fewer where tokens are banned
+    if (g->sequence + 1 >= sequences) return wm_fail(error, WM_ERROR_STATE, 0, "the generation is over");
+    g->sequence++;
+    g->over = false;
+    if (!beams) return begin_sequence(g, error);
+    g->count = g->sampler.prompt;
+    g->told = 0;
+    g->finish = WM_FINISH_NONE;
+    return WM_OK;
+}
+
 wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *error) {
     bool beams = g->sampler.options.num_beams > 1;
-    if (g->finish != WM_FINISH_NONE) {
-        size_t sequences = beams && g->beams.done ? WM_MIN(g->beams.hypothesis_count, g->sampler.options.num_return_sequences)
-                                                  : g->sampler.options.num_return_sequences;
-        if (g->sequence + 1 >= sequences) return wm_fail(error, WM_ERROR_STATE, 0, "the generation is over");
-        g->sequence++;
-        if (beams) {
-            g->count = g->sampler.prompt;
-            g->told = 0;
-            g->finish = WM_FINISH_NONE;
-        } else {
-            WM_TRY(begin_sequence(g, error));
-        }
+    int32_t id = -1;
+    if (g->over) WM_TRY(next_sequence(g, beams, error));
+    if (g->finish == WM_FINISH_NONE) {
+        WM_TRY(beams ? next_of_beams(g, error) : draw_token(g, error));
+        id = g->ids[g->count - 1];
+        g->told++;
     }
-    WM_TRY(beams ? next_of_beams(g, error) : draw_token(g, error));
-    g->told++;
-    *out = (wm_generated){.id = g->ids[g->count - 1], .sequence = (uint32_t)g->sequence, .finish = g->finish};
+    g->over = g->finish != WM_FINISH_NONE;
+    *out = (wm_generated){.id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish};
     return WM_OK;
 }
