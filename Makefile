@@ -106,7 +106,7 @@ wasm: $(DIST)/wasmicro.wasm
 
 WASM_OPTIMIZE = -Oz
 $(BUILD)/wasm/src/kernels/%.o $(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3
-$(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -O2 -fno-builtin -fno-lto
+$(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -Oz -fno-builtin -fno-lto
 $(BUILD)/wasm/%.o: %.c
 	$(say) CC $@
 	@mkdir -p $(@D)

@@ -66,14 +66,16 @@ static wm_status reserve(size_t rows, size_t width) {
     return WM_OK;
 }
 
-// *spans = the `count` (address, length) pairs at `list`, from malloc.
-static wm_status unpack(wm_span **spans, const uint32_t *list, size_t count) {
-    uint64_t bytes = (uint64_t)count * sizeof(wm_span);
-    *spans = bytes > SIZE_MAX ? NULL : malloc((size_t)bytes);
-    if (!*spans) return no_memory(bytes);
-    for (size_t i = 0; i < count; i++)
-        (*spans)[i] = (wm_span){(const uint8_t *)(uintptr_t)list[2 * i], list[2 * i + 1]};
-    return WM_OK;
+// The i-th (address, length) pair of a list.
+static wm_span span_at(const uint32_t *list, size_t i) {
+    return (wm_span){(const uint8_t *)(uintptr_t)list[2 * i], list[2 * i + 1]};
+}
+
+static void *allocate_array(size_t count, size_t size) {
+    uint64_t bytes = (uint64_t)count * size;
+    void *array = bytes > SIZE_MAX ? NULL : malloc((size_t)bytes);
+    if (!array) no_memory(bytes);
+    return array;
 }
 
 // ---- Pipeline ---------------------------------------------------------------------------------
@@ -82,45 +84,35 @@ static wm_status unpack(wm_span **spans, const uint32_t *list, size_t count) {
 // What those point to stays until the instance goes.
 EXPORT(open) wm_status open(const uint32_t *paths, const uint32_t *contents, size_t count) {
     if (state.pipeline) return wm_fail(&state.error, WM_ERROR_STATE, 0, "a model is open already");
-    wm_span *path = NULL, *bytes = NULL;
-    wm_source *files = malloc(count * sizeof *files);
-    wm_status status = files ? WM_OK : no_memory((uint64_t)count * sizeof *files);
-    if (status == WM_OK) status = unpack(&path, paths, count);
-    if (status == WM_OK) status = unpack(&bytes, contents, count);
-    if (status == WM_OK) {
-        for (size_t i = 0; i < count; i++) files[i] = (wm_source){path[i], bytes[i]};
-        status = wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error);
-    }
-    free(bytes);
-    free(path);
+    wm_source *files = allocate_array(count, sizeof *files);
+    if (!files) return WM_ERROR_NOMEM;
+    for (size_t i = 0; i < count; i++) files[i] = (wm_source){span_at(paths, i), span_at(contents, i)};
+    wm_status status = wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error);
     free(files);
     return status;
 }
 
-// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the
-// prompt's name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
+// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the prompt's
+// name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
 EXPORT(embed)
 wm_status embed(const uint32_t *list, size_t count, uint32_t max_length, wm_pooling pooling,
                 wm_toggle normalize, uint32_t truncate) {
     WM_TRY(need_pipeline());
     WM_TRY(reserve(count, wm_pipeline_dim(state.pipeline)));
-    wm_span *spans;
-    WM_TRY(unpack(&spans, list, count + 2));
     wm_embed_options options = {sizeof options, max_length, pooling, normalize,
-                                (wm_truncate)(truncate ? truncate - 1 : 0), spans[0], spans[1]};
-    wm_embed_info *infos = malloc(count * sizeof *infos);
-    wm_status status = infos ? wm_pipeline_embed_batch(state.pipeline, spans + 2, count, &options,
-                                                       state.floats, infos, &state.error)
-                             : no_memory((uint64_t)count * sizeof *infos);
-    if (status == WM_OK) {
-        state.embedded = (wm_embed_info){0, false};
-        for (size_t i = 0; i < count; i++) {
-            state.embedded.tokens += infos[i].tokens;
-            state.embedded.truncated |= infos[i].truncated;
-        }
+                                (wm_truncate)(truncate ? truncate - 1 : 0), span_at(list, 0), span_at(list, 1)};
+    wm_span *texts = allocate_array(count, sizeof *texts + sizeof(wm_embed_info));
+    if (!texts) return WM_ERROR_NOMEM;
+    wm_embed_info *infos = (wm_embed_info *)(texts + count);
+    for (size_t i = 0; i < count; i++) texts[i] = span_at(list, i + 2);
+    wm_status status = wm_pipeline_embed_batch(state.pipeline, texts, count, &options, state.floats,
+                                               infos, &state.error);
+    state.embedded = (wm_embed_info){0, false};
+    for (size_t i = 0; status == WM_OK && i < count; i++) {
+        state.embedded.tokens += infos[i].tokens;
+        state.embedded.truncated |= infos[i].truncated;
     }
-    free(infos);
-    free(spans);
+    free(texts);
     return status;
 }
 
@@ -136,14 +128,11 @@ EXPORT(hidden) wm_status hidden(const int32_t *ids, size_t count) {
 // The token ids of a text, the (address, length) pair at `list`.
 EXPORT(tokenize) wm_status tokenize(const uint32_t *list) {
     WM_TRY(need_pipeline());
-    wm_span *text;
-    WM_TRY(unpack(&text, list, 1));
-    wm_status status = wm_tokenizer_encode(wm_pipeline_tokenizer(state.pipeline), *text, NULL, NULL,
-                                           &state.encoding, &state.error);
-    free(text);
+    WM_TRY(wm_tokenizer_encode(wm_pipeline_tokenizer(state.pipeline), span_at(list, 0), NULL, NULL,
+                               &state.encoding, &state.error));
     state.result = state.encoding.ids;
-    state.result_count = status == WM_OK ? state.encoding.count : 0;
-    return status;
+    state.result_count = state.encoding.count;
+    return WM_OK;
 }
 
 // ---- Facts ------------------------------------------------------------------------------------
