@@ -17,6 +17,7 @@
 #include "token/vocabulary.c"
 #include "token/text.c"
 #include "token/added.c"
+#include "token/charsmap.c"
 #include "token/normalizer.c"
 #include "token/pre_tokenizer.c"
 #include "token/wordpiece.c"

@@ -145,7 +145,7 @@ static const struct {
     {"model", WORDPIECE("\"[UNK]\"", "100", "[]"), WM_ERROR_FORMAT, "no object"},
     // 56
     {"model", WORDPIECE("\"[XYZ]\"", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "[XYZ]"},
-    {"model", WORDPIECE("7", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "unk_token"},
+    {"model", WORDPIECE("7", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "not a string"},
     {"model", WORDPIECE("null", "100", "{\"[UNK]\":0}"), WM_ERROR_FORMAT, "unk_token"},
     {"model", BPE("{\"a\":0}", "[]", ",\"unk_token\":\"<u>\""), WM_ERROR_FORMAT, "<u>"},
     // 57

@@ -10,11 +10,11 @@ static wm_unicode unicode;
 static uint32_t mix(uint32_t hash, uint32_t value) { return (hash ^ value) * 16777619u; }
 
 // What one normalizer makes of every scalar value, as the script hashes it.
-static uint32_t hash_normalized(uint32_t options, bool nfd) {
+static uint32_t hash_normalized(wm_normalizer_kind kind, uint32_t options, bool nfd) {
     uint32_t hash = 2166136261u;
     wm_normalizing normalizing = {.unicode = &unicode};
     normalizing.writers[0].host = normalizing.writers[1].host = &arena.host;
-    const wm_normalizer step = {WM_NORMALIZER_BERT, options};
+    const wm_normalizer step = {.kind = kind, .options = options};
     for (uint32_t c = 0; c < 0x110000; c++) {
         if (c >= 0xD800 && c < 0xE000) continue;
         uint32_t parts[WM_DECOMPOSITION_MAX], got;
@@ -64,7 +64,7 @@ static void every_scalar_value_is_the_wheels(void **state) {
         uint32_t argument;
     } properties[] = {{"LOWER", 0, WM_BERT_LOWER}, {"NFD", 1, 0}, {"CLEAN", 0, WM_BERT_CLEAN},
                       {"IDEOGRAPHS", 0, WM_BERT_IDEOGRAPHS}, {"STRIP", 0, WM_BERT_STRIP},
-                      {"LETTER", 2, WM_CHAR_LETTER}, {"NUMBER", 2, WM_CHAR_NUMBER}, {"SPACE", 2, WM_CHAR_SPACE},
+                      {"ACCENT", 4, 0}, {"NFC", 5, 0}, {"LETTER", 2, WM_CHAR_LETTER}, {"NUMBER", 2, WM_CHAR_NUMBER}, {"SPACE", 2, WM_CHAR_SPACE},
                       {"BERT_SPLIT", 3, 0}, {"WORD_SPLIT", 3, 1}};
     const uint8_t *p = file.p, *end = file.p + file.n;
     for (size_t i = 0; i < WM_COUNT(properties); i++) {
@@ -76,7 +76,9 @@ static void every_scalar_value_is_the_wheels(void **state) {
         p++;
         if (properties[i].kind == 2) got = hash_flags(properties[i].argument);
         else if (properties[i].kind == 3) got = hash_split(properties[i].argument);
-        else got = hash_normalized(properties[i].argument, properties[i].kind == 1);
+        else if (properties[i].kind == 4) got = hash_normalized(WM_NORMALIZER_STRIP_ACCENTS, 0, false);
+        else if (properties[i].kind == 5) got = hash_normalized(WM_NORMALIZER_NFC, 0, false);
+        else got = hash_normalized(WM_NORMALIZER_BERT, properties[i].argument, properties[i].kind == 1);
         if (got != want) fail_msg("%s: hash %u, expected %u", properties[i].name, got, want);
     }
 }

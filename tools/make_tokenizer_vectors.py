@@ -158,7 +158,8 @@ def make_unicode():
     bert = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     only = lambda **on: normalizers.BertNormalizer(**{**bert, **on})
     maps = {"LOWER": normalizers.Lowercase(), "NFD": normalizers.NFD(), "CLEAN": only(clean_text=True),
-            "IDEOGRAPHS": only(handle_chinese_chars=True), "STRIP": only(strip_accents=True)}
+            "IDEOGRAPHS": only(handle_chinese_chars=True), "STRIP": only(strip_accents=True),
+            "ACCENT": normalizers.StripAccents(), "NFC": normalizers.NFC()}
     lines = [f"{name} {fnv([ord(x) for x in n.normalize_str(chr(c))] + [0] for c in SCALARS)}" for name, n in maps.items()]
     for name, pattern in (("LETTER", r"\p{L}"), ("NUMBER", r"\p{N}"), ("SPACE", r"\s")):
         split = pre_tokenizers.Split(Regex(pattern), "removed")

@@ -166,6 +166,34 @@ def put_decompositions(out, steps):
         last[second != 0] = first
 
 
+def charsmap(key, to):
+    """A precompiled charsmap of one key: what it does shows where the wheel ends a grapheme."""
+    units = [0] * (1 << 12)
+    units[0] = 0x100 << 10
+    node = 0x100
+    for i, byte in enumerate(key):
+        node ^= byte
+        step = 0x200 + 0x200 * i
+        units[node] = byte | (i + 1 == len(key)) << 8 | step << 10
+        node ^= step
+    units[node] = 0  # the value: where the text begins
+    blob = len(units) * 4
+    return normalizers.Precompiled(blob.to_bytes(4, "little") + b"".join(u.to_bytes(4, "little") for u in units) +
+                                   to.encode() + b"\0")
+
+
+def graphemes():
+    """What joins the character before it, what the one after it, and what nothing joins."""
+    a_to_x = charsmap(b"a", "X")
+    joins = {c for c in SCALARS if a_to_x.normalize_str("a" + chr(c)) == "X"}
+    accent = charsmap("a\u0301".encode(), "X")
+    prepends = {c for c in SCALARS if "X" not in accent.normalize_str(chr(c) + "a\u0301")}
+    # Only a key of the map shows this, so it is asked of the likely ones.
+    likely = [c for c in SCALARS if unicodedata.category(chr(c)) in ("Cc", "Cf", "Zl", "Zp") and c]
+    breaks = {c for c in likely if charsmap(chr(c).encode(), "X").normalize_str(chr(c) + "\u0301") != "X"}
+    return joins, prepends, breaks
+
+
 def main():
     spaces = removed_by(r"\s")
     clean = changes(bert(clean_text=True))
@@ -194,10 +222,20 @@ def main():
     words = {c for c in SCALARS if len(pre_tokenizers.Whitespace().pre_tokenize_str("a" + chr(c))) == 1} - spaces
     starts["WORD"] = len(out.nibbles)
     put_class(out, words ^ (sections["LETTER"] | sections["NUMBER"] | sections["MARK"]))
+    joins, prepends, breaks = graphemes()
+    accents = changes(normalizers.StripAccents())
+    assert set(accents.values()) == {""}
+    nfc = changes(normalizers.NFC())
+    steps = decompositions(nfd)
+    for name, codes in (("JOINS", joins ^ sections["MARK"]), ("PREPENDS", prepends), ("BREAKS", breaks ^ sections["DROPPED"]),
+                        ("ACCENT", set(accents) ^ sections["MARK"]),
+                        ("EXCLUDED", {c for c in steps if steps[c][1] and c in nfc})):
+        starts[name] = len(out.nibbles)
+        put_class(out, codes)
     lower = changes(normalizers.Lowercase())
     assert lower == {**{c: chr(c + 32) for c in range(65, 91)}, **{c: r for c, r in lower.items() if c > 0x7F}}
     tables = [("LOWER", put_lower, lower), ("COMBINING", put_combining, combining_classes()),
-              ("DECOMPOSITION", put_decompositions, decompositions(nfd))]
+              ("DECOMPOSITION", put_decompositions, steps)]
     for name, put, content in tables:
         starts[name] = len(out.nibbles)
         put(out, content)

@@ -1,43 +1,105 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "normalizer.h"
 
-// ---- Canonical decomposition --------------------------------------------------------------------
+// ---- Canonical forms ----------------------------------------------------------------------------
 
 // A character on its way: its combining class, and its `change` (wm_writer_change).
-typedef struct held_mark {
+typedef struct held_char {
     uint32_t c;
-    uint8_t class, change;
-} held_mark;
+    int32_t change;
+    uint8_t class;
+} held_char;
 
-// Puts out the held characters in canonical order: by class, stable. Counting keeps it linear.
-static bool flush_marks(wm_normalizing *state, wm_writer *to, wm_cursor *places) {
-    const wm_allocator *host = to->host;
-    size_t n = state->marks.n / sizeof(held_mark);
-    if (!wm_array_reserve(&state->marks, host, state->marks.n)) return false;
-    held_mark *held = state->marks.p, *sorted = held + n;
-    size_t starts[257] = {0};
-    for (size_t i = 0; i < n; i++) starts[held[i].class + 1]++;
-    for (size_t i = 0; i < 256; i++) starts[i + 1] += starts[i];
-    for (size_t i = 0; i < n; i++) sorted[starts[held[i].class]++] = held[i];
-    for (size_t i = 0; i < n; i++) wm_writer_change(to, places, sorted[i].c, sorted[i].change);
-    state->marks.n = 0;
+// Decomposes `c` and appends its parts.
+static bool hold_char(wm_normalizing *state, const wm_allocator *host, uint32_t c) {
+    uint32_t parts[WM_DECOMPOSITION_MAX];
+    size_t count = wm_char_decompose(state->unicode, c, parts);
+    for (size_t i = 0; i < count; i++) {
+        held_char held = {parts[i], i > 0, (uint8_t)wm_char_combining(state->unicode, parts[i])};
+        if (!wm_array_push(&state->held, host, &held, sizeof held)) return false;
+    }
     return true;
 }
 
-static bool normalize_nfd(wm_normalizing *state, const wm_text *text, size_t start, size_t stop, wm_writer *to) {
-    wm_cursor cursor = wm_cursor_from(text, start, stop), places = cursor;
-    uint32_t c, parts[WM_DECOMPOSITION_MAX];
-    while (wm_cursor_next(&cursor, &c)) {
-        size_t count = wm_char_decompose(state->unicode, c, parts);
-        for (size_t i = 0; i < count; i++) {
-            uint32_t class = wm_char_combining(state->unicode, parts[i]);
-            held_mark mark = {parts[i], (uint8_t)class, i > 0};
-            if (!class && state->marks.n && !flush_marks(state, to, &places)) return false;
-            if (!class) wm_writer_change(to, &places, parts[i], mark.change);
-            else if (!wm_array_push(&state->marks, to->host, &mark, sizeof mark)) return false;
+// Orders `n` characters by class, stably; counting keeps it linear. `sorted` has room for as many.
+static void order_marks(held_char *held, held_char *sorted, size_t n) {
+    size_t starts[257] = {0};
+    if (n < 2) return;
+    for (size_t i = 0; i < n; i++) starts[held[i].class + 1]++;
+    for (size_t i = 0; i < 256; i++) starts[i + 1] += starts[i];
+    for (size_t i = 0; i < n; i++) sorted[starts[held[i].class]++] = held[i];
+    memcpy(held, sorted, n * sizeof *held);
+}
+
+// Composes what can be, in place; how many are left.
+static size_t compose_held(const wm_unicode *unicode, held_char *held, size_t n) {
+    size_t kept = 0, starter = SIZE_MAX;
+    uint32_t last = 0; // the class of the character before, 0: it is the starter
+    for (size_t i = 0; i < n; i++) {
+        held_char next = held[i];
+        if (starter != SIZE_MAX && (!last || last < next.class)) {
+            uint32_t composed = wm_char_compose(unicode, held[starter].c, next.c);
+            if (composed) {
+                held[starter].c = composed;
+                held[starter].change += next.change - 1;
+                continue;
+            }
         }
+        if (!next.class) starter = kept;
+        last = next.class;
+        held[kept++] = next;
     }
-    return !state->marks.n || flush_marks(state, to, &places);
+    return kept;
+}
+
+// Puts out the held characters: in canonical order, and composed if that is wanted.
+static bool flush_held(wm_normalizing *state, wm_writer *to, wm_cursor *places, bool compose) {
+    size_t n = state->held.n / sizeof(held_char);
+    if (!wm_array_reserve(&state->held, to->host, state->held.n)) return false;
+    held_char *held = state->held.p;
+    for (size_t i = 0, start; i < n;) {
+        for (start = i; i < n && held[i].class; i++) {}
+        order_marks(held + start, held + n, i - start);
+        i += start == i;
+    }
+    if (compose) n = compose_held(state->unicode, held, n);
+    for (size_t i = 0; i < n; i++) wm_writer_change(to, places, held[i].c, held[i].change);
+    state->held.n = 0;
+    return true;
+}
+
+// NFC or NFD, cluster by cluster: a character and what may combine with it.
+static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size_t start, size_t stop, wm_writer *to,
+                                bool compose) {
+    const uint32_t joins = WM_CHAR_COMBINING | WM_CHAR_SECOND;
+    const uint32_t changes = compose ? WM_CHAR_EXCLUDED : WM_CHAR_DECOMPOSES;
+    wm_cursor cursor = wm_cursor_from(text, start, stop), ahead;
+    uint32_t c, next = 0;
+    while (cursor.at < stop && !to->failed) {
+        size_t plain = cursor.at; // ASCII, but for the last one, stays as it is
+        while (plain + 1 < stop && text->p[plain] < 0x80 && text->p[plain + 1] < 0x80) plain++;
+        if (plain > cursor.at) {
+            cursor.stop = plain;
+            wm_writer_copy(to, &cursor);
+            cursor.stop = stop;
+        }
+        wm_cursor places = cursor;
+        wm_cursor_next(&cursor, &c);
+        ahead = cursor;
+        bool more = wm_cursor_next(&ahead, &next) && wm_char_flags(state->unicode, next) & joins;
+        if (!more && !(wm_char_flags(state->unicode, c) & changes)) {
+            wm_writer_put(to, c, cursor.start, cursor.end);
+            continue;
+        }
+        if (!hold_char(state, to->host, c)) return false;
+        while (more) {
+            cursor = ahead;
+            if (!hold_char(state, to->host, next)) return false;
+            more = wm_cursor_next(&ahead, &next) && wm_char_flags(state->unicode, next) & joins;
+        }
+        if (!flush_held(state, to, &places, compose)) return false;
+    }
+    return true;
 }
 
 // ---- BERT ---------------------------------------------------------------------------------------
@@ -130,6 +192,157 @@ bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *
     return !to->failed;
 }
 
+// ---- Small steps --------------------------------------------------------------------------------
+
+static void strip_accents(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to) {
+    uint32_t c;
+    while (!to->failed && wm_cursor_next(&cursor, &c))
+        if (!(wm_char_flags(unicode, c) & WM_CHAR_ACCENT)) wm_writer_put(to, c, cursor.start, cursor.end);
+}
+
+// All characters of `content`, for the source's [start, end).
+void wm_normalizer_put(wm_writer *to, wm_span content, uint32_t start, uint32_t end) {
+    uint32_t c;
+    for (size_t at = 0, length; at < content.n; at += length) {
+        length = wm_utf8_decode(content.p + at, content.n - at, &c);
+        if (!length) return;
+        wm_writer_put(to, c, start, end);
+    }
+}
+
+static void prepend_content(wm_span content, wm_cursor cursor, wm_writer *to) {
+    wm_cursor first = cursor;
+    uint32_t c;
+    wm_cursor_next(&first, &c);
+    wm_normalizer_put(to, content, first.start, first.end);
+    wm_writer_copy(to, &cursor);
+}
+
+// How many bytes at `p` match: the pattern, or with none two spaces and more.
+static size_t match_length(wm_span pattern, const uint8_t *p, size_t left) {
+    if (pattern.n) return left >= pattern.n && memcmp(p, pattern.p, pattern.n) == 0 ? pattern.n : 0;
+    size_t n = 0;
+    while (n < left && p[n] == ' ') n++;
+    return n > 1 ? n : 0;
+}
+
+void wm_normalizer_replace(const wm_normalizer *step, wm_cursor cursor, wm_writer *to) {
+    const uint8_t *p = cursor.text->p;
+    size_t stop = cursor.stop;
+    for (size_t at = cursor.at; at < stop && !to->failed;) {
+        size_t n = match_length(step->pattern, p + at, stop - at);
+        if (!n) {
+            at++;
+            continue;
+        }
+        cursor.stop = at;
+        wm_writer_copy(to, &cursor);
+        at += n;
+        uint32_t start, end; // of the last character that goes
+        wm_cursor_source(&cursor, at - 1, at, &start, &end);
+        wm_normalizer_put(to, step->content, start, end);
+        cursor.at = at;
+    }
+    cursor.stop = stop;
+    wm_writer_copy(to, &cursor);
+}
+
+static void strip_ends(const wm_unicode *unicode, uint32_t options, wm_cursor *cursor) {
+    wm_cursor ahead = *cursor;
+    size_t kept = cursor->stop;
+    bool leading = options & WM_STRIP_LEFT;
+    uint32_t c;
+    if (options & WM_STRIP_RIGHT) kept = cursor->at;
+    while (wm_cursor_next(&ahead, &c)) {
+        bool space = wm_char_flags(unicode, c) & WM_CHAR_SPACE;
+        leading = leading && space;
+        if (leading) cursor->at = ahead.at;
+        if (!space && options & WM_STRIP_RIGHT) kept = ahead.at;
+    }
+    cursor->stop = WM_MAX(kept, cursor->at);
+}
+
+// ---- Precompiled charsmaps ------------------------------------------------------------------------
+
+// The last character that a charsmap gave: it is written when it is known how many source characters
+// go with it.
+typedef struct charsmap_job {
+    wm_writer *to;
+    wm_cursor places;
+    uint32_t c;
+    int change;
+    bool waiting, changed;
+} charsmap_job;
+
+static void give_char(charsmap_job *job, uint32_t c, int change) {
+    if (job->waiting) wm_writer_change(job->to, &job->places, job->c, job->change);
+    job->c = c;
+    job->change = change;
+    job->waiting = true;
+}
+
+static int count_chars(wm_span text) {
+    int count = 0;
+    for (size_t i = 0; i < text.n; i++) count += (text.p[i] & 0xC0) != 0x80;
+    return count;
+}
+
+// `part` as the map has it; false: it has nothing.
+static bool give_mapped(charsmap_job *job, const wm_charsmap *map, wm_span part) {
+    wm_span text;
+    uint32_t c;
+    if (!wm_charsmap_find(map, part, &text)) return false;
+    int old = count_chars(part), left = count_chars(text), added = left - old;
+    for (size_t at = 0, length; at < text.n; at += length, left--) {
+        length = wm_utf8_decode(text.p + at, text.n - at, &c);
+        if (!length) break;
+        give_char(job, c, left <= added);
+    }
+    if (added < 0 && job->waiting) job->change += added;
+    return job->changed = true;
+}
+
+// The end of the grapheme at `at`.
+static size_t grapheme_end(const wm_unicode *unicode, const wm_text *text, size_t at, size_t stop) {
+    uint32_t flags = WM_CHAR_PREPENDS, c;
+    size_t length = 0, first = at;
+    while (flags & WM_CHAR_PREPENDS) { // what prepends, and what it is prepended to
+        at += length;
+        length = wm_utf8_decode(text->p + at, stop - at, &c);
+        flags = length ? wm_char_flags(unicode, c) : WM_CHAR_BREAKS;
+    }
+    if (flags & WM_CHAR_BREAKS) {
+        bool crlf = at == first && at + 1 < stop && text->p[at] == '\r' && text->p[at + 1] == '\n';
+        return at == first ? at + length + crlf : at;
+    }
+    do {
+        at += length;
+        length = wm_utf8_decode(text->p + at, stop - at, &c);
+    } while (length && wm_char_flags(unicode, c) & WM_CHAR_JOINS);
+    return at;
+}
+
+// As `tokenizers` has it: short graphemes as a whole, if the map has that, else character by character.
+static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor cursor, wm_writer *to) {
+    charsmap_job job = {.to = to, .places = cursor};
+    const wm_text *text = cursor.text;
+    while (cursor.at < cursor.stop && !to->failed) {
+        size_t end = grapheme_end(unicode, text, cursor.at, cursor.stop), length;
+        if (end - cursor.at < 6 && give_mapped(&job, map, (wm_span){text->p + cursor.at, end - cursor.at})) {
+            cursor.at = end;
+            continue;
+        }
+        for (; cursor.at < end; cursor.at += length) {
+            uint32_t c;
+            length = wm_utf8_decode(text->p + cursor.at, end - cursor.at, &c);
+            if (!length) return false;
+            if (!give_mapped(&job, map, (wm_span){text->p + cursor.at, length})) give_char(&job, c, 0);
+        }
+    }
+    if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
+    return job.changed;
+}
+
 // ---- The chain ----------------------------------------------------------------------------------
 
 // What a step reads: [start, stop) of `text`; and the writer whose turn it is.
@@ -167,7 +380,7 @@ static bool run_bert(wm_stage *stage, uint32_t options) {
         if (to->failed) return false;
         take_writer(stage, to);
         to = next_writer(stage);
-        if (!normalize_nfd(stage->state, &stage->text, stage->start, stage->stop, to) || to->failed) return false;
+        if (!normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to, false) || to->failed) return false;
         take_writer(stage, to);
         to = next_writer(stage);
         bert_pass(unicode, (options & (WM_BERT_STRIP | WM_BERT_LOWER)) | BERT_DECOMPOSED,
@@ -178,8 +391,38 @@ static bool run_bert(wm_stage *stage, uint32_t options) {
     return true;
 }
 
+// One step. False: no memory.
+static bool run_step(wm_stage *stage, const wm_normalizer *step) {
+    const wm_unicode *unicode = stage->state->unicode;
+    wm_cursor cursor = wm_cursor_from(&stage->text, stage->start, stage->stop);
+    wm_writer *to = next_writer(stage);
+    bool canonical = true, changed = true;
+    switch (step->kind) {
+    case WM_NORMALIZER_BERT: return run_bert(stage, step->options);
+    case WM_NORMALIZER_NFC:
+    case WM_NORMALIZER_NFD:
+        canonical = normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
+                                        step->kind == WM_NORMALIZER_NFC);
+        break;
+    case WM_NORMALIZER_LOWERCASE: bert_pass(unicode, WM_BERT_LOWER, cursor, to); break;
+    case WM_NORMALIZER_STRIP_ACCENTS: strip_accents(unicode, cursor, to); break;
+    case WM_NORMALIZER_STRIP:
+        strip_ends(unicode, step->options, &cursor);
+        stage->start = cursor.at;
+        stage->stop = cursor.stop;
+        changed = false;
+        break;
+    case WM_NORMALIZER_PREPEND: prepend_content(step->content, cursor, to); break;
+    case WM_NORMALIZER_REPLACE: wm_normalizer_replace(step, cursor, to); break;
+    case WM_NORMALIZER_CHARSMAP: changed = apply_charsmap(unicode, &step->charsmap, cursor, to); break;
+    }
+    if (!canonical || to->failed) return false;
+    if (changed) take_writer(stage, to);
+    return true;
+}
+
 void wm_normalizing_free(wm_normalizing *state) {
-    wm_array_free(&state->marks, state->writers[0].host);
+    wm_array_free(&state->held, state->writers[0].host);
     wm_writer_free(&state->writers[0]);
     wm_writer_free(&state->writers[1]);
 }
@@ -187,13 +430,8 @@ void wm_normalizing_free(wm_normalizing *state) {
 bool wm_normalize(const wm_normalizer *steps, size_t count, wm_normalizing *state, wm_text *text,
                   size_t *start, size_t *stop) {
     wm_stage stage = {state, *text, *start, *stop, 0};
-    for (size_t i = 0; i < count && stage.start < stage.stop; i++) {
-        switch (steps[i].kind) {
-        case WM_NORMALIZER_BERT:
-            if (!run_bert(&stage, steps[i].options)) return false;
-            break;
-        }
-    }
+    for (size_t i = 0; i < count && stage.start < stage.stop; i++)
+        if (!run_step(&stage, &steps[i])) return false;
     *text = stage.text;
     *start = stage.start;
     *stop = stage.stop;

@@ -175,8 +175,10 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
     if (wm_json_flag(side->tokenizer_config, "tokenize_chinese_chars", true)) options |= WM_BERT_IDEOGRAPHS;
     if (wm_json_flag(side->tokenizer_config, "strip_accents", lower)) options |= WM_BERT_STRIP;
     if (lower) options |= WM_BERT_LOWER;
-    tokenizer->normalizers[tokenizer->normalizer_count++] = (wm_normalizer){WM_NORMALIZER_BERT, options};
-    tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_BERT;
+    tokenizer->normalizers[tokenizer->normalizer_count++] = (wm_normalizer){.kind = WM_NORMALIZER_BERT, .options = options};
+    tokenizer->splitters[0] = (wm_splitter){.kind = WM_SPLITTER_SPACES, .behavior = WM_SPLIT_REMOVED};
+    tokenizer->splitters[1].kind = WM_SPLITTER_PUNCTUATION;
+    tokenizer->splitter_count = 2;
     model->kind = WM_TOKENS_WORDPIECE;
     model->prefix = WM_TEXT("##");
     model->max_characters = 100;
@@ -226,8 +228,10 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
     reading->file = "merges.txt";
     WM_TRY(read_merges_txt(reading, merges));
     reading->file = "tokenizer_config.json";
-    if (prefix_space) tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_PREFIX_SPACE;
-    tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_GPT2;
+    if (prefix_space)
+        tokenizer->splitters[tokenizer->splitter_count++] =
+            (wm_splitter){.kind = WM_SPLITTER_PREFIX_SPACE, .options = WM_METASPACE_ALWAYS, .content = WM_TEXT(" ")};
+    tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_WORDS;
     WM_TRY(add_specials(reading, side, family, ids));
     if (family == &token_families[FAMILY_ROBERTA]) {
         tokenizer->trim_offsets = wm_json_flag(side->tokenizer_config, "trim_offsets", true);

@@ -10,13 +10,16 @@ static const char json_keys[] =
     "vocab\0unk_token\0continuing_subword_prefix\0max_input_chars_per_word\0merges\0end_of_word_suffix\0fuse_unk\0"
     "byte_fallback\0ignore_merges\0dropout\0clean_text\0handle_chinese_chars\0strip_accents\0lowercase\0"
     "add_prefix_space\0trim_offsets\0use_regex\0cls\0sep\0single\0pair\0special_tokens\0Sequence\0SpecialToken\0id\0"
-    "type_id\0ids\0content\0";
+    "type_id\0ids\0content\0pattern\0String\0Regex\0behavior\0invert\0replacement\0prepend_scheme\0split\0"
+    "individual_digits\0prepend\0strip_left\0strip_right\0precompiled_charsmap\0unk_id\0decoder\0";
 enum {
     KEY_TYPE, KEY_ADDED, KEY_NORMALIZER, KEY_PRE_TOKENIZER, KEY_MODEL, KEY_POST, KEY_NORMALIZERS, KEY_PRETOKENIZERS,
     KEY_PROCESSORS, KEY_VOCAB, KEY_UNK, KEY_PREFIX, KEY_CHARACTERS, KEY_MERGES, KEY_SUFFIX, KEY_FUSE, KEY_FALLBACK,
     KEY_IGNORE, KEY_DROPOUT, KEY_CLEAN, KEY_IDEOGRAPHS, KEY_STRIP, KEY_LOWERCASE, KEY_PREFIX_SPACE, KEY_TRIM,
     KEY_REGEX, KEY_CLS, KEY_SEP, KEY_SINGLE, KEY_PAIR, KEY_SPECIALS, KEY_SEQUENCE, KEY_SPECIAL, KEY_ID, KEY_TYPE_ID,
-    KEY_IDS, KEY_CONTENT, KEY_COUNT
+    KEY_IDS, KEY_CONTENT, KEY_PATTERN, KEY_STRING, KEY_REGEX_TEXT, KEY_BEHAVIOR, KEY_INVERT, KEY_REPLACEMENT,
+    KEY_SCHEME, KEY_SPLIT, KEY_DIGITS, KEY_PREPEND, KEY_LEFT, KEY_RIGHT, KEY_CHARSMAP, KEY_UNK_ID, KEY_DECODER,
+    KEY_COUNT
 };
 
 // One object's members; absent ones are absent values.
@@ -91,41 +94,162 @@ static wm_status refuse(wm_reading *reading, const char *what, const json_member
     return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, what, &name);
 }
 
-static wm_status read_normalizers(wm_reading *reading, const wm_json *root, component_walk *walk) {
-    for (walk_components(walk, root, KEY_NORMALIZERS); next_component(walk);) {
-        const json_members *members = &walk->members;
-        wm_normalizer step = {0};
-        if (find_name(&members->v[KEY_TYPE], "BertNormalizer\0") < 0)
-            return refuse(reading, "not supported: a normalizer of type", members);
+// A string member; null or absent: an empty one.
+static wm_status read_string(wm_reading *reading, const wm_json *value, wm_span *to) {
+    *to = (wm_span){0};
+    if (is_null(value)) return WM_OK;
+    if (is_of(value, WM_JSON_STRING)) return wm_reading_string(reading, *value, to);
+    wm_span text = {value->p, value->n};
+    return wm_reading_fail(reading, WM_ERROR_FORMAT, "not a string:", &text);
+}
+
+// A pattern: its String in *text, or its Regex as a place in the list `known`.
+static wm_status read_pattern(wm_reading *reading, const json_members *members, const char *known, wm_span *text,
+                              int *regex) {
+    json_members pattern;
+    read_members(&members->v[KEY_PATTERN], &pattern);
+    *regex = find_name(&pattern.v[KEY_REGEX_TEXT], known);
+    if (!wm_json_present(pattern.v[KEY_REGEX_TEXT])) return read_string(reading, &pattern.v[KEY_STRING], text);
+    WM_TRY(read_string(reading, &pattern.v[KEY_REGEX_TEXT], text));
+    if (*regex < 0) return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, "not supported: the pattern", text);
+    *text = (wm_span){0};
+    return WM_OK;
+}
+
+static wm_status read_charsmap(wm_reading *reading, const wm_json *value, wm_charsmap *map) {
+    wm_span text;
+    uint8_t *blob;
+    WM_TRY(read_string(reading, value, &text));
+    WM_TRY(WM_ALLOC(&reading->tokenizer->arena, blob, text.n / 4 * 3 + 1, reading->error));
+    size_t n = wm_base64_decode(text, blob);
+    if (n == SIZE_MAX) return wm_reading_fail(reading, WM_ERROR_FORMAT, "precompiled_charsmap is not base64", NULL);
+    return wm_charsmap_open(map, (wm_span){blob, n}, reading->error);
+}
+
+static wm_status read_normalizer(wm_reading *reading, const json_members *members) {
+    wm_normalizer step = {0};
+    int kind = find_name(&members->v[KEY_TYPE], "BertNormalizer\0NFC\0NFD\0Lowercase\0StripAccents\0Strip\0Prepend\0"
+                                                "Replace\0Precompiled\0"), regex;
+    if (kind < 0) return refuse(reading, "not supported: a normalizer of type", members);
+    step.kind = (wm_normalizer_kind)kind;
+    switch (step.kind) {
+    case WM_NORMALIZER_BERT: {
         bool lower = flag_of(members, KEY_LOWERCASE, true);
         if (flag_of(members, KEY_CLEAN, true)) step.options |= WM_BERT_CLEAN;
         if (flag_of(members, KEY_IDEOGRAPHS, true)) step.options |= WM_BERT_IDEOGRAPHS;
         if (flag_of(members, KEY_STRIP, lower)) step.options |= WM_BERT_STRIP;
         if (lower) step.options |= WM_BERT_LOWER;
-        WM_TRY(wm_reading_normalizer(reading, step));
+        break;
     }
-    return WM_OK;
+    case WM_NORMALIZER_STRIP:
+        if (flag_of(members, KEY_LEFT, true)) step.options |= WM_STRIP_LEFT;
+        if (flag_of(members, KEY_RIGHT, true)) step.options |= WM_STRIP_RIGHT;
+        break;
+    case WM_NORMALIZER_PREPEND: WM_TRY(read_string(reading, &members->v[KEY_PREPEND], &step.content)); break;
+    case WM_NORMALIZER_REPLACE:
+        WM_TRY(read_pattern(reading, members, " {2,}\0", &step.pattern, &regex));
+        WM_TRY(read_string(reading, &members->v[KEY_CONTENT], &step.content));
+        if (regex < 0 && !step.pattern.n) return WM_OK; // nothing matches
+        break;
+    case WM_NORMALIZER_CHARSMAP: WM_TRY(read_charsmap(reading, &members->v[KEY_CHARSMAP], &step.charsmap)); break;
+    default: break;
+    }
+    return wm_reading_normalizer(reading, step);
 }
 
-static wm_status read_pre_tokenizers(wm_reading *reading, const wm_json *root, component_walk *walk) {
-    bool *byte_level = &reading->tokenizer->model.byte_level;
-    for (walk_components(walk, root, KEY_PRETOKENIZERS); next_component(walk);) {
-        const json_members *members = &walk->members;
+// The patterns that are known, then what is the same in two of them.
+#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
+#define LINES_HEAD "(?i:" CONTRACTIONS ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+#define LINES_TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+static const char split_patterns[] =
+    CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+\0" // GPT-2
+    LINES_HEAD LINES_TAIL "\0"                                                    // Qwen
+    LINES_HEAD "{1,3}" LINES_TAIL "\0";                                           // cl100k, Llama 3
+static const uint8_t split_options[] = {0, WM_WORDS_LINES | 1, WM_WORDS_LINES | 3};
+
+static wm_status read_split(wm_reading *reading, const json_members *members, wm_splitter *step) {
+    int regex, behavior = find_name(&members->v[KEY_BEHAVIOR],
+                                    "Isolated\0Removed\0Contiguous\0MergedWithPrevious\0MergedWithNext\0");
+    WM_TRY(read_pattern(reading, members, split_patterns, &step->content, &regex));
+    step->kind = WM_SPLITTER_LITERAL;
+    step->behavior = (wm_split_behavior)behavior;
+    step->invert = flag_of(members, KEY_INVERT, false);
+    if (regex >= 0) {
+        step->kind = WM_SPLITTER_WORDS;
+        step->options = split_options[regex];
+        // These patterns match everything, so what is not matched is nothing.
+        bool kept = step->behavior == WM_SPLIT_ISOLATED || (step->behavior == WM_SPLIT_REMOVED && step->invert);
+        if (!kept) behavior = -1;
+    } else if (!step->content.n) {
+        behavior = -1;
+    }
+    if (behavior >= 0) return WM_OK;
+    return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, "not supported: a Split with this behavior or pattern", NULL);
+}
+
+static wm_status read_metaspace(wm_reading *reading, const json_members *members) {
+    wm_splitter step = {.kind = WM_SPLITTER_METASPACE};
+    int scheme = find_name(&members->v[KEY_SCHEME], "never\0always\0first\0");
+    WM_TRY(read_string(reading, &members->v[KEY_REPLACEMENT], &step.content));
+    if (!step.content.n || scheme > 2)
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "Metaspace without replacement", NULL);
+    if (scheme < 0) scheme = WM_METASPACE_ALWAYS;
+    if (!flag_of(members, KEY_PREFIX_SPACE, true)) scheme = 0;
+    step.options = (uint32_t)scheme;
+    WM_TRY(wm_reading_splitter(reading, step));
+    if (!flag_of(members, KEY_SPLIT, true)) return WM_OK;
+    step.kind = WM_SPLITTER_LITERAL;
+    step.behavior = WM_SPLIT_WITH_NEXT;
+    return wm_reading_splitter(reading, step);
+}
+
+static wm_status read_byte_level(wm_reading *reading, const json_members *members) {
+    wm_splitter prefix = {.kind = WM_SPLITTER_PREFIX_SPACE, .options = WM_METASPACE_ALWAYS, .content = WM_TEXT(" ")};
+    reading->tokenizer->model.byte_level = true;
+    if (flag_of(members, KEY_PREFIX_SPACE, true)) WM_TRY(wm_reading_splitter(reading, prefix));
+    return flag_of(members, KEY_REGEX, true) ? wm_reading_splitter(reading, (wm_splitter){0}) : WM_OK;
+}
+
+enum { SPLIT_BERT, SPLIT_BYTE_LEVEL, SPLIT_METASPACE, SPLIT_PATTERN, SPLIT_WHITESPACE, SPLIT_SPACES,
+       SPLIT_PUNCTUATION, SPLIT_DIGITS };
+
+static wm_status read_pre_tokenizer(wm_reading *reading, const json_members *members) {
+    wm_splitter step = {.kind = WM_SPLITTER_SPACES, .behavior = WM_SPLIT_REMOVED};
+    switch (find_name(&members->v[KEY_TYPE], "BertPreTokenizer\0ByteLevel\0Metaspace\0Split\0Whitespace\0"
+                                             "WhitespaceSplit\0Punctuation\0Digits\0")) {
+    case SPLIT_BERT:
+        WM_TRY(wm_reading_splitter(reading, step));
+        step = (wm_splitter){.kind = WM_SPLITTER_PUNCTUATION};
+        break;
+    case SPLIT_BYTE_LEVEL: return read_byte_level(reading, members);
+    case SPLIT_METASPACE: return read_metaspace(reading, members);
+    case SPLIT_PATTERN: WM_TRY(read_split(reading, members, &step)); break;
+    case SPLIT_WHITESPACE: step.kind = WM_SPLITTER_WORD_RUNS; break;
+    case SPLIT_SPACES: break;
+    case SPLIT_PUNCTUATION: {
+        int behavior = find_name(&members->v[KEY_BEHAVIOR], "Isolated\0Removed\0Contiguous\0MergedWithPrevious\0"
+                                                            "MergedWithNext\0");
+        step.kind = WM_SPLITTER_PUNCTUATION;
+        step.behavior = (wm_split_behavior)WM_MAX(behavior, 0);
+        break;
+    }
+    case SPLIT_DIGITS:
+        step.kind = WM_SPLITTER_NUMBERS;
+        step.behavior = flag_of(members, KEY_DIGITS, false) ? WM_SPLIT_ISOLATED : WM_SPLIT_CONTIGUOUS;
+        break;
+    default: return refuse(reading, "not supported: a pre-tokenizer of type", members);
+    }
+    return wm_reading_splitter(reading, step);
+}
+
+static wm_status read_chains(wm_reading *reading, const json_members *members, component_walk *walk) {
+    for (walk_components(walk, &members->v[KEY_NORMALIZER], KEY_NORMALIZERS); next_component(walk);)
+        WM_TRY(read_normalizer(reading, &walk->members));
+    for (walk_components(walk, &members->v[KEY_PRE_TOKENIZER], KEY_PRETOKENIZERS); next_component(walk);) {
         // ByteLevel changes the alphabet, so nothing can look at the text after it.
-        if (*byte_level) return refuse(reading, "not supported: after ByteLevel a pre-tokenizer of type", members);
-        switch (find_name(&members->v[KEY_TYPE], "BertPreTokenizer\0ByteLevel\0")) {
-        case 0:
-            WM_TRY(wm_reading_splitter(reading, (wm_splitter){WM_SPLITTER_BERT}));
-            break;
-        case 1:
-            *byte_level = true;
-            if (flag_of(members, KEY_PREFIX_SPACE, true))
-                WM_TRY(wm_reading_splitter(reading, (wm_splitter){WM_SPLITTER_PREFIX_SPACE}));
-            if (flag_of(members, KEY_REGEX, true))
-                WM_TRY(wm_reading_splitter(reading, (wm_splitter){WM_SPLITTER_GPT2}));
-            break;
-        default: return refuse(reading, "not supported: a pre-tokenizer of type", members);
-        }
+        if (reading->tokenizer->model.byte_level)
+            return refuse(reading, "not supported: after ByteLevel a pre-tokenizer of type", &walk->members);
+        WM_TRY(read_pre_tokenizer(reading, &walk->members));
     }
     return WM_OK;
 }
@@ -165,17 +289,6 @@ static wm_status read_merges(wm_reading *reading, const wm_json *list) {
         WM_TRY(wm_merge_read(reading, sides, &merges[rank]));
     }
     return wm_bpe_index(&tokenizer->model, &tokenizer->arena, merges, count, reading->error);
-}
-
-// A string member of the model; null or absent: an empty one.
-static wm_status read_string(wm_reading *reading, const wm_json *value, wm_span *to) {
-    *to = (wm_span){0};
-    if (is_null(value)) return WM_OK;
-    if (!is_of(value, WM_JSON_STRING)) {
-        wm_span text = {value->p, value->n};
-        return wm_reading_fail(reading, WM_ERROR_FORMAT, "not a string, but unk_token, a prefix or a suffix:", &text);
-    }
-    return wm_reading_string(reading, *value, to);
 }
 
 static wm_status read_wordpiece(wm_reading *reading, const json_members *members) {
@@ -351,8 +464,7 @@ wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error
     if (!is_of(&root, WM_JSON_OBJECT)) return wm_reading_fail(&reading, WM_ERROR_FORMAT, "not an object", NULL);
     read_members(&root, &members);
     if (is_null(&members.v[KEY_MODEL])) return wm_reading_fail(&reading, WM_ERROR_FORMAT, "no model", NULL);
-    WM_TRY(read_normalizers(&reading, &members.v[KEY_NORMALIZER], &walk));
-    WM_TRY(read_pre_tokenizers(&reading, &members.v[KEY_PRE_TOKENIZER], &walk));
+    WM_TRY(read_chains(&reading, &members, &walk));
     WM_TRY(read_model(&reading, &members.v[KEY_MODEL]));
     WM_TRY(read_post_processors(&reading, &members.v[KEY_POST], &walk));
     return read_added_tokens(&reading, &members.v[KEY_ADDED]);

@@ -5,9 +5,12 @@
 
 enum { HANGUL_FIRST = 0xAC00, HANGUL_COUNT = 11172 };
 
-// The table of words says only where they differ from letters, numbers and marks.
-static uint32_t with_words(uint32_t flags) {
-    return flags & (WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_MARK) ? flags ^ WM_CHAR_WORD : flags;
+// Some tables say only where they differ from others.
+static uint32_t with_related(uint32_t flags) {
+    if (flags & (WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_MARK)) flags ^= WM_CHAR_WORD;
+    if (flags & WM_CHAR_MARK) flags ^= WM_CHAR_JOINS | WM_CHAR_ACCENT;
+    if (flags & WM_CHAR_DROPPED) flags ^= WM_CHAR_BREAKS;
+    return flags;
 }
 
 // ---- Unpacking ----------------------------------------------------------------------------------
@@ -53,11 +56,40 @@ static uint32_t unpack_ranges(wm_unicode *unicode, uint32_t table, wm_char_mappi
     return total;
 }
 
+// Where the pair's index is among the compositions, or would go.
+static uint16_t *find_composition(const wm_unicode *unicode, uint32_t first, uint32_t second) {
+    for (uint32_t i = first * 31 + second * 257;; i++) {
+        uint16_t *slot = &unicode->compositions[i % WM_COMPOSITIONS];
+        if (!*slot) return slot;
+        const wm_char_mapping *step = &unicode->decompositions[*slot - 1];
+        if (step->first == first && step->second == second) return slot;
+    }
+}
+
+// Sets the flag of what may follow a character that it composes with: the second parts, the vowels
+// and finals of Hangul, and what begins with one of these, or with a mark, when decomposed.
+static void flag_seconds(wm_unicode *unicode) {
+    uint16_t *flags = unicode->flags;
+    uint32_t parts[WM_DECOMPOSITION_MAX];
+    for (uint32_t i = 0; i < unicode->decomposition_count; i++)
+        flags[unicode->decompositions[i].second] |= WM_CHAR_SECOND;
+    flags[0] &= (uint16_t)~WM_CHAR_SECOND; // of those that have none
+    for (uint32_t c = 0x1161; c < 0x1176; c++) flags[c] |= WM_CHAR_SECOND;
+    for (uint32_t c = 0x11A8; c < 0x11C3; c++) flags[c] |= WM_CHAR_SECOND;
+    for (uint32_t i = 0; i < unicode->decomposition_count; i++) {
+        uint32_t c = unicode->decompositions[i].from;
+        wm_char_decompose(unicode, c, parts);
+        if (flags[parts[0]] & (WM_CHAR_SECOND | WM_CHAR_COMBINING)) flags[c] |= WM_CHAR_SECOND;
+    }
+}
+
 // The one step of each code point that decomposes.
 static wm_status unpack_decompositions(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
     size_t nibble = wm_unicode_starts[WM_TABLE_DECOMPOSITION];
     uint32_t count = unpack_ranges(unicode, WM_TABLE_DECOMPOSITION, NULL, &nibble);
     WM_TRY(WM_ALLOC(arena, unicode->decompositions, count, error));
+    WM_TRY(WM_ALLOC(arena, unicode->compositions, WM_COMPOSITIONS, error));
+    memset(unicode->compositions, 0, WM_COMPOSITIONS * sizeof *unicode->compositions);
     unicode->decomposition_count = count;
     uint32_t seconds[128], second_count = read_number(&nibble), last = 0, firsts[2] = {0, 0};
     for (uint32_t i = 0; i < second_count; i++) last = seconds[i % WM_COUNT(seconds)] = read_signed(&nibble, last);
@@ -67,9 +99,13 @@ static wm_status unpack_decompositions(wm_unicode *unicode, wm_arena *arena, wm_
         uint32_t second = seconds[read_number(&nibble)], *first = &firsts[second != 0];
         *first = read_signed(&nibble, *first);
         *to++ = (wm_char_mapping){c, *first, second};
+        if (!second) unicode->flags[c] |= WM_CHAR_EXCLUDED;
+        else if (!(unicode->flags[c] & WM_CHAR_EXCLUDED))
+            *find_composition(unicode, *first, second) = (uint16_t)(to - unicode->decompositions);
         count--;
     }
     add_flag(unicode, HANGUL_FIRST, HANGUL_FIRST + HANGUL_COUNT, 1, WM_CHAR_DECOMPOSES);
+    flag_seconds(unicode);
     return WM_OK;
 }
 
@@ -88,7 +124,7 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
         }
         unpack_ranges(unicode, table, rows, &nibble);
     }
-    for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++) unicode->flags[c] = (uint16_t)with_words(unicode->flags[c]);
+    for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++) unicode->flags[c] = (uint16_t)with_related(unicode->flags[c]);
     add_flag(unicode, 0x130, 0x131, 1, WM_CHAR_UPPER);
     return unpack_decompositions(unicode, arena, error);
 }
@@ -99,7 +135,7 @@ uint32_t wm_char_high_flags(const wm_unicode *unicode, uint32_t c) {
     uint32_t flags = 0;
     for (uint32_t i = 0; i < unicode->high_count; i++)
         if (c >= unicode->high[i].start && c < unicode->high[i].stop) flags ^= unicode->high[i].flag;
-    return with_words(flags);
+    return with_related(flags);
 }
 
 // The last of `rows` from `c` or below it.
@@ -146,6 +182,16 @@ size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts)
     parts[0] = c;
     for (size_t i = 0; i < count; i++) parts[1 + i] = seconds[count - 1 - i];
     return 1 + count;
+}
+
+uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t second) {
+    if (first - 0x1100 < 19 && second - 0x1161 < 21)
+        return HANGUL_FIRST + ((first - 0x1100) * 21 + (second - 0x1161)) * 28;
+    if (first - HANGUL_FIRST < HANGUL_COUNT && (first - HANGUL_FIRST) % 28 == 0 && second - 0x11A8 < 27)
+        return first + (second - 0x11A7);
+    if (!second) return 0;
+    uint32_t index = *find_composition(unicode, first, second);
+    return index ? unicode->decompositions[index - 1].from : 0;
 }
 
 bool wm_char_is_ideograph(uint32_t c) {

@@ -14,11 +14,18 @@ enum wm_char_flag { // the first ones in the order of tables.h
     WM_CHAR_MARK = 16,        // Mn, as BERT strips it
     WM_CHAR_DROPPED = 32,     // control and the like, as BERT's clean text drops it
     WM_CHAR_WORD = 64,        // \w
-    WM_CHAR_UPPER = 128,      // has another lower case
-    WM_CHAR_COMBINING = 256,  // canonical combining class above 0
-    WM_CHAR_DECOMPOSES = 512, // canonically; Hangul syllables too
+    WM_CHAR_JOINS = 128,      // is of one grapheme with the character before it
+    WM_CHAR_PREPENDS = 256,   // … with the one after it
+    WM_CHAR_BREAKS = 512,     // a grapheme by itself: controls
+    WM_CHAR_ACCENT = 1024,    // as StripAccents strips it
+    WM_CHAR_EXCLUDED = 2048,  // decomposes, and nothing composes to it
+    WM_CHAR_UPPER = 4096,     // has another lower case
+    WM_CHAR_COMBINING = 8192, // canonical combining class above 0
+    WM_CHAR_DECOMPOSES = 16384, // canonically; Hangul syllables too
+    WM_CHAR_SECOND = 32768,   // may compose with the character before it, or begins with one that may
 };
 
+enum { WM_COMPOSITIONS = 2048 };
 enum { WM_UNICODE_DIRECT = 0x33480, WM_UNICODE_RANGES = 16 };
 
 typedef struct wm_char_range {
@@ -36,6 +43,7 @@ typedef struct wm_unicode {
     // `from` on, for what is flagged; decompositions are of one code point each.
     wm_char_mapping *rows[2], *decompositions;
     uint32_t high_count, row_counts[2], decomposition_count;
+    uint16_t *compositions; // [WM_COMPOSITIONS] hashed by both parts: index + 1 of the decomposition
 } wm_unicode;
 
 // Unpacks the tables into `arena`: some 480 KB, well under a millisecond.
@@ -57,6 +65,9 @@ uint32_t wm_char_combining(const wm_unicode *unicode, uint32_t c);
 // parts [4] = the full canonical decomposition; how many, 1 (c itself) to 4.
 enum { WM_DECOMPOSITION_MAX = 4 };
 size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts);
+
+// What two characters compose to canonically; 0: nothing.
+uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t second);
 
 // BERT's "Chinese characters": eight blocks of ideographs.
 bool wm_char_is_ideograph(uint32_t c);
