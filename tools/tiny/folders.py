@@ -305,17 +305,24 @@ FOLDERS = {
         default="query",
         tries=[{"prompt_name": "passage"}, {"prompt_name": "none"}, {"prompt": "snow "}],
     ),
+    # Pooling overwrites what the prompt gave before it takes the maximum: the first token's too.
     "st-without-prompt": st(
         pooling(
             12,
+            "cls_token",
             "mean_tokens",
-            "max_tokens",
             "weightedmean_tokens",
             "lasttoken",
             include_prompt=False,
         ),
         prompts=PROMPTS,
         tries=[{"prompt_name": "query"}, {"prompt_name": "none"}, {"prompt": "snow on: "}],
+    ),
+    "st-without-max": st(
+        pooling(12, "max_tokens", "mean_sqrt_len_tokens", include_prompt=False),
+        prompts=PROMPTS,
+        default="passage",
+        dtype="float16",
     ),
 }
 
