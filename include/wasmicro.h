@@ -176,7 +176,7 @@ WM_API wm_status wm_pipeline_hidden(wm_pipeline *pipeline, const int32_t *ids, s
 // What the pipeline is made of. Strings are static or owned by the pipeline.
 typedef struct wm_pipeline_info {
     const char *model_type; // the family: "bert", "roberta", …
-    const char *tokenizer;  // "wordpiece", "bpe", …
+    const char *tokenizer;  // "wordpiece", "bpe", "unigram"
     const char *dtype;      // of the weights: "F32", "F16", "BF16" or "mixed"
     const char *isa;        // of the kernels in use
     const char *pooling;    // "mean", "cls", "max", "last", "mean_sqrt_len", … or "a+b"
@@ -270,6 +270,9 @@ typedef struct wm_generated {
 // Errors: STATE (not a model that generates), ARG, LIMIT (a prompt over the context), UTF8, NOMEM.
 WM_API wm_status wm_generation_open(wm_generation **generation, wm_pipeline *pipeline, wm_span prompt,
                                     const wm_generate_options *options, wm_error *error);
+// The same from the prompt's ids [count], as they stand.
+WM_API wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *pipeline, const int32_t *ids,
+                                        size_t count, const wm_generate_options *options, wm_error *error);
 WM_API void wm_generation_close(wm_generation *generation);
 
 // The next token. Beam search runs to its end at the first call.
@@ -315,7 +318,7 @@ WM_API void wm_encoding_free(wm_encoding *encoding);
 // tokenizer_config.json's model_max_length; 0 where it is not given, or is HF's "unset" (1e30).
 WM_API uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer);
 WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1
-WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpiece", "bpe", …
+WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpiece", "bpe", "unigram"
 
 // ---- Lower level: file → model → session ------------------------------------------------------
 

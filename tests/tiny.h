@@ -72,8 +72,11 @@ static inline tiny tiny_of(wm_arena *arena, wm_json entry) {
 }
 
 static inline tiny tiny_open(wm_arena *arena, const char *name) {
-    for (wm_json_iter i = wm_json_each(tiny_json("tests/tiny/index.json")); wm_json_next(&i);)
-        if (wm_json_string_is(wm_json_get(i.value, "name"), name)) return tiny_of(arena, i.value);
+    static const char *const indexes[] = {"tests/tiny/index.json", "tests/tiny/later.json"};
+    for (size_t n = 0; n < 2; n++)
+        for (wm_json_iter i = wm_json_each(tiny_json(indexes[n])); wm_json_next(&i);)
+            if (wm_json_string_is(wm_json_get(i.value, "name"), name))
+                return tiny_of(arena, i.value);
     fail_msg("no folder tests/tiny/%s", name);
     return (tiny){.arena = arena};
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A prompt in, tokens out: one call, one token.
 #include "../gen/beams.h"
-#include "../gen/stop.h"
 #include "pipeline.h"
 
 // Tokens that run through the model at once: bounds the memory of a long prompt.
@@ -22,7 +21,6 @@ struct wm_generation {
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
     bool over; // the caller has been told of `finish`
-    wm_encoding prompt;
 };
 
 static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
@@ -139,46 +137,38 @@ static wm_status search_beams(wm_generation *g, wm_error *error) {
 
 // ---- The caller's side ------------------------------------------------------------------------------------
 
-// Where the decoder begins: the prompt's ids, or the start token of a decoder that attends to them.
-static wm_status begin_ids(wm_generation *g, const int32_t **ids, size_t *count, wm_error *error) {
+// Where the decoder begins: the prompt, or the start token of a decoder that attends to it.
+static wm_status begin_prompt(wm_generation *g, wm_sequence *prompt, wm_error *error) {
     wm_pipeline *p = g->pipeline;
     const float *hidden;
-    *ids = g->prompt.ids;
-    *count = g->prompt.count;
-    if (has_encoder(g)) {
-        wm_sequence text = {g->prompt.ids, NULL, g->prompt.count};
-        WM_TRY(wm_session_encode(p->session, &text, &hidden, error));
-        *ids = &p->decoder_start;
-        *count = 1;
-        if (p->decoder_start < 0)
-            return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: decoder_start_token_id is missing");
-    }
+    if (!has_encoder(g)) return WM_OK;
+    if (p->decoder_start < 0)
+        return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: decoder_start_token_id is missing");
+    WM_TRY(wm_session_encode(p->session, prompt, &hidden, error));
+    *prompt = (wm_sequence){&p->decoder_start, NULL, 1};
     return WM_OK;
 }
 
-static wm_status open_generation(wm_generation *g, wm_span prompt, const wm_generate_options *options,
+static wm_status open_generation(wm_generation *g, wm_sequence prompt, const wm_generate_options *options,
                                  wm_error *error) {
     wm_pipeline *p = g->pipeline;
-    const int32_t *ids;
-    size_t count, V = p->model->arch.vocabulary;
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, prompt, NULL, NULL, &g->prompt, error));
-    WM_TRY(begin_ids(g, &ids, &count, error));
-    size_t room = wm_model_max_tokens(p->model);
+    size_t V = p->model->arch.vocabulary, room = wm_model_max_tokens(p->model);
     if (room == WM_LIMIT_POSITIONS && !(options && options->max_new_tokens)) room = FREE_CONTEXT;
-    if (count == 0 || count > room)
-        return wm_fail(error, count ? WM_ERROR_LIMIT : WM_ERROR_ARG, 0,
-                       "the prompt has %u tokens, the model takes 1 to %u", (uint64_t)count, (uint64_t)room);
+    WM_TRY(begin_prompt(g, &prompt, error));
+    if (prompt.count == 0 || prompt.count > room)
+        return wm_fail(error, prompt.count ? WM_ERROR_LIMIT : WM_ERROR_ARG, 0,
+                       "the prompt has %u tokens, the model takes 1 to %u", (uint64_t)prompt.count, (uint64_t)room);
     WM_TRY(wm_sampler_init(&g->sampler, options, &p->rules, V, &g->arena, error));
-    wm_sampler_begin(&g->sampler, count, room - count, 0);
+    wm_sampler_begin(&g->sampler, prompt.count, room - prompt.count, 0);
     WM_TRY(WM_ALLOC(&g->arena, g->logits, V * g->sampler.options.num_beams, error));
     WM_TRY(WM_ALLOC(&g->arena, g->ids, g->sampler.limit, error));
-    memcpy(g->ids, ids, count * sizeof *ids);
-    if (g->sampler.options.num_beams > 1) WM_TRY(wm_beams_init(&g->beams, &g->sampler, ids, &g->arena, error));
+    memcpy(g->ids, prompt.ids, prompt.count * sizeof *g->ids);
+    if (g->sampler.options.num_beams > 1) WM_TRY(wm_beams_init(&g->beams, &g->sampler, g->ids, &g->arena, error));
     return begin_sequence(g, error);
 }
 
-wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span prompt,
-                             const wm_generate_options *options, wm_error *error) {
+wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, const int32_t *ids, size_t count,
+                                 const wm_generate_options *options, wm_error *error) {
     *generation = NULL;
     if (!p->model->weights.head.data || p->model->arch.kind == WM_ENCODER)
         return wm_fail(error, WM_ERROR_STATE, 0, "this model generates no text: it is an encoder, or lacks its head");
@@ -186,8 +176,8 @@ wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);
     WM_TRY(WM_ALLOC(&arena, g, 1, error));
-    *g = (wm_generation){.pipeline = p, .arena = arena, .prompt = {.allocator = p->allocator}};
-    wm_status status = open_generation(g, prompt, options, error);
+    *g = (wm_generation){.pipeline = p, .arena = arena};
+    wm_status status = open_generation(g, (wm_sequence){ids, NULL, count}, options, error);
     if (status == WM_OK)
         *generation = g;
     else
@@ -195,10 +185,17 @@ wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span
     return status;
 }
 
+wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span prompt,
+                             const wm_generate_options *options, wm_error *error) {
+    wm_encoding *encoding = &p->encodings[0];
+    *generation = NULL;
+    WM_TRY(wm_tokenizer_encode(p->tokenizer, prompt, NULL, NULL, encoding, error));
+    return wm_generation_open_ids(generation, p, encoding->ids, encoding->count, options, error);
+}
+
 void wm_generation_close(wm_generation *g) {
     if (!g) return;
     wm_arena arena = g->arena;
-    wm_encoding_free(&g->prompt);
     wm_arena_free(&arena);
 }
 

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Generation through the pipeline: Hugging Face's greedy tokens, and what a pipeline remembers.
+#include "../src/pipeline/pipeline.h"
+#include "tiny.h"
+
+static wm_pipeline *open_tiny(const tiny *folder) {
+    wm_pipeline *pipeline;
+    wm_error error = {0};
+    if (wm_pipeline_open(&pipeline, folder->files, folder->count, NULL, &error) != WM_OK)
+        fail_msg("%s: %s", folder->name, error.text);
+    return pipeline;
+}
+
+// Pulls up to `most` tokens of one sequence; how many came.
+static size_t pull(wm_generation *generation, int32_t *ids, size_t most, wm_finish *finish) {
+    wm_generated token = {0};
+    size_t count = 0;
+    while (count < most && token.finish == WM_FINISH_NONE) {
+        assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
+        if (token.id >= 0) ids[count++] = token.id;
+    }
+    *finish = token.finish;
+    return count;
+}
+
+// Until an end-of-sequence token, which the goldens go on after.
+static size_t check_greedy(const tiny *folder, wm_pipeline *pipeline, wm_json golden) {
+    size_t count, wanted;
+    const int32_t *prompt = tiny_ids(folder->arena, wm_json_get(golden, "ids"), &count);
+    const int32_t *want = tiny_ids(folder->arena, wm_json_get(golden, "tokens"), &wanted);
+    int32_t *got = tiny_allocate(folder->arena, wanted, sizeof *got);
+    wm_generate_options options = {.size = sizeof options, .max_new_tokens = (uint32_t)wanted};
+    wm_generation *generation;
+    wm_error error = {0};
+    wm_finish finish;
+    tiny_expect(folder->name, wm_generation_open_ids(&generation, pipeline, prompt, count, &options, &error), &error,
+                WM_OK, "");
+    size_t tokens = pull(generation, got, wanted, &finish);
+    assert_true(tokens == wanted || finish == WM_FINISH_EOS);
+    assert_memory_equal(got, want, tokens * sizeof *got);
+    wm_generated token;
+    if (finish != WM_FINISH_NONE)
+        assert_int_equal(wm_generation_next(generation, &token, &error), WM_ERROR_STATE);
+    wm_generation_close(generation);
+    return tokens;
+}
+
+static const char *const decoders[] = {"gpt2-f32", "gpt2-f16", "gpt2-bf16", "gpt_neo-f16"};
+
+static void greedy_tokens_are_hugging_faces(void **state) {
+    (void)state;
+    size_t tokens = 0;
+    for (size_t i = 0; i < WM_COUNT(decoders); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, decoders[i]);
+        wm_pipeline *pipeline = open_tiny(&folder);
+        // Twice: the second time the session remembers the whole prompt.
+        for (size_t twice = 0; twice < 2; twice++)
+            for (wm_json_iter g = wm_json_each(wm_json_get(folder.golden, "greedy")); wm_json_next(&g);)
+                tokens += check_greedy(&folder, pipeline, g.value);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+    assert_true(tokens > 100);
+}
+
+static void beams_give_several_sequences_alike_each_time(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, decoders[0]);
+    wm_pipeline *pipeline = open_tiny(&folder);
+    const int32_t prompt[] = {52, 257, 268};
+    int32_t ids[3][8];
+    wm_finish finish;
+    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 8, .num_beams = 3,
+                                   .num_return_sequences = 3};
+    for (size_t twice = 0; twice < 2; twice++) { // the same after what the first search has left
+        wm_generation *generation;
+        wm_generated token;
+        assert_int_equal(wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL), WM_OK);
+        size_t counts[3];
+        int32_t again[3][8];
+        for (size_t i = 0; i < 3; i++) counts[i] = pull(generation, again[i], 8, &finish);
+        assert_int_equal(wm_generation_next(generation, &token, NULL), WM_ERROR_STATE);
+        assert_true(counts[0] > 0 && memcmp(again[0], again[1], sizeof again[0]));
+        if (twice) assert_memory_equal(ids[0], again[0], counts[0] * sizeof ids[0][0]);
+        memcpy(ids, again, sizeof ids);
+        wm_generation_close(generation);
+    }
+    wm_pipeline_close(pipeline);
+    wm_arena_free(&arena);
+}
+
+static void a_full_context_ends_with_length(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, decoders[0]);
+    wm_pipeline *pipeline = open_tiny(&folder);
+    uint32_t most = wm_model_max_tokens(pipeline->model);
+    int32_t *ids = tiny_allocate(&arena, most + 1, sizeof *ids);
+    for (uint32_t i = 0; i <= most; i++) ids[i] = (int32_t)(i % 7 + 60);
+    wm_generation *generation;
+    wm_generated token;
+    wm_error error;
+    for (uint32_t beams = 1; beams < 3; beams++) {
+        wm_generate_options options = {.size = sizeof options, .num_beams = beams};
+        assert_int_equal(wm_generation_open_ids(&generation, pipeline, ids, most, &options, NULL), WM_OK);
+        assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
+        assert_int_equal(token.finish, WM_FINISH_LENGTH);
+        assert_int_equal(token.id, -1);
+        wm_generation_close(generation);
+        assert_int_equal(wm_generation_open_ids(&generation, pipeline, ids, most - 1, &options, NULL), WM_OK);
+        assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
+        assert_true(token.finish != WM_FINISH_NONE && token.id >= 0);
+        wm_generation_close(generation);
+    }
+    tiny_expect("a prompt too long", wm_generation_open_ids(&generation, pipeline, ids, most + 1, NULL, &error), &error,
+                WM_ERROR_LIMIT, "prompt");
+    tiny_expect("no prompt", wm_generation_open_ids(&generation, pipeline, ids, 0, NULL, &error), &error, WM_ERROR_ARG,
+                "prompt");
+    wm_pipeline_close(pipeline);
+    wm_arena_free(&arena);
+}
+
+static void an_encoder_generates_nothing(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "bert-f32");
+    wm_pipeline *pipeline = open_tiny(&folder);
+    wm_generation *generation;
+    wm_error error;
+    tiny_expect("an encoder", wm_generation_open(&generation, pipeline, WM_TEXT("Once"), NULL, &error), &error,
+                WM_ERROR_STATE, "encoder");
+    wm_pipeline_close(pipeline);
+    wm_arena_free(&arena);
+}
+
+static void no_memory_is_survived(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, decoders[0]);
+    const int32_t prompt[] = {52, 257, 268};
+    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 3, .num_beams = 2};
+    wm_status status = WM_ERROR_NOMEM;
+    for (long n = 1; status != WM_OK; n++) {
+        wm_allocator failing = test_failing_allocator(n);
+        wm_pipeline_options with = {.size = sizeof with, .allocator = &failing};
+        wm_pipeline *pipeline;
+        wm_generation *generation = NULL;
+        wm_generated token;
+        status = wm_pipeline_open(&pipeline, folder.files, folder.count, &with, NULL);
+        if (status == WM_OK) status = wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL);
+        if (status == WM_OK) status = wm_generation_next(generation, &token, NULL);
+        assert_true(status == WM_OK || status == WM_ERROR_NOMEM);
+        wm_generation_close(generation);
+        wm_pipeline_close(pipeline);
+        assert_int_equal(test_live_allocations(), 0);
+    }
+    wm_arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy_tokens_are_hugging_faces),
+        cmocka_unit_test(beams_give_several_sequences_alike_each_time),
+        cmocka_unit_test(a_full_context_ends_with_length),
+        cmocka_unit_test(an_encoder_generates_nothing),
+        cmocka_unit_test(no_memory_is_survived),
+    };
+    return cmocka_run_group_tests_name("generate", tests, NULL, NULL);
+}
