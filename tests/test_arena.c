@@ -110,7 +110,7 @@ static void a_failed_allocation_changes_nothing(void **state) {
 
 static void a_budget_counts_and_refuses(void **state) {
     (void)state;
-    wm_budget budget = {test_failing_allocator(0), 0, 200000};
+    wm_budget budget = {.host = test_failing_allocator(0), .limit = 200000};
     wm_allocator host = wm_budget_allocator(&budget);
     wm_arena one, two;
     wm_arena_init(&one, &host);
