@@ -110,8 +110,9 @@ WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_
 }
 
 WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], const uint8_t *const w[4],
-                              size_t k, const size_t rows) {
+                              const uint8_t *const ahead[2], size_t k, const size_t rows) {
     vec a[TILE_T];
+    WMK_UNROLL for (size_t i = 0; i < 2; i++) v_prefetch(ahead[i] + 4 * k);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
         vec b = v_load(w[c] + 4 * k);
@@ -122,9 +123,9 @@ WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], 
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is.
 // V8 gathers a block's loads at its head: every step is a block of its own by its way out, and the
 // sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of registers.
-WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows) {
+WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2], const size_t rows) {
     const float *x[TILE_T];
-    const uint8_t *w[4];
+    const uint8_t *w[4], *ahead[2] = {soon[0], soon[1]};
     vec sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
@@ -132,15 +133,16 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows)
         WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
     }
     for (size_t left = tile->K / LANES; left; left -= 4) {
-        WMK(dot_step)(sum, x, w, 0, rows);
+        WMK(dot_step)(sum, x, w, ahead, 0, rows);
         if (left == 1) break;
-        WMK(dot_step)(sum, x, w, LANES, rows);
+        WMK(dot_step)(sum, x, w, ahead, LANES, rows);
         if (left == 2) break;
-        WMK(dot_step)(sum, x, w, 2 * LANES, rows);
+        WMK(dot_step)(sum, x, w, ahead, 2 * LANES, rows);
         if (left == 3) break;
-        WMK(dot_step)(sum, x, w, 3 * LANES, rows);
+        WMK(dot_step)(sum, x, w, ahead, 3 * LANES, rows);
         WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) ahead[i] += 16 * LANES;
     }
     if (SETTLE || tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
@@ -162,22 +164,24 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows)
     }
 }
 
-// Rows t0 … t1, in tiles as equal as can be.
+// Rows t0 … t1, in tiles as equal as can be. The first two fetch the next four rows of w, the others
+// what is there.
 WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     size_t tiles = (t1 - t0 + TILE_T - 1) / TILE_T;
-    for (size_t t = t0; t < t1; tiles--) {
-        size_t rows = (t1 - t + tiles - 1) / tiles;
+    for (size_t t = t0, rows, pair = 0; t < t1; t += rows, tiles--, pair += 2) {
+        const uint8_t *soon[2] = {tile->w[0], tile->w[1]};
+        if (pair < 4) soon[0] = tile->w[pair] + tile->next, soon[1] = tile->w[pair + 1] + tile->next;
+        rows = (t1 - t + tiles - 1) / tiles;
         switch (rows) {
-        case 1: WMK(dot_tile)(tile, t, 1); break;
+        case 1: WMK(dot_tile)(tile, t, soon, 1); break;
 #if TILE_T > 2
-        case 2: WMK(dot_tile)(tile, t, 2); break;
+        case 2: WMK(dot_tile)(tile, t, soon, 2); break;
 #endif
 #if TILE_T > 3
-        case 3: WMK(dot_tile)(tile, t, 3); break;
+        case 3: WMK(dot_tile)(tile, t, soon, 3); break;
 #endif
-        default: WMK(dot_tile)(tile, t, TILE_T); break;
+        default: WMK(dot_tile)(tile, t, soon, TILE_T); break;
         }
-        t += rows;
     }
 }
 
@@ -215,6 +219,7 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
             wmk_tile tile = {.ldy = ldy, .x = x, .ldx = ldx, .columns = 4, .step = step};
             size_t n = step == 1 ? 4 * i : i;
             if (i == quads) n = 4 * i, tile.columns = N % 4, tile.step = 1;
+            if (T > TILE_T && step != 1 && i + 1 < quads && !widen) tile.next = row;
             tile.y = y + n;
             tile.from = b ? b + n : &zero;
             tile.from_step = b ? tile.step : 0;

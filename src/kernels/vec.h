@@ -70,6 +70,7 @@ typedef struct wmk_tile {
     size_t ldy, ldx, ld_from, from_step;
     size_t columns, step; // of y: 1 to 4, `step` apart; for a missing one w repeats its last row
     size_t K;
+    size_t next; // bytes from a row of w to the one that is wanted next; 0: none
 } wmk_tile;
 
 // Rows of x against a panel of w, whose rows are ldw bytes apart.

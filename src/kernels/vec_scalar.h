@@ -47,6 +47,7 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_shift(i, n) ((vint)((uint32_t)(i) << (n)))     // to the left
 #define v_less(a, b) (-(vint)((a) < (b)))             // all ones where a < b, else zero
 #define v_fma(a, b, c) ((a) * (b) + (c))              // fused where the instruction set does it
+#define v_prefetch(p) ((void)(p))                 // into the cache; p may lead anywhere
 #define v_min(a, b) ((a) < (b) ? (a) : (b))           // b where either is NaN
 #define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
 #define v_sqrt(v) wmk_sqrt_scalar(v)

@@ -23,6 +23,7 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) ((a) * (b) + (c))
+#define v_prefetch(p) ((void)(p))
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
 #define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))

@@ -21,6 +21,7 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) ((a) * (b) + (c))
+#define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define v_min(a, b) _mm_min_ps((a), (b))
 #define v_max(a, b) _mm_max_ps((a), (b))
 #define v_sqrt(v) _mm_sqrt_ps(v)
