@@ -22,6 +22,7 @@
 #include "token/pre_tokenizer.c"
 #include "token/wordpiece.c"
 #include "token/bpe.c"
+#include "token/unigram.c"
 #include "token/encode.c"
 #include "token/tokenizer_read.c"
 #include "token/tokenizer_json.c"

@@ -168,7 +168,7 @@ static const struct {
     {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"X\"}]}]}",
      WM_ERROR_UNSUPPORTED, "\"X\""},
     {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+\"},\"behavior\":\"Isolated\",\"invert\":false}",
-     WM_ERROR_UNSUPPORTED, "pre-tokenizer"},
+     WM_ERROR_UNSUPPORTED, "(a+)+"},
     {"pre_tokenizer", "{\"type\":\"ByteLevel\"}", WM_ERROR_UNSUPPORTED, "ByteLevel"},
     {"pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"BertPreTokenizer\"}]}",
      WM_ERROR_UNSUPPORTED, "after ByteLevel"},

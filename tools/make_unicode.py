@@ -188,9 +188,9 @@ def graphemes():
     joins = {c for c in SCALARS if a_to_x.normalize_str("a" + chr(c)) == "X"}
     accent = charsmap("a\u0301".encode(), "X")
     prepends = {c for c in SCALARS if "X" not in accent.normalize_str(chr(c) + "a\u0301")}
-    # Only a key of the map shows this, so it is asked of the likely ones.
+    # Only a key of the map shows this, so it is asked of the likely ones; NUL cannot be a key.
     likely = [c for c in SCALARS if unicodedata.category(chr(c)) in ("Cc", "Cf", "Zl", "Zp") and c]
-    breaks = {c for c in likely if charsmap(chr(c).encode(), "X").normalize_str(chr(c) + "\u0301") != "X"}
+    breaks = {c for c in likely if charsmap(chr(c).encode(), "X").normalize_str(chr(c) + "\u0301") != "X"} | {0}
     return joins, prepends, breaks
 
 

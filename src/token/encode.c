@@ -75,6 +75,15 @@ static bool emit_added(encode_call *call, const wm_text *text, const wm_added_se
     return true;
 }
 
+static bool encode_piece(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
+    switch (model->kind) {
+    case WM_TOKENS_WORDPIECE: return wm_wordpiece_encode(model, piece, sink);
+    case WM_TOKENS_BPE: return wm_bpe_encode(model, piece, sink);
+    case WM_TOKENS_UNIGRAM: return wm_unigram_encode(model, piece, sink);
+    }
+    return false;
+}
+
 // The tokens of [start, stop), which is normalized and holds no added token.
 static bool encode_plain(encode_call *call, const wm_text *normal, size_t start, size_t stop) {
     const wm_tokenizer *tokenizer = call->tokenizer;
@@ -87,12 +96,8 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
     const wm_piece *piece = pieces->p;
     size_t count = pieces->n / sizeof *piece, before = call->sink.tokens.n / sizeof(wm_token);
     if (count) call->sink.cursor = wm_cursor_from(&text, piece[0].start, stop);
-    bool wordpiece = tokenizer->model.kind == WM_TOKENS_WORDPIECE;
-    for (size_t i = 0; i < count && !is_full(call); i++) {
-        if (!(wordpiece ? wm_wordpiece_encode(&tokenizer->model, piece[i], &call->sink)
-                        : wm_bpe_encode(&tokenizer->model, piece[i], &call->sink)))
-            return false;
-    }
+    for (size_t i = 0; i < count && !is_full(call); i++)
+        if (!encode_piece(&tokenizer->model, piece[i], &call->sink)) return false;
     note_spaces(call, before, NULL);
     return true;
 }

@@ -6,7 +6,7 @@
 #include "text.h"
 #include "vocabulary.h"
 
-typedef enum wm_model_kind { WM_TOKENS_WORDPIECE, WM_TOKENS_BPE } wm_model_kind;
+typedef enum wm_model_kind { WM_TOKENS_WORDPIECE, WM_TOKENS_BPE, WM_TOKENS_UNIGRAM } wm_model_kind;
 
 enum { WM_BPE_AFFIX = 64 }; // bytes of a prefix or suffix
 
@@ -31,6 +31,9 @@ typedef struct wm_token_model {
     bool byte_fallback;    // a character without a piece becomes <0xXX> pieces
     bool fuse_unknown, ignore_merges;
     int32_t bytes[256];    // byte level: each byte's id; byte fallback: <0xXX>'s
+    // Unigram
+    const double *scores; // of each id
+    double unknown_score;
 } wm_token_model;
 
 typedef struct wm_token {
@@ -53,6 +56,7 @@ bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end);
 // All tokens of a piece.
 bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
 bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
+bool wm_unigram_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
 
 // Builds the table of a BPE model's merges.
 wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges, uint64_t count,

@@ -46,5 +46,6 @@ uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer) { return t
 size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer) { return tokenizer->vocabulary; }
 
 const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer) {
-    return tokenizer->model.kind == WM_TOKENS_WORDPIECE ? "wordpiece" : "bpe";
+    static const char *const kinds[] = {"wordpiece", "bpe", "unigram"};
+    return kinds[tokenizer->model.kind];
 }

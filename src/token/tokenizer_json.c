@@ -321,18 +321,66 @@ static wm_status read_bpe(wm_reading *reading, const json_members *members) {
     return WM_OK;
 }
 
+// [["piece", score], …]
+static wm_status read_unigram_pieces(wm_reading *reading, const wm_json *list) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    wm_vocabulary *vocabulary = &tokenizer->model.vocabulary;
+    double *scores, lowest = 0;
+    uint64_t count = 0;
+    uint32_t id = 0;
+    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);) count++;
+    WM_TRY(wm_vocabulary_init(vocabulary, &tokenizer->arena, count, count, reading->error));
+    WM_TRY(WM_ALLOC(&tokenizer->arena, scores, count, reading->error));
+    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item); id++) {
+        wm_json_iter part = wm_json_each(item.value);
+        wm_span text = {0};
+        wm_json piece = wm_json_next(&part) ? part.value : (wm_json){0};
+        if (is_of(&piece, WM_JSON_STRING)) WM_TRY(wm_reading_string(reading, piece, &text));
+        bool scored = wm_json_next(&part) && wm_json_f64(part.value, &scores[id]);
+        // Finite, and small enough for sums over any text to be.
+        if (!text.n || !scored || !(scores[id] > -1e9 && scores[id] < 1e9))
+            return wm_reading_fail(reading, WM_ERROR_FORMAT, "an empty piece or an odd score:", &text);
+        int32_t twin = wm_vocabulary_find(vocabulary, (wm_span){0}, text);
+        wm_vocabulary_add(vocabulary, text, id);
+        if (twin >= 0) vocabulary->pieces[twin] = text; // the later one is found, the earlier one decodes
+        lowest = id ? WM_MIN(lowest, scores[id]) : scores[id];
+    }
+    tokenizer->model.scores = scores;
+    tokenizer->model.unknown_score = lowest - 10;
+    tokenizer->vocabulary = id;
+    return wm_vocabulary_index(vocabulary, &tokenizer->arena, reading->error);
+}
+
+static wm_status read_unigram(wm_reading *reading, const json_members *members) {
+    wm_token_model *model = &reading->tokenizer->model;
+    uint64_t unknown;
+    if (model->byte_level)
+        return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, "not supported: Unigram after ByteLevel", NULL);
+    if (!is_of(&members->v[KEY_VOCAB], WM_JSON_ARRAY))
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary is no array", NULL);
+    WM_TRY(read_unigram_pieces(reading, &members->v[KEY_VOCAB]));
+    if (!wm_json_u64(members->v[KEY_UNK_ID], &unknown) || unknown >= model->vocabulary.ids)
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "Unigram without unk_id, or it is no piece", NULL);
+    model->unk = (int32_t)unknown;
+    model->byte_fallback = flag_of(members, KEY_FALLBACK, false);
+    wm_bpe_find_bytes(model);
+    return WM_OK;
+}
+
 static wm_status read_model(wm_reading *reading, const wm_json *root) {
     json_members members;
     wm_token_model *model = &reading->tokenizer->model;
     wm_span unknown;
     read_members(root, &members);
-    int kind = find_name(&members.v[KEY_TYPE], "WordPiece\0BPE\0");
+    int kind = find_name(&members.v[KEY_TYPE], "WordPiece\0BPE\0Unigram\0");
     if (!wm_json_present(members.v[KEY_TYPE])) { // files before tokenizers 0.8 do not say
         if (wm_json_present(members.v[KEY_CHARACTERS])) kind = WM_TOKENS_WORDPIECE;
         if (wm_json_present(members.v[KEY_MERGES])) kind = WM_TOKENS_BPE;
+        if (wm_json_present(members.v[KEY_UNK_ID])) kind = WM_TOKENS_UNIGRAM;
     }
     if (kind < 0) return refuse(reading, "not supported: a model of type", &members);
     model->kind = (wm_model_kind)kind;
+    if (kind == WM_TOKENS_UNIGRAM) return read_unigram(reading, &members);
     WM_TRY(wm_reading_vocabulary(reading, &members.v[KEY_VOCAB]));
     WM_TRY(read_string(reading, &members.v[KEY_PREFIX], &model->prefix));
     WM_TRY(read_string(reading, &members.v[KEY_SUFFIX], &model->suffix));
