@@ -268,6 +268,16 @@ FOLDERS = {
         forms="plain",
         shard="10KB",
     ),
+    "mpnet-f32": Folder(
+        "MPNetForMaskedLM", bert(16, 2, 4, 30, 60, "gelu", 1e-5), MPNET, forms="json"
+    ),
+    "mpnet-f16": Folder(
+        "MPNetModel",
+        bert(15, 2, 3, 31, 50, "gelu_new", 1e-3),
+        MPNET,
+        forms="plain",
+        dtype="float16",
+    ),
     "st-mean": st(
         pooling(12, "mean_tokens"),
         NORMALIZE,
@@ -308,12 +318,7 @@ FOLDERS = {
     # Pooling overwrites what the prompt gave before it takes the maximum: the first token's too.
     "st-without-prompt": st(
         pooling(
-            12,
-            "cls_token",
-            "mean_tokens",
-            "weightedmean_tokens",
-            "lasttoken",
-            include_prompt=False,
+            12, "cls_token", "mean_tokens", "weightedmean_tokens", "lasttoken", include_prompt=False
         ),
         prompts=PROMPTS,
         tries=[{"prompt_name": "query"}, {"prompt_name": "none"}, {"prompt": "snow on: "}],
@@ -335,10 +340,6 @@ def later(model: str, config: dict, special=(), size: int = 220, **more) -> Fold
 NEO_TYPES, LOCAL_TYPES = [[["global", "local"], 1]], [[["local"], 2], [["global"], 1]]
 
 FOLDERS |= {
-    "mpnet-f32": later("MPNetForMaskedLM", bert(16, 2, 4, 30, 60, "gelu", 1e-5), MPNET, 200),
-    "mpnet-f16": later(
-        "MPNetModel", bert(15, 2, 3, 31, 50, "gelu_new", 1e-3), MPNET, 200, dtype="float16"
-    ),
     "albert-f16": later(
         "AlbertForMaskedLM",
         bert(16, 4, 4, 30, 64, "gelu_new", 1e-12, embedding_size=12, num_hidden_groups=2),
