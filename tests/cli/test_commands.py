@@ -29,7 +29,7 @@ class Case(unittest.TestCase):
 
 class Embed(Case):
     def test_equals_hugging_face(self):
-        for name in FAMILIES + ["st-mean", "st-cls", "st-max", "st-dense", "st-lower", "st-prompts"]:
+        for name in FAMILIES + ["st-mean", "st-cls", "st-max", "st-dense", "st-lower", "st-prompts", "mpnet-f32"]:
             for options, texts in self.by_options(golden(name)["texts"]).items():
                 result = run("embed", TINY / name, *options, "--", *[t["text"] for t in texts])
                 self.assertEqual(result.code, 0, result.error)
@@ -180,6 +180,22 @@ class Hidden(Case):
                 want = floats(case["states"])
                 self.assertEqual(answer["shape"], [len(case["ids"]), len(want) // len(case["ids"])])
                 self.assert_close(answer["data"], want, name)
+
+    def test_needs_no_tokenizer(self):
+        for file in ("config.json", "model.safetensors"):
+            shutil.copy(TINY / "bert-f32" / file, self.folder)
+        got, want = (run("hidden", model, "--ids", "5,6") for model in (self.folder, TINY / "bert-f32"))
+        self.assertEqual((got.code, got.bytes), (0, want.bytes), got.error)
+        (self.folder / "config.json").unlink()
+        refused = run("hidden", self.folder, "--ids", "5,6")
+        self.assertEqual(refused.code, FAILED)
+        self.assertIn("MISSING: config.json", refused.error)
+
+    def test_decoders_and_encoder_decoders(self):
+        for name in ("gpt2-f32", "gpt_neox-f16", "llama-f16", "t5-f32", "mpnet-f32", "albert-f16"):
+            case = golden(name)["hidden"][0]
+            answer, = run("hidden", TINY / name, "--ids", ",".join(map(str, case["ids"]))).json
+            self.assert_close(answer["data"], floats(case["states"]), name)
 
     def test_refuses(self):
         for ids, code in (("", USAGE), ("1,,2", USAGE), ("1,2,", USAGE), ("a", USAGE), ("1 2", USAGE), ("99999999999", USAGE),
