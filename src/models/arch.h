@@ -96,7 +96,7 @@ typedef enum wm_key_kind {
     WM_KEY_ACTIVATION, // wm_activation by HF's name
     WM_KEY_T5_FFN,     // wm_arch.activation and .gated from "relu", "gated-gelu", …
     WM_KEY_WINDOWS,    // wm_arch.local from GPT-Neo's attention_types
-    WM_KEY_ROPE,       // wm_rotary_scaling from rope_scaling
+    WM_KEY_ROPE,       // wm_arch.rotary_… from rope_scaling or rope_parameters
     WM_KEY_FALSE,      // no field: anything but false (or null) is refused
     WM_KEY_ABSOLUTE,   // no field: anything but "absolute" is refused
 } wm_key_kind;

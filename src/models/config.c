@@ -168,25 +168,40 @@ static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, w
     return WM_OK;
 }
 
-static wm_status read_rope(wm_rotary_scaling *scaling, const wm_key *key, wm_json value, wm_error *error) {
-    static const char *const names[] = {"factor", "low_freq_factor", "high_freq_factor",
-                                        "original_max_position_embeddings"};
+// rope_scaling; or rope_parameters, as transformers 5 writes it: with the base and the fraction beside.
+static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
+    wm_rotary_scaling *scaling = &arch->rotary_scaling;
+    const struct {
+        const char *name;
+        float *field;
+    } numbers[] = {
+        {"rope_theta", &arch->rotary_theta}, {"partial_rotary_factor", &arch->rotary_fraction},
+        {"factor", &scaling->factor}, {"low_freq_factor", &scaling->low}, {"high_freq_factor", &scaling->high},
+        {"original_max_position_embeddings", &scaling->original},
+    };
     if (wm_json_type_of(value) == WM_JSON_NULL) return WM_OK;
     wm_json kind = wm_json_get(value, "rope_type");
     if (!wm_json_present(kind)) kind = wm_json_get(value, "type");
-    if (wm_json_string_is(kind, "default")) return WM_OK;
-    bool llama3 = wm_json_string_is(kind, "llama3");
-    if (!llama3 && !wm_json_string_is(kind, "linear")) return refuse_value(key, value, error);
-    scaling->kind = llama3 ? WM_ROTARY_LLAMA3 : WM_ROTARY_LINEAR;
-    float *const fields[] = {&scaling->factor, &scaling->low, &scaling->high, &scaling->original};
-    for (size_t i = 0; i < (llama3 ? WM_COUNT(fields) : 1); i++) {
-        double number;
-        if (!wm_json_f64(wm_json_get(value, names[i]), &number) || !(number > 0 && number < 1e9))
-            return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z: %z must be a positive number", key->key,
-                           names[i]);
-        *fields[i] = (float)number;
+    size_t end = 2; // of the numbers: the first two may be absent, the kind asks for the others
+    if (wm_json_string_is(kind, "linear")) {
+        scaling->kind = WM_ROTARY_LINEAR;
+        end = 3;
+    } else if (wm_json_string_is(kind, "llama3")) {
+        scaling->kind = WM_ROTARY_LLAMA3;
+        end = 6;
+    } else if (!wm_json_string_is(kind, "default")) {
+        return refuse_value(key, value, error);
     }
-    if (llama3 && !(scaling->low < scaling->high)) return refuse_value(key, value, error);
+    for (size_t i = 0; i < end; i++) {
+        wm_json given = wm_json_get(value, numbers[i].name);
+        double number;
+        if (i < 2 && !wm_json_present(given)) continue;
+        if (!wm_json_f64(given, &number) || !(number > 0 && number < 1e12))
+            return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z: %z must be a positive number", key->key,
+                           numbers[i].name);
+        *numbers[i].field = (float)number;
+    }
+    if (end == 6 && !(scaling->low < scaling->high)) return refuse_value(key, value, error);
     return WM_OK;
 }
 
@@ -201,7 +216,7 @@ static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_er
     case WM_KEY_ACTIVATION: return read_activation(key, value, field, error);
     case WM_KEY_T5_FFN: return read_t5_ffn(arch, key, value, error);
     case WM_KEY_WINDOWS: return read_windows(arch, key, value, error);
-    case WM_KEY_ROPE: return read_rope(field, key, value, error);
+    case WM_KEY_ROPE: return read_rope(arch, key, value, error);
     case WM_KEY_FALSE:
     case WM_KEY_ABSOLUTE: return check_fixed(key, value, error);
     default: return read_size(key, value, field, error);
@@ -249,7 +264,8 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (arch->groups > arch->layers) return misfit("layers", arch->layers, "groups", arch->groups, error);
     arch->attention_scale = arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if (arch->position == WM_POSITION_ROTARY) {
-        arch->rotary_width = (uint32_t)((float)arch->head_width * arch->rotary_fraction);
+        float fraction = arch->rotary_fraction < 2 ? arch->rotary_fraction : 2;
+        arch->rotary_width = (uint32_t)((float)arch->head_width * fraction);
         if (arch->rotary_width > arch->head_width || arch->rotary_width % 2)
             return misfit("rotary width", arch->rotary_width, "head width", arch->head_width, error);
     }

@@ -219,7 +219,7 @@ static wm_status bind_stack(binder *b, uint32_t index) {
     WM_TRY(bind_relative(b, stack));
     b->layer_prefix = table->layer_prefix;
     // A depth that the file does not bear out is found here, before it is allocated.
-    if (!find_tensor(b, table->layer_slots->name, stack->stored - 1, ".weight"))
+    if (stack->stored > b->tensors.count || !find_tensor(b, table->layer_slots->name, stack->stored - 1, ".weight"))
         return missing(b, table->layer_slots, stack->stored - 1, ".weight");
     WM_TRY(WM_ALLOC(&b->model->arena, stack->layers, stack->stored, b->error));
     memset(stack->layers, 0, stack->stored * sizeof *stack->layers);
