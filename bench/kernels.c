@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The kernels against the machine: GFLOP/s and GB/s as shares of what peak loops reach in the same run.
-// Natively every instruction set of the machine; as wasm (bench/kernels_wasm.mjs) the one of the build.
-// Each figure is the best of many runs: other processes only ever slow a run down.
+// The kernels against the machine: GFLOP/s and GB/s as shares of what peak loops reach in the same
+// run. Natively every instruction set of the machine; as wasm (bench/kernels_wasm.mjs) the one of
+// the build. Each figure is the best of many runs: other processes only ever slow a run down.
 #include "peak.h"
 
 #include "../src/kernels/kernels.h"
 
 #ifdef __wasm__
 __attribute__((import_module("bench"), import_name("now"))) double bench_now(void);
-__attribute__((import_module("bench"), import_name("row"))) void bench_row(
-    const char *what, const char *isa, uint32_t T, uint32_t N, uint32_t K, double value, double share);
+__attribute__((import_module("bench"), import_name("row"))) void bench_row(const char *what,
+                                                                           const char *isa,
+                                                                           uint32_t T, uint32_t N,
+                                                                           uint32_t K, double value,
+                                                                           double share);
 #else
 #include <stdio.h>
 #include <time.h>
@@ -20,8 +23,8 @@ static double bench_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void bench_row(const char *what, const char *isa, uint32_t T, uint32_t N, uint32_t K, double value,
-                      double share) {
+static void bench_row(const char *what, const char *isa, uint32_t T, uint32_t N, uint32_t K,
+                      double value, double share) {
     printf("%-24s %-8s", what, isa);
     if (N) printf(" T %4u  %4u -> %4u", T, K, N);
     if (T && !N) printf(" n %4u", T);
@@ -72,8 +75,8 @@ static void run_linear_t(bench *b) {
     b->k->linear_t[WM_F32](b->y, b->N, b->x, b->K, b->weights, b->N, b->x, b->T, b->N, b->K);
 }
 
-// All linear layers of a MiniLM-L6, 42 MB of weights, in order: adds up the least seconds of each call,
-// which are short enough to fit between other processes' turns.
+// All linear layers of a MiniLM-L6, 42 MB of weights, in order: adds up the least seconds of each
+// call, which are short enough to fit between other processes' turns.
 static double least_of_layers(bench *b, double seconds) {
     double best[LAYERS * 6], end = bench_now() + seconds, sum = 0;
     for (int i = 0; i < LAYERS * 6; i++) best[i] = 1e30;
@@ -102,8 +105,12 @@ static void run_attention(bench *b) {
 }
 
 // The functions work in place: on fresh numbers each time, a copy of n floats included.
-static void run_gelu(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_erf(b->y, b->T); }
-static void run_gelu_tanh(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_tanh(b->y, b->T); }
+static void run_gelu(bench *b) {
+    b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_erf(b->y, b->T);
+}
+static void run_gelu_tanh(bench *b) {
+    b->k->widen[WM_F32](b->y, b->x, b->T), b->k->gelu_tanh(b->y, b->T);
+}
 static void run_silu(bench *b) { b->k->widen[WM_F32](b->y, b->x, b->T), b->k->silu(b->y, b->T); }
 static void run_softmax(bench *b) {
     b->k->widen[WM_F32](b->y, b->x, b->T), b->k->softmax(b->y, NULL, 1.0f, b->T);
@@ -134,19 +141,23 @@ static void products(bench *b) {
     }
 }
 
-// The share is of the bound: the longer of the arithmetic at its peak and the weights at full bandwidth.
+// The share is of the bound: the longer of the arithmetic at its peak and the weights at full
+// bandwidth.
 static void layers(bench *b) {
     static const uint32_t rows[] = {1, 8, 32, 128, 256};
     for (size_t i = 0; i < WM_COUNT(rows); i++) {
         b->T = rows[i];
         double seconds = least_of_layers(b, 1);
-        double work = 2e-9 * b->T * LAYERS * LAYER / b->peak, read = 4e-9 * LAYERS * LAYER / b->bandwidth;
-        bench_row("MiniLM's weights ms", b->k->isa, b->T, 0, 0, seconds * 1e3, WM_MAX(work, read) / seconds);
+        double work = 2e-9 * b->T * LAYERS * LAYER / b->peak,
+               read = 4e-9 * LAYERS * LAYER / b->bandwidth;
+        bench_row("MiniLM's weights ms", b->k->isa, b->T, 0, 0, seconds * 1e3,
+                  WM_MAX(work, read) / seconds);
     }
     for (size_t i = 1; i < WM_COUNT(rows); i++) {
         b->T = rows[i];
         double seconds = least(run_attention, b, 0.2), work = 4e-9 * b->T * b->T * D / b->peak;
-        bench_row("MiniLM's attention ms", b->k->isa, b->T, 0, 0, LAYERS * seconds * 1e3, work / seconds);
+        bench_row("MiniLM's attention ms", b->k->isa, b->T, 0, 0, LAYERS * seconds * 1e3,
+                  work / seconds);
     }
 }
 

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// See peak.h. Twelve chains a = a · m + c: enough for the latency of a multiplication and an addition
-// at two of each a cycle, and few enough for sixteen registers.
+// See peak.h. Twelve chains a = a · m + c: enough for the latency of a multiplication and an
+// addition at two of each a cycle, and few enough for sixteen registers.
 #include "peak.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
 
-#define CHAINS(step) step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) \
-    step(10) step(11)
+#define CHAINS(step)                                                                         \
+    step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) \
+        step(11)
 #define DECLARE(i) vector a##i = start + (float)i * 0x1p-10f;
 #define TOTAL(i) +a##i[0]
 
-#define PEAK(name, attribute, width, STEP)                                       \
-    attribute static double name(long rounds, float seed) {                      \
-        typedef float vector __attribute__((vector_size(4 * width)));            \
-        vector start = {0}, m = start + seed, c = start + seed * 0x1p-20f;       \
-        CHAINS(DECLARE)                                                          \
-        for (long i = 0; i < rounds; i++) {                                      \
-            CHAINS(STEP)                                                         \
-        }                                                                        \
-        return (double)(0 CHAINS(TOTAL));                                        \
+#define PEAK(name, attribute, width, STEP)                                 \
+    attribute static double name(long rounds, float seed) {                \
+        typedef float vector __attribute__((vector_size(4 * width)));      \
+        vector start = {0}, m = start + seed, c = start + seed * 0x1p-20f; \
+        CHAINS(DECLARE)                                                    \
+        for (long i = 0; i < rounds; i++) {                                \
+            CHAINS(STEP)                                                   \
+        }                                                                  \
+        return (double)(0 CHAINS(TOTAL));                                  \
     }
 
 #define MUL_ADD(i) a##i = a##i * m + c;

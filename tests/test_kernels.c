@@ -6,7 +6,8 @@
 #include "../src/base/half.h"
 #include "../src/kernels/kernels.h"
 
-// Every how many-th float the functions are tried at; 1 tries them all (hours of it under sanitizers).
+// Every how many-th float the functions are tried at; 1 tries them all (hours of it under
+// sanitizers).
 #ifndef STRIDE
 #define STRIDE 40009u
 #endif
@@ -18,8 +19,8 @@ static const char *const names[] = {"scalar", "simd128", "sse2", "avx2", "avx512
 // The i-th instruction set's table, NULL where this machine has no such one.
 static const wm_kernels *table(size_t i) { return wm_kernels_select(names[i]); }
 
-#define EACH_TABLE(k)                                     \
-    for (size_t isa = 0; isa < WM_COUNT(names); isa++)    \
+#define EACH_TABLE(k)                                  \
+    for (size_t isa = 0; isa < WM_COUNT(names); isa++) \
         for (const wm_kernels *k = table(isa); k; k = NULL)
 
 // ---- Numbers ------------------------------------------------------------------------------------
@@ -37,8 +38,8 @@ static double magnitude(double x) { return x < 0 ? -x : x; }
 
 static uint32_t bits_of(float x) { return wm_read_u32(&x); }
 
-// A block of exactly `size` bytes that begins `offset` bytes after an aligned address: an access past
-// its end is an access past malloc's block.
+// A block of exactly `size` bytes that begins `offset` bytes after an aligned address: an access
+// past its end is an access past malloc's block.
 static uint8_t *block(size_t size, size_t offset, void **owner) {
     *owner = malloc(size + offset ? size + offset : 1);
     assert_non_null(*owner);
@@ -53,13 +54,15 @@ static float *random_floats(size_t n) {
 }
 
 // Random weights of a type, and what they are in f32.
-static uint8_t *random_weights(wm_weight_type type, size_t n, size_t offset, float *wide, void **owner) {
+static uint8_t *random_weights(wm_weight_type type, size_t n, size_t offset, float *wide,
+                               void **owner) {
     size_t size = type == WM_F32 ? 4 : 2;
     uint8_t *p = block(n * size, offset, owner);
     for (size_t i = 0; i < n; i++) {
         float x = random_float();
         uint16_t half = (uint16_t)(bits_of(x) >> 16);
-        if (type == WM_F16) half = (uint16_t)((random_u32() & 0x83FF) | ((10 + random_u32() % 5) << 10));
+        if (type == WM_F16)
+            half = (uint16_t)((random_u32() & 0x83FF) | ((10 + random_u32() % 5) << 10));
         memcpy(p + i * size, type == WM_F32 ? (const void *)&x : (const void *)&half, size);
         wide[i] = type == WM_F32 ? x : type == WM_F16 ? wm_f16_to_f32(half) : wm_bf16_to_f32(half);
     }
@@ -80,7 +83,8 @@ static double ulps(float got, double want) {
     return magnitude((double)got - want) / ulp;
 }
 
-// ---- Functions in f64, to some 1e-13 ----------------------------------------------------------------
+// ---- Functions in f64, to some 1e-13
+// ----------------------------------------------------------------
 
 static double power_of_two(int n) {
     double p = 1;
@@ -135,13 +139,15 @@ static double gelu_tanh_f64(double x) {
     return x != x ? x : gated(x, 1.5957691216057308 * (x + 0.044715 * x * x * x));
 }
 
-// The largest error over the samples, in ulps where `relative`, else in units of 2^-24 · max(|x|, 2^-126).
-static double worst_of(void (*kernel)(float *x, size_t n), double (*function)(double), bool relative,
-                       float *where) {
+// The largest error over the samples, in ulps where `relative`, else in units of 2^-24 · max(|x|,
+// 2^-126).
+static double worst_of(void (*kernel)(float *x, size_t n), double (*function)(double),
+                       bool relative, float *where) {
     enum { BATCH = 1000 };
     static float x[BATCH], y[BATCH];
-    static const uint32_t special[] = {0, 0x80000000, 1, 0x80000001, 0x7F800000, 0xFF800000, 0x7FC00000,
-                                       0x7F7FFFFF, 0xFF7FFFFF, 0x00800000, 0x80800000};
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x80000001,
+                                       0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF,
+                                       0xFF7FFFFF, 0x00800000, 0x80800000};
     double worst = 0;
     uint64_t next = 0;
     for (size_t done = 0; next < UINT64_C(1) << 32; done++) {
@@ -156,7 +162,8 @@ static double worst_of(void (*kernel)(float *x, size_t n), double (*function)(do
         for (size_t i = 0; i < n; i++) {
             double want = function((double)x[i]), error = ulps(y[i], want);
             if (!relative && error > 1 && error < 1e29) {
-                error = magnitude((double)y[i] - want) / (0x1p-24 * (magnitude((double)x[i]) + 0x1p-126));
+                error = magnitude((double)y[i] - want) /
+                        (0x1p-24 * (magnitude((double)x[i]) + 0x1p-126));
             }
             if (error > worst) worst = error, *where = x[i];
         }
@@ -191,7 +198,8 @@ static void functions_are_exact(void **state) {
     }
 }
 
-// ---- Products -------------------------------------------------------------------------------------
+// ---- Products
+// -------------------------------------------------------------------------------------
 
 // One product: transposed (linear) or not (linear_t), at ld's wider than the rows.
 typedef struct product {
@@ -202,10 +210,12 @@ typedef struct product {
 } product;
 
 static void check_product(const wm_kernels *k, product p) {
-    size_t ldx = p.K + p.more, ldy = p.N + p.more, rows = p.panels ? p.K : p.N, columns = p.panels ? p.N : p.K;
+    size_t ldx = p.K + p.more, ldy = p.N + p.more, rows = p.panels ? p.K : p.N,
+           columns = p.panels ? p.N : p.K;
     size_t ldw = columns + p.more, w_count = rows ? (rows - 1) * ldw + columns : 0;
     size_t x_count = p.T ? (p.T - 1) * ldx + p.K : 0, y_count = (p.T - 1) * ldy + p.N;
-    float *x = random_floats(x_count), *b = p.bias ? random_floats(p.N) : NULL, *y = random_floats(y_count);
+    float *x = random_floats(x_count), *b = p.bias ? random_floats(p.N) : NULL,
+          *y = random_floats(y_count);
     float *wide = malloc(w_count * sizeof *wide + 1), *before = malloc(y_count * sizeof *y + 1);
     void *owner;
     uint8_t *w = random_weights(p.type, w_count, p.offset, wide, &owner);
@@ -219,13 +229,14 @@ static void check_product(const wm_kernels *k, product p) {
         }
         double sum = b ? (double)b[n] : 0, size = magnitude(sum);
         for (size_t j = 0; j < p.K; j++) {
-            double term = (double)x[t * ldx + j] * (double)(p.panels ? wide[j * ldw + n] : wide[n * ldw + j]);
+            double term =
+                (double)x[t * ldx + j] * (double)(p.panels ? wide[j * ldw + n] : wide[n * ldw + j]);
             sum += term, size += magnitude(term);
         }
         double bound = 0x1p-24 * (double)(p.K + 4) * size;
         if (magnitude((double)y[i] - sum) <= bound) continue;
-        fail_msg("%s type %d panels %d T %d N %d K %d: [%d, %d] off by %d bounds", k->isa, (int)p.type,
-                 (int)p.panels, (int)p.T, (int)p.N, (int)p.K, (int)t, (int)n,
+        fail_msg("%s type %d panels %d T %d N %d K %d: [%d, %d] off by %d bounds", k->isa,
+                 (int)p.type, (int)p.panels, (int)p.T, (int)p.N, (int)p.K, (int)t, (int)n,
                  (int)(magnitude((double)y[i] - sum) / bound));
     }
     free(x), free(b), free(y), free(wide), free(before), free(owner);
@@ -237,11 +248,13 @@ static void products_of_every_size(void **state) {
     EACH_TABLE(k) {
         for (unsigned type = 0; type < WM_WEIGHT_TYPES; type++) {
             for (size_t n = 0; n < SIZES; n++) {
-                product p = {(wm_weight_type)type, false, 1 + n % 9, 1 + n % 7, n, n % 5, n % 3, n % 2};
+                product p = {
+                    (wm_weight_type)type, false, 1 + n % 9, 1 + n % 7, n, n % 5, n % 3, n % 2};
                 check_product(k, p);
                 p.panels = true;
                 check_product(k, p);
-                p = (product){(wm_weight_type)type, false, 1 + n % 5, n, 1 + n % 37, n % 4, n % 2, n % 3};
+                p = (product){(wm_weight_type)type, false, 1 + n % 5, n,
+                              1 + n % 37,           n % 4, n % 2,     n % 3};
                 check_product(k, p);
                 p.panels = true;
                 check_product(k, p);
@@ -259,7 +272,8 @@ static void products_of_every_size(void **state) {
                 check_product(k, p);
             }
         }
-        check_product(k, (product){WM_F32, false, 700, 5, 384, 0, 0, true}); // more than one block of x
+        check_product(
+            k, (product){WM_F32, false, 700, 5, 384, 0, 0, true}); // more than one block of x
     }
 }
 
@@ -267,7 +281,8 @@ static void products_of_every_size(void **state) {
 static void rows_do_not_depend_on_their_batch(void **state) {
     (void)state;
     enum { T = 23, N = 37, K = 1100 };
-    float *x = random_floats(T * K), *all = malloc(T * N * sizeof *all), *one = malloc(T * N * sizeof *one);
+    float *x = random_floats(T * K), *all = malloc(T * N * sizeof *all),
+          *one = malloc(T * N * sizeof *one);
     float *wide = malloc(N * K * sizeof *wide), *b = random_floats(N);
     EACH_TABLE(k) {
         for (unsigned type = 0; type < WM_WEIGHT_TYPES * 2; type++) {
@@ -279,10 +294,11 @@ static void rows_do_not_depend_on_their_batch(void **state) {
             (panels ? k->linear_t : k->linear)[weight](all, N, x, K, w, ldw, b, T, N, K);
             for (size_t rows = 1; rows <= T; rows++) {
                 size_t first = T - rows, n = rows % N, columns = N - n;
-                (panels ? k->linear_t : k->linear)[weight](one, N, x + first * K, K, w + n * step * size, ldw,
-                                                           b + n, rows, columns, K);
+                (panels ? k->linear_t : k->linear)[weight](
+                    one, N, x + first * K, K, w + n * step * size, ldw, b + n, rows, columns, K);
                 for (size_t t = 0; t < rows; t++) {
-                    assert_memory_equal(one + t * N, all + (first + t) * N + n, columns * sizeof *one);
+                    assert_memory_equal(one + t * N, all + (first + t) * N + n,
+                                        columns * sizeof *one);
                 }
             }
             free(owner);
@@ -301,7 +317,8 @@ static void every_half_widens(void **state) {
         for (unsigned type = WM_F16; type <= WM_BF16; type++) {
             k->widen[type](wide, halves, 65536);
             for (uint32_t i = 0; i < 65536; i++) {
-                float want = type == WM_F16 ? wm_f16_to_f32((uint16_t)i) : wm_bf16_to_f32((uint16_t)i);
+                float want =
+                    type == WM_F16 ? wm_f16_to_f32((uint16_t)i) : wm_bf16_to_f32((uint16_t)i);
                 if (want != want) assert_true(wide[i] != wide[i]);
                 if (want == want) assert_int_equal(bits_of(wide[i]), bits_of(want));
             }
@@ -320,7 +337,8 @@ static void every_half_widens(void **state) {
     free(halves), free(wide);
 }
 
-// ---- Rows -----------------------------------------------------------------------------------------
+// ---- Rows
+// -----------------------------------------------------------------------------------------
 
 static const size_t lengths[] = {96, 128, 384, 511, 1000, MOST};
 static size_t length_of(size_t i) { return i < SIZES ? i : lengths[i - SIZES]; }
@@ -331,13 +349,16 @@ static void row_arithmetic(void **state) {
     EACH_TABLE(k) {
         for (size_t i = 0; i < LENGTHS; i++) {
             size_t n = length_of(i);
-            float *y = random_floats(n), *a = random_floats(n), *start = random_floats(n), s = random_float();
+            float *y = random_floats(n), *a = random_floats(n), *start = random_floats(n),
+                  s = random_float();
             memcpy(start, y, n * sizeof *y);
             k->add(y, a, n);
-            for (size_t j = 0; j < n; j++) assert_int_equal(bits_of(y[j]), bits_of(start[j] + a[j]));
+            for (size_t j = 0; j < n; j++)
+                assert_int_equal(bits_of(y[j]), bits_of(start[j] + a[j]));
             memcpy(y, start, n * sizeof *y);
             k->mul(y, a, n);
-            for (size_t j = 0; j < n; j++) assert_int_equal(bits_of(y[j]), bits_of(start[j] * a[j]));
+            for (size_t j = 0; j < n; j++)
+                assert_int_equal(bits_of(y[j]), bits_of(start[j] * a[j]));
             memcpy(y, start, n * sizeof *y);
             k->max(y, a, n);
             for (size_t j = 0; j < n; j++) assert_true(y[j] == (start[j] > a[j] ? start[j] : a[j]));
@@ -376,7 +397,8 @@ static void softmax_of_every_length(void **state) {
     EACH_TABLE(k) {
         for (size_t i = 1; i < LENGTHS; i++) {
             size_t n = length_of(i);
-            float *x = random_floats(n), *y = random_floats(n), *bias = i % 2 ? random_floats(n) : NULL;
+            float *x = random_floats(n), *y = random_floats(n),
+                  *bias = i % 2 ? random_floats(n) : NULL;
             for (size_t j = 0; j < n; j++) {
                 x[j] *= 20;
                 if (j % 5 == 3) x[j] = -__builtin_inff();
@@ -392,7 +414,8 @@ static void softmax_of_every_length(void **state) {
                 sum += exp_f64((double)x[j] * 0.5 + (bias ? (double)bias[j] : 0) - most);
             }
             for (size_t j = 0; j < n; j++) {
-                double want = exp_f64((double)x[j] * 0.5 + (bias ? (double)bias[j] : 0) - most) / sum;
+                double want =
+                    exp_f64((double)x[j] * 0.5 + (bias ? (double)bias[j] : 0) - most) / sum;
                 assert_near((double)y[j], want, want * 0x1p-18 + 1e-44);
                 if (j % 5 == 3) assert_true(y[j] == 0);
             }
@@ -412,7 +435,8 @@ static void norms_of_every_length(void **state) {
     EACH_TABLE(k) {
         for (size_t i = 1; i < LENGTHS; i++) {
             size_t n = length_of(i);
-            float *x = random_floats(n), *w = random_floats(n), *b = random_floats(n), *y = random_floats(n);
+            float *x = random_floats(n), *w = random_floats(n), *b = random_floats(n),
+                  *y = random_floats(n);
             double mean = 0, variance = 0, square = 0;
             for (size_t j = 0; j < n; j++) mean += (double)x[j] / (double)n;
             for (size_t j = 0; j < n; j++) {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The inner loops, one table an instruction set: scalar, simd128 (wasm), avx2, avx512. Everything here
-// is f32 in and out, row-major; pointers need no alignment; ld… are in elements; outputs alias no input
-// unless a line says so. Preconditions are the caller's: nothing is checked here, nothing fails.
-// Letters: T tokens, N outputs, K inputs, n length of a row.
+// The inner loops, one table an instruction set: scalar, simd128 (wasm), sse2, avx2, avx512.
+// Everything here is f32 in and out, row-major; pointers need no alignment; ld… are in elements;
+// outputs alias no input unless a line says so. No row is read past its end. Preconditions are the
+// caller's: nothing is checked here, nothing fails. Letters: T tokens, N outputs, K inputs, n
+// length of a row.
 //
-// One summation order a kernel and ISA: element [t, n] of a product depends on row t of x, row n of w
-// and K alone, never on T, N or where the row stands in its tile. Hence a text's vector is bit for bit
-// the same alone and in any batch.
+// One summation order a kernel, weight type and instruction set: element [t, n] of a product
+// depends on row t of x, row n of w and K alone, never on T, N or where the row stands in its tile.
+// Hence a text's vector is bit for bit the same alone and in any batch.
+//     linear    lane j sums the products of k = j, j + LANES, … below 512, the lanes are added in a
+//               fixed tree, then the bias; further blocks of 512 are added to that in turn
+//     linear_t  from the bias on, k = 0, 1, …
+// At most 10 KB of stack.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 
@@ -18,13 +23,13 @@ typedef enum wm_weight_type { WM_F32, WM_F16, WM_BF16, WM_WEIGHT_TYPES } wm_weig
 typedef struct wm_kernels {
     const char *isa;
 
-    // y [T, N] = x [T, K] · w [N, K]ᵀ + b [N]; b f32, may be NULL. w of the table's type, any alignment,
-    // widened in the tile. Row dots: lanes over K.
+    // y [T, N] = x [T, K] · w [N, K]ᵀ + b [N]; b f32, may be NULL. w of the table's type, any
+    // alignment, widened exactly, once for all rows of x. Row dots: lanes over K.
     void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                     size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
-    // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N, k in ascending order. For attention's
-    // probabilities × values, and weights stored [in, out].
+    // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
+    // values, and weights stored [in, out].
     void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                       size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
@@ -40,7 +45,8 @@ typedef struct wm_kernels {
     // y [n] *= a [n]
     void (*mul)(float *y, const float *a, size_t n);
 
-    // x [n] = softmax(x · s + bias), in place; bias [n] may be NULL; -INFINITY entries give 0; n ≥ 1.
+    // x [n] = softmax(x · s + bias), in place; bias [n] may be NULL; -INFINITY entries give 0, but
+    // one entry at least is finite; n ≥ 1.
     void (*softmax)(float *x, const float *bias, float s, size_t n);
 
     // y [n] = (x - mean) / sqrt(var + eps) · w + b; two passes; y may be x. torch.nn.LayerNorm
@@ -48,7 +54,9 @@ typedef struct wm_kernels {
     // y [n] = x / sqrt(mean(x²) + eps) · w; y may be x. T5LayerNorm, LlamaRMSNorm
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t n);
 
-    // In place, exact to 2 ulp of the f32 input's true value. Functions of models/arch.h's activations.
+    // In place, errors in ulps of the true value at the f32 input, subnormals included: tanh 1.3,
+    // sigmoid 2, silu 3, gelu_erf 5 (its negative tail too); gelu_tanh is within 2⁻²³ |x|.
+    // Infinities give the limits, a NaN a NaN.
     void (*gelu_erf)(float *x, size_t n);  // x/2 · (1 + erf(x/√2))
     void (*gelu_tanh)(float *x, size_t n); // x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³)))
     void (*relu)(float *x, size_t n);
@@ -57,8 +65,9 @@ typedef struct wm_kernels {
     void (*sigmoid)(float *x, size_t n);
 } wm_kernels;
 
-// The table of `isa` ("scalar", "simd128", "avx2", "avx512"), NULL: the best this machine has. Returns
-// NULL where the machine or the build has no such one.
+// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512"), NULL: the best this machine
+// has. Returns NULL where the machine or the build has no such one. Asks the processor: once a
+// model.
 const wm_kernels *wm_kernels_select(const char *isa);
 
 #endif

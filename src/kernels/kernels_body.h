@@ -65,8 +65,8 @@ WMK_INLINE vec WMK(copy_sign)(vec x, vec sign) {
 WMK_INLINE vec WMK(load_bf16)(const void *p) { return v_float(v_shift(v_load_i16(p), 16)); }
 
 #ifndef v_load_f16
-// Sign, exponent and mantissa to their places; a multiplication moves the exponent's bias, which also
-// normalises subnormals. Infinity and NaN then lack the exponent's upper bits.
+// Sign, exponent and mantissa to their places; a multiplication moves the exponent's bias, which
+// also normalises subnormals. Infinity and NaN then lack the exponent's upper bits.
 WMK_INLINE vec WMK(load_f16)(const void *p) {
     vint half = v_shift(v_load_i16(p), 13) & (int32_t)0x8FFFE000;
     vint infinite = v_less(v_set(0x1.ffcp-97f), WMK(abs)(v_float(half)));
@@ -109,8 +109,9 @@ WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_
     }
 }
 
-WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], const uint8_t *const w[4],
-                              const uint8_t *const ahead[2], size_t k, const size_t rows) {
+WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T],
+                              const uint8_t *const w[4], const uint8_t *const ahead[2], size_t k,
+                              const size_t rows) {
     vec a[TILE_T];
     WMK_UNROLL for (size_t i = 0; i < 2; i++) v_prefetch(ahead[i] + 4 * k);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
@@ -120,10 +121,12 @@ WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T], 
     }
 }
 
-// Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is.
-// V8 gathers a block's loads at its head: every step is a block of its own by its way out, and the
-// sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of registers.
-WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2], const size_t rows) {
+// Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is. V8
+// gathers a block's loads at its head: every step is a block of its own by its way out, and the
+// sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of
+// registers.
+WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2],
+                              const size_t rows) {
     const float *x[TILE_T];
     const uint8_t *w[4], *ahead[2] = {soon[0], soon[1]};
     vec sum[TILE_T][4];
@@ -146,10 +149,14 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
     }
     if (SETTLE || tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
-        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) v_store(lanes + i * LANES, sum[i / 4][i % 4]);
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) {
+            v_store(lanes + i * LANES, sum[i / 4][i % 4]);
+        }
         WMK_FENCE(lanes);
         if (tile->K % LANES) WMK(dot_tail)(lanes, tile, t, rows);
-        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_load(lanes + i * LANES);
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) {
+            sum[i / 4][i % 4] = v_load(lanes + i * LANES);
+        }
     }
     size_t step = tile->step, from_step = tile->from_step;
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
@@ -164,13 +171,13 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
     }
 }
 
-// Rows t0 … t1, in tiles as equal as can be. The first two fetch the next four rows of w, the others
-// what is there.
+// Rows t0 … t1, in tiles as equal as can be. The first two fetch the next four rows of w, the
+// others what is there.
 WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     size_t tiles = (t1 - t0 + TILE_T - 1) / TILE_T;
     for (size_t t = t0, rows, pair = 0; t < t1; t += rows, tiles--, pair += 2) {
-        const uint8_t *soon[2] = {tile->w[0], tile->w[1]};
-        if (pair < 4) soon[0] = tile->w[pair] + tile->next, soon[1] = tile->w[pair + 1] + tile->next;
+        size_t first = pair < 4 ? pair : 0, next = pair < 4 ? tile->next : 0;
+        const uint8_t *soon[2] = {tile->w[first] + next, tile->w[first + 1] + next};
         rows = (t1 - t + tiles - 1) / tiles;
         switch (rows) {
         case 1: WMK(dot_tile)(tile, t, soon, 1); break;
@@ -185,9 +192,10 @@ WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     }
 }
 
-// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. Halves are widened first, once for all rows.
-WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const uint8_t *w, size_t w_step,
-                                 size_t K, WMK(widener) *widen) {
+// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. Halves are widened first, once for all
+// rows.
+WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const uint8_t *w,
+                                 size_t w_step, size_t K, WMK(widener) *widen) {
     float wide[4 * WMK_K_BLOCK];
     const float *x = tile->x;
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
@@ -207,10 +215,12 @@ WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const uin
     }
 }
 
-// Few rows of x: w is read once, from memory, in four long streams N / 4 rows apart, which processors
-// fetch ahead where short ones stall. Many: w's tile is read from the cache, and y's columns adjoin.
-WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
-                           const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
+// Few rows of x: w is read once, from memory, in four long streams N / 4 rows apart, which
+// processors fetch ahead where short ones stall. Many: w's tile is read from the cache, and y's
+// columns adjoin.
+WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                           size_t ldw, const float *b, size_t T, size_t N, size_t K,
+                           WMK(widener) *widen) {
     static const float zero;
     size_t row = (widen ? 2 : 4) * ldw, quads = N / 4, step = T <= WMK_STREAM_T ? quads : 1;
     size_t t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
@@ -229,10 +239,10 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
     }
 }
 
-// ---- Panels: lanes over N ------------------------------------------------------------------------
+// ---- Panels: lanes over N ----------------------------------------------------------------------
 
-WMK_INLINE void WMK(panel_step)(vec sum[PANEL_T][PANEL_N], const float *const x[PANEL_T], const uint8_t *w,
-                                size_t k, const size_t rows) {
+WMK_INLINE void WMK(panel_step)(vec sum[PANEL_T][PANEL_N], const float *const x[PANEL_T],
+                                const uint8_t *w, size_t k, const size_t rows) {
     vec b[PANEL_N];
     WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) b[c] = v_load(w + c * LANES * 4);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
@@ -263,7 +273,9 @@ WMK_INLINE void WMK(panel_tile)(const wmk_panel *panel, size_t t, const size_t r
         WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 2);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) v_store(y + r * panel->ldy + c * LANES, sum[r][c]);
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
+            v_store(y + r * panel->ldy + c * LANES, sum[r][c]);
+        }
     }
 }
 
@@ -323,8 +335,9 @@ WMK_APART void WMK(panel_pack)(float *to, const uint8_t *w, size_t ldw, size_t c
     }
 }
 
-WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
-                             const float *b, size_t T, size_t N, size_t K, WMK(widener) *widen) {
+WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                             size_t ldw, const float *b, size_t T, size_t N, size_t K,
+                             WMK(widener) *widen) {
     enum { WIDTH = PANEL_N * LANES };
     static const float zeros[WIDTH];
     float packed[WMK_PANEL_K * WIDTH] = {0};
@@ -332,7 +345,8 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
     for (size_t k = 0; k == 0 || k < K; k += k_block) {
         for (size_t n = 0; n < N; n += WIDTH) {
             size_t columns = WM_MIN(WIDTH, N - n);
-            wmk_panel panel = {.y = y + n, .ldy = ldy, .x = x + k, .ldx = ldx, .K = WM_MIN(k_block, K - k)};
+            wmk_panel panel = {.y = y + n, .ldy = ldy, .x = x + k, .ldx = ldx};
+            panel.K = WM_MIN(k_block, K - k);
             panel.from = k ? y + n : b ? b + n : zeros;
             panel.ld_from = k ? ldy : 0;
             panel.w = (const uint8_t *)w + size * (k * ldw + n);
@@ -347,10 +361,11 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
     }
 }
 
-#define WMK_LINEAR(name, type, widen)                                                               \
-    static void WMK(name##_##type)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, \
-                                   size_t ldw, const float *b, size_t T, size_t N, size_t K) {      \
-        WMK(name)(y, ldy, x, ldx, w, ldw, b, T, N, K, widen);                                       \
+#define WMK_LINEAR(name, type, widen)                                                           \
+    static void WMK(name##_##type)(float *y, size_t ldy, const float *x, size_t ldx,            \
+                                   const void *w, size_t ldw, const float *b, size_t T,         \
+                                   size_t N, size_t K) {                                        \
+        WMK(name)(y, ldy, x, ldx, w, ldw, b, T, N, K, widen);                                   \
     }
 WMK_LINEAR(linear, f32, NULL)
 WMK_LINEAR(linear, f16, WMK(widen_f16))
@@ -360,9 +375,10 @@ WMK_LINEAR(linear_t, f16, WMK(widen_f16))
 WMK_LINEAR(linear_t, bf16, WMK(widen_bf16))
 #undef WMK_LINEAR
 
-// ---- The exponential and what is made of it ------------------------------------------------------
+// ---- The exponential and what is made of it ----------------------------------------------------
 
-// c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the time.
+// c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the
+// time.
 WMK_INLINE vec WMK(polynomial)(vec x, const float *c, const size_t n) {
     WMK_OPAQUE(c);
     const size_t step = n % 2 ? 1 : 2;
@@ -381,8 +397,9 @@ typedef struct WMK(exp) {
     vec value, scale, scale2;
 } WMK(exp);
 
-// e^(x + more) for a `more` of rounding's size, or NULL. x = n ln 2 + r; a polynomial for eʳ. Added to
-// 1.5 · 2²³ + 254, n stands in the lowest bits with twice an exponent's bias, which the scales halve.
+// e^(x + more) for a `more` of rounding's size, or NULL. x = n ln 2 + r; a polynomial for eʳ. Added
+// to 1.5 · 2²³ + 254, n stands in the lowest bits with twice an exponent's bias, which the scales
+// halve.
 WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, const vec *more) {
     const float *c = wmk_exp;
     WMK_OPAQUE(c);
@@ -397,8 +414,8 @@ WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, const vec *more) {
 
 WMK_INLINE vec WMK(exp_times)(WMK(exp) e, vec y) { return y * e.value * e.scale * e.scale2; }
 
-// y · sigmoid(v) = y e / (1 + e) or y / (1 + e), e = e^-|v|: of x, SIGMOID has y = 1, v = x; SILU y = v = x;
-// GELU_TANH y = x, v = √(8/π) (x + 0.044715 x³), for 1 + tanh(u) = 2 sigmoid(2 u).
+// y · sigmoid(v) = y e / (1 + e) or y / (1 + e), e = e^-|v|. SIGMOID: y = 1, v = x. SILU: y = v = x.
+// GELU_TANH: y = x, v = √(8/π) (x + 0.044715 x³), for 1 + tanh(u) = 2 sigmoid(2 u).
 WMK_APART void WMK(gate)(float *x, size_t n, int kind) {
     const vec one = v_set(1.0f);
     WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
@@ -412,8 +429,8 @@ WMK_APART void WMK(gate)(float *x, size_t n, int kind) {
     }
 }
 
-// x Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · R / 2, R = erfcx(t/√2) = (1 - u) P(u), u = (t - 4) / (t + 4).
-// t² is taken exactly, in two parts: the tail is as good as the middle.
+// x Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · R / 2, R = erfcx(t/√2) = (1 - u) P(u), where
+// u = (t - 4) / (t + 4). t² is taken exactly, in two parts: the tail is as good as the middle.
 WMK_APART void WMK(gelu)(float *x, size_t n, int kind) {
     vec minus_half = v_set(-0.5f), four = v_set(4.0f), zero = v_set(0.0f);
     (void)kind;
@@ -477,10 +494,12 @@ WMK_MAP2(max, v_max(left, right))
 #undef WMK_MAP2
 
 static void WMK(scale)(float *y, float s, size_t n) {
-    for (size_t i = 0; i < n; i += LANES) WMK(store)(y + i, WMK(load)(y + i, n - i, 0) * v_set(s), n - i);
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        WMK(store)(y + i, WMK(load)(y + i, n - i, 0) * v_set(s), n - i);
+    }
 }
 
-// ---- Rows: softmax and norms ----------------------------------------------------------------------
+// ---- Rows: softmax and norms -------------------------------------------------------------------
 
 static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     const float none = -__builtin_inff();
@@ -521,7 +540,8 @@ WMK_APART float WMK(row_sum)(const float *x, size_t n, float center, bool square
     return WMK(sum)((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-static void WMK(layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t n) {
+static void WMK(layer_norm)(float *y, const float *x, const float *w, const float *b, float eps,
+                            size_t n) {
     float mean = WMK(row_sum)(x, n, 0, false) / (float)n;
     float variance = WMK(row_sum)(x, n, mean, true) / (float)n;
     vec inverse = v_set(1.0f) / v_sqrt(v_set(variance + eps));
@@ -541,7 +561,7 @@ static void WMK(rms_norm)(float *y, const float *x, const float *w, float eps, s
     }
 }
 
-// ---- The table -------------------------------------------------------------------------------------
+// ---- The table ---------------------------------------------------------------------------------
 
 #define WMK_TEXT_OF(name) #name
 #define WMK_TEXT(name) WMK_TEXT_OF(name)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the kernels of every instruction set share: how their names are made, loop hints, block sizes.
-// A vocabulary (vec_<isa>.h) and the text of the kernels (kernels_body.h) make one table.
+// What the kernels of every instruction set share: names, loop hints, block sizes, constants. A
+// vocabulary (vec_<isa>.h) and the text of the kernels (kernels_body.h) make one table.
 #ifndef WMK_VEC_H
 #define WMK_VEC_H
 
@@ -34,23 +34,23 @@ enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
     WMK_STREAM_T = 64,        // rows of x up to which w is read in long streams
     WMK_X_BLOCK = 128 * 1024, // numbers of x that stay in L2 while w goes by
-    WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), once x has some rows
-    WMK_STREAM_K = 16,        // and where it has few: as many streams from memory
-    WMK_FEW = 4,
+    WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
+    WMK_FEW = 4,              // … for more rows of x than this; for fewer w is read where it is,
+    WMK_STREAM_K = 16,        // in as many streams
 };
 
 // What gate computes.
 enum { WMK_SIGMOID, WMK_SILU, WMK_GELU_TANH };
 
-
-// Constants of the functions. Read from memory: a constant vector in the code is 18 bytes of wasm, and
-// V8 makes it anew at every use.
+// Constants of the functions, read from memory: a constant vector in the code is 18 bytes of wasm.
+// The polynomials are minimax fits of the relative error, highest power first.
 static const float wmk_exp[] = {
-    89.0f,          -128.0f,         0x1.715476p+0f, 0x1.8001fcp+23f, // limits, 1 / ln 2, see exp_parts
-    -0x1.63p-1f,    0x1.bd0106p-13f,                                  // -ln 2, the first exact times n
-    0x1.6a2352p-10f, 0x1.123a6cp-7f, 0x1.5558f4p-5f, 0x1.55549p-3f, 0x1.fffffcp-2f, 1.0f, // (eʳ - 1 - r) / r²
+    89.0f, -128.0f, 0x1.715476p+0f, 0x1.8001fcp+23f, // limits, 1 / ln 2, where n is rounded
+    -0x1.63p-1f, 0x1.bd0106p-13f,                    // -ln 2 in two parts, the first exact times n
+    0x1.6a2352p-10f, 0x1.123a6cp-7f, 0x1.5558f4p-5f, 0x1.55549p-3f, 0x1.fffffcp-2f, // (eʳ - 1 - r) / r²
+    1.0f,
 };
-static const float wmk_gelu[] = {
+static const float wmk_gelu[] = { // P(u), see gelu
     -0x1.14c3d2p-15f, 0x1.782212p-15f, 0x1.9b8bc8p-12f, -0x1.cc65c0p-11f, -0x1.ed2d1ap-10f,
     0x1.eed404p-7f,   -0x1.7e0000p-5f, 0x1.8c6d9ep-4f,  -0x1.373e38p-3f,  0x1.82b4bcp-3f,
 };
@@ -58,14 +58,11 @@ static const float wmk_tanh[] = { // (tanh x - x) / x³ in x²
     -0x1.75e1ccp-8f, 0x1.52269ap-6f, -0x1.b83c5ap-5f, 0x1.110726p-3f, -0x1.555532p-2f,
 };
 
-// Four floats, in any instruction set.
-typedef float wmk_quad __attribute__((vector_size(16)));
-
 // Some rows of x against four rows of w, and where the results go.
 typedef struct wmk_tile {
     float *y;          // its first column
     const float *x;
-    const float *from; // what the sums are added to: bias, y itself after the first block of K, or zero
+    const float *from; // what the sums are added to: bias or zero, y after the first block of K
     const uint8_t *w[4];
     size_t ldy, ldx, ld_from, from_step;
     size_t columns, step; // of y: 1 to 4, `step` apart; for a missing one w repeats its last row

@@ -25,9 +25,10 @@ static inline float wmk_float_scalar(int32_t bits) {
     return x;
 }
 
-// Correctly rounded but for ties, whatever the machine: Newton's steps in f64 from a halved exponent.
+// Correctly rounded but for ties, whatever the machine: Newton's steps in f64 from a halved
+// exponent.
 static inline float wmk_sqrt_scalar(float x) {
-    if (!(x > 0) || x > 0x1.fffffep127f) return x < 0 ? x - x + __builtin_nanf("") : x;
+    if (!(x > 0) || x > 0x1.fffffep127f) return x < 0 ? __builtin_nanf("") : x;
     float scaled = x < 0x1p-100f ? x * 0x1p100f : x;
     double root = wmk_float_scalar((wmk_bits_scalar(scaled) >> 1) + 0x1FC00000);
     for (int i = 0; i < 4; i++) root = (root + (double)scaled / root) / 2;
@@ -44,12 +45,12 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_set(s) ((vec)(s))                           // s in every lane
 #define v_bits(v) wmk_bits_scalar(v)                  // the same bits as integers
 #define v_float(i) wmk_float_scalar(i)                // and as floats
-#define v_shift(i, n) ((vint)((uint32_t)(i) << (n)))     // to the left
+#define v_shift(i, n) ((vint)((uint32_t)(i) << (n)))  // to the left
 #define v_less(a, b) (-(vint)((a) < (b)))             // all ones where a < b, else zero
 #define v_fma(a, b, c) ((a) * (b) + (c))              // fused where the instruction set does it
-#define v_prefetch(p) ((void)(p))                 // into the cache; p may lead anywhere
+#define v_prefetch(p) ((void)(p))                     // into the cache; p may lead anywhere
 #define v_min(a, b) ((a) < (b) ? (a) : (b))           // b where either is NaN
 #define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
 #define v_sqrt(v) wmk_sqrt_scalar(v)
-#define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p))       // LANES halves, sign-extended
+#define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p)) // LANES halves, sign-extended
 #define v_sums(to, a, b, c, d) wmk_sums_scalar(to, a, b, c, d)

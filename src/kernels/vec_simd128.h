@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The vector vocabulary of WebAssembly's 128-bit SIMD. No relaxed instruction: a fused multiply-add is
-// a multiplication and an addition.
+// The vector vocabulary of WebAssembly's 128-bit SIMD. No relaxed instruction: a fused multiply-add
+// is a multiplication and an addition.
 #include <wasm_simd128.h>
 
 typedef float wmk_vec_simd128 __attribute__((vector_size(16)));

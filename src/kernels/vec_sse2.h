@@ -26,7 +26,8 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define v_max(a, b) _mm_max_ps((a), (b))
 #define v_sqrt(v) _mm_sqrt_ps(v)
 #define v_load_i16(p) \
-    ((vint)_mm_srai_epi32(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 16))
+    ((vint)_mm_srai_epi32(                \
+        _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 16))
 #define v_sums(to, a, b, c, d) wmk_sums_sse2(to, a, b, c, d)
 
 static inline void wmk_sums_sse2(float *sums, __m128 a, __m128 b, __m128 c, __m128 d) {
