@@ -2,7 +2,7 @@
 # make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs that one alone
 # make tiny       makes tests/tiny anew
 
-VERIFY ?= tiny minilm rekey real memory
+VERIFY ?= tiny minilm rekey real memory generation
 VERIFY_ENV = $(BUILD)/verify-env
 
 # Debian's python3-torch belongs to Debian's python3, whatever else is first on the path.
@@ -22,7 +22,7 @@ VERIFY_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/distilbert-gector tests/tiny
 .PHONY: verify tiny
 verify: cli wasm $(VERIFY_ENV)/ready
 	@failed=0; for script in $(VERIFY); do \
-	    WASMICRO=$(BUILD)/wasmicro NODE=$(NODE) $(VERIFY_ENV)/bin/python verify/$$script.py || failed=1; \
+	    BUILD=$(BUILD) WASMICRO=$(BUILD)/wasmicro NODE=$(NODE) $(VERIFY_ENV)/bin/python verify/$$script.py || failed=1; \
 	done; \
 	for folder in $(if $(filter command,$(origin VERIFY)),,$(VERIFY_TOKENIZERS)); do \
 	    $(VERIFY_ENV)/bin/python verify/tokenizers_check.py $$folder --scalars --random 2000 \
