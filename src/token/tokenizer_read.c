@@ -121,7 +121,11 @@ wm_status wm_template_keep(wm_reading *reading, const wm_template_list *list, wm
     WM_TRY(WM_ALLOC(&reading->tokenizer->arena, steps, list->count, reading->error));
     memcpy(steps, list->steps, list->count * sizeof *steps);
     *to = (wm_template){steps, list->count, 0};
-    for (uint32_t i = 0; i < list->count; i++) to->special += steps[i].id >= 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (steps[i].id < 0) continue;
+        to->special++;
+        reading->tokenizer->vocabulary = WM_MAX(reading->tokenizer->vocabulary, (uint32_t)steps[i].id + 1);
+    }
     return WM_OK;
 }
 
