@@ -148,8 +148,8 @@ static void layers(bench *b) {
     for (size_t i = 0; i < WM_COUNT(rows); i++) {
         b->T = rows[i];
         double seconds = least_of_layers(b, 1);
-        double work = 2e-9 * b->T * LAYERS * LAYER / b->peak,
-               read = 4e-9 * LAYERS * LAYER / b->bandwidth;
+        double work = 2e-9 * b->T * (double)(LAYERS * LAYER) / b->peak,
+               read = 4e-9 * (double)(LAYERS * LAYER) / b->bandwidth;
         bench_row("MiniLM's weights ms", b->k->isa, b->T, 0, 0, seconds * 1e3,
                   WM_MAX(work, read) / seconds);
     }
@@ -194,7 +194,7 @@ int bench_main(const char *isa) {
         b.k = wm_kernels_select(all[i]);
         if (!b.k) continue;
         b.peak = 10000e-9 * peak_work(all[i]) / least(run_peak, &b, 1);
-        b.bandwidth = 4e-9 * LAYERS * LAYER / least(run_read, &b, 1);
+        b.bandwidth = 4e-9 * (double)(LAYERS * LAYER) / least(run_read, &b, 1);
         bench_row("peak GFLOP/s", all[i], 0, 0, 0, b.peak, 0);
         bench_row("read 42 MB GB/s", all[i], 0, 0, 0, b.bandwidth, 0);
         b.T = 32, b.N = F, b.K = D;

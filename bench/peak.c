@@ -30,20 +30,24 @@
 
 PEAK(peak_128, , 4, MUL_ADD)
 
-static double peak_scalar(long rounds, float seed) {
-    float a[12];
-    for (int j = 0; j < 12; j++) a[j] = seed * (float)j;
-    for (long i = 0; i < rounds; i++) {
-        for (int j = 0; j < 12; j++) {
-            a[j] = a[j] * seed + seed;
+// One number at a time: the compiler must not make vectors of them.
 #ifdef __x86_64__
-            __asm__ volatile("" : "+x"(a[j])); // one number at a time
+#define APART(i) __asm__ volatile("" : "+x"(a##i));
+#else
+#define APART(i)
 #endif
-        }
+#define DECLARE_SCALAR(i) float a##i = seed * (float)i;
+#define MUL_ADD_SCALAR(i)      \
+    a##i = a##i * seed + seed; \
+    APART(i)
+#define TOTAL_SCALAR(i) +a##i
+
+static double peak_scalar(long rounds, float seed) {
+    CHAINS(DECLARE_SCALAR)
+    for (long i = 0; i < rounds; i++) {
+        CHAINS(MUL_ADD_SCALAR)
     }
-    float sum = 0;
-    for (int j = 0; j < 12; j++) sum += a[j];
-    return (double)sum;
+    return (double)(0 CHAINS(TOTAL_SCALAR));
 }
 
 #ifdef __x86_64__
