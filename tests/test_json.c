@@ -116,10 +116,10 @@ static void errors_say_what_and_where(void **state) {
         {"\"a\nb\"", WM_ERROR_JSON, 2,
          "f: not JSON at byte 2: expected the string's closing quote, got ?"},
         {"\"\\x\"", WM_ERROR_JSON, 1, "f: not JSON at byte 1: expected a known escape, got \\"},
-        {"tru", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected true, got t"},
+        {"tru", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected a value, got t"},
         {"-", WM_ERROR_JSON, 1, "f: not JSON at byte 1: expected a digit, got the end"},
         {"\"\\ud800\"", WM_ERROR_JSON, 1,
-         "f: not JSON at byte 1: expected an escape that is not half of a surrogate pair, got \\"},
+         "f: not JSON at byte 1: expected both halves of a surrogate pair, got \\"},
         {"NaN", WM_ERROR_JSON, 0, "f: not JSON at byte 0: expected a value, got N"},
         {"[\"\xED\xA0\x80\"]", WM_ERROR_UTF8, 2, "f: not UTF-8 at byte 2"},
         {"{\"gr\xFC\":1}", WM_ERROR_UTF8, 4, "f: not UTF-8 at byte 4"},
@@ -333,55 +333,51 @@ static void integers_are_exact_or_refused(void **state) {
     static const struct {
         const char *text;
         uint64_t number;
-        bool is_u64, is_i64; // is_i64: of `number` as a signed one
+        bool is_u64;
     } cases[] = {
-        {"0", 0, true, true},
-        {"-0", 0, true, true},
-        {"0.0", 0, true, true},
-        {"0e999999999999999999999", 0, true, true},
-        {"0e-5", 0, true, true},
-        {"12", 12, true, true},
-        {"12.0", 12, true, true},
-        {"1.2e1", 12, true, true},
-        {"1.2E+1", 12, true, true},
-        {"120e-1", 12, true, true},
-        {"1200.00e-2", 12, true, true},
-        {"12.0000000000000000000000000000000000", 12, true, true},
-        {"0.000000000000000000000000000000000012e36", 12, true, true},
-        {"1e9", 1000000000, true, true},
-        {"9007199254740993", UINT64_C(9007199254740993), true, true},
-        {"9223372036854775807", UINT64_C(9223372036854775807), true, true},
-        {"9223372036854775808", UINT64_C(9223372036854775808), true, false},
-        {"18446744073709551615", UINT64_MAX, true, false},
-        {"18446744073709551615000e-3", UINT64_MAX, true, false},
-        {"18446744073709551616", 0, false, false},
-        {"1e19", UINT64_C(10000000000000000000), true, false},
-        {"1e20", 0, false, false},
-        {"1e999999999999999999999", 0, false, false},
-        {"1e-999999999999999999999", 0, false, false},
-        {"-1", (uint64_t)-1, false, true},
-        {"-9223372036854775808", UINT64_C(9223372036854775808), false, true},
-        {"-9223372036854775809", 0, false, false},
-        {"1.5", 0, false, false},
-        {"1e-1", 0, false, false},
-        {"12.00000000000000000000000000000000001", 0, false, false},
-        {"\"12\"", 0, false, false},
-        {"true", 0, false, false},
-        {"null", 0, false, false},
-        {"[12]", 0, false, false},
-        {"NaN", 0, false, false},
-        {"-Infinity", 0, false, false},
+        {"0", 0, true},
+        {"-0", 0, true},
+        {"0.0", 0, true},
+        {"0e999999999999999999999", 0, true},
+        {"0e-5", 0, true},
+        {"12", 12, true},
+        {"12.0", 12, true},
+        {"1.2e1", 12, true},
+        {"1.2E+1", 12, true},
+        {"120e-1", 12, true},
+        {"1200.00e-2", 12, true},
+        {"12.0000000000000000000000000000000000", 12, true},
+        {"0.000000000000000000000000000000000012e36", 12, true},
+        {"1e9", 1000000000, true},
+        {"9007199254740993", UINT64_C(9007199254740993), true},
+        {"9223372036854775807", UINT64_C(9223372036854775807), true},
+        {"9223372036854775808", UINT64_C(9223372036854775808), true},
+        {"18446744073709551615", UINT64_MAX, true},
+        {"18446744073709551615000e-3", UINT64_MAX, true},
+        {"18446744073709551616", 0, false},
+        {"1e19", UINT64_C(10000000000000000000), true},
+        {"1e20", 0, false},
+        {"1e999999999999999999999", 0, false},
+        {"1e-999999999999999999999", 0, false},
+        {"-1", 0, false},
+        {"-9223372036854775808", 0, false},
+        {"-9223372036854775809", 0, false},
+        {"1.5", 0, false},
+        {"1e-1", 0, false},
+        {"12.00000000000000000000000000000000001", 0, false},
+        {"\"12\"", 0, false},
+        {"true", 0, false},
+        {"null", 0, false},
+        {"[12]", 0, false},
+        {"NaN", 0, false},
+        {"-Infinity", 0, false},
     };
     for (size_t i = 0; i < WM_COUNT(cases); i++) {
         wm_json value = parse(cases[i].text);
         uint64_t number = 77;
-        int64_t signed_number = 77;
         if (wm_json_u64(value, &number) != cases[i].is_u64 ||
             number != (cases[i].is_u64 ? cases[i].number : 77))
             fail_msg("u64 of %s: %llu", cases[i].text, (unsigned long long)number);
-        if (wm_json_i64(value, &signed_number) != cases[i].is_i64 ||
-            (uint64_t)signed_number != (cases[i].is_i64 ? cases[i].number : 77))
-            fail_msg("i64 of %s: %lld", cases[i].text, (long long)signed_number);
     }
 }
 

@@ -12,18 +12,6 @@ void *memmove(void *to, const void *from, size_t n) { return __builtin_memmove(t
 
 void *memset(void *to, int byte, size_t n) { return __builtin_memset(to, byte, n); } // memory.fill
 
-// The compiler makes wm_mul's check a 128-bit product: this is its name for one.
-__extension__ typedef unsigned __int128 u128;
-u128 __multi3(u128 a, u128 b);
-u128 __multi3(u128 a, u128 b) {
-    uint64_t x = (uint64_t)a, y = (uint64_t)b;
-    uint64_t x0 = (uint32_t)x, x1 = x >> 32, y0 = (uint32_t)y, y1 = y >> 32;
-    uint64_t middle = x1 * y0 + (x0 * y0 >> 32), other = x0 * y1 + (uint32_t)middle;
-    uint64_t high = x1 * y1 + (middle >> 32) + (other >> 32);
-    high += (uint64_t)(a >> 64) * y + x * (uint64_t)(b >> 64);
-    return (u128)high << 64 | x * y;
-}
-
 int memcmp(const void *a, const void *b, size_t n) {
     const uint8_t *x = a, *y = b;
     for (; n >= 8 && wm_read_u64(x) == wm_read_u64(y); n -= 8, x += 8, y += 8) {}

@@ -28,6 +28,8 @@ size_t strlen(const char *text);
 #include <string.h>
 #endif
 
+#define WM_NOINLINE __attribute__((noinline)) // where inlining makes the wasm larger
+
 #define WM_COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define WM_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define WM_MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -74,11 +76,7 @@ static inline bool wm_add(uint64_t a, uint64_t b, uint64_t *result) {
     return true;
 }
 
-static inline bool wm_mul(uint64_t a, uint64_t b, uint64_t *result) {
-    if (b && a > UINT64_MAX / b) return false;
-    *result = a * b;
-    return true;
-}
+bool wm_mul(uint64_t a, uint64_t b, uint64_t *result);
 
 // ---- Spans ------------------------------------------------------------------------------------
 

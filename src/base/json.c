@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include "magic.h"
+#include "maths.h"
 #include "utf8.h"
 
 // ---- Bytes, eight at a time --------------------------------------------------------------------
@@ -87,8 +88,15 @@ typedef struct json_reader {
 // The byte at hand; 0, which fits nowhere, at the end.
 static uint8_t json_peek(const json_reader *r) { return r->p < r->end ? *r->p : 0; }
 
+// Past the byte at hand if it is `byte`.
+static bool json_take(json_reader *r, uint8_t byte) {
+    bool taken = json_peek(r) == byte;
+    r->p += taken;
+    return taken;
+}
+
 static void skip_space(json_reader *r) {
-    while (r->p < r->end && is_json_space(*r->p)) r->p++;
+    while (is_json_space(json_peek(r))) r->p++;
 }
 
 static wm_status json_expected(const json_reader *r, const char *what) {
@@ -100,10 +108,10 @@ static wm_status json_expected(const json_reader *r, const char *what) {
                    r->file, offset, what, &got);
 }
 
-static wm_status json_limit(const json_reader *r, const char *what, uint64_t limit) {
+static wm_status json_limit(const json_reader *r, const char *what) {
     uint64_t offset = (uint64_t)(r->p - r->start);
-    return wm_fail(r->error, WM_ERROR_LIMIT, offset, "%z: JSON at byte %u: %z over the limit of %u",
-                   r->file, offset, what, limit);
+    return wm_fail(r->error, WM_ERROR_LIMIT, offset, "%z: JSON at byte %u: %z is over the limit",
+                   r->file, offset, what);
 }
 
 static wm_status check_string(json_reader *r) {
@@ -113,34 +121,20 @@ static wm_status check_string(json_reader *r) {
         if (json_peek(r) != '\\') break;
         uint32_t code;
         size_t length = read_escape(r->p, r->end, &code);
-        if (!length) return json_expected(r, "a known escape");
-        if (is_surrogate(code) && !(r->flags & WM_JSON_PYTHON))
-            return json_expected(r, "an escape that is not half of a surrogate pair");
+        if (!length || (is_surrogate(code) && !(r->flags & WM_JSON_PYTHON)))
+            return json_expected(r, length ? "both halves of a surrogate pair" : "a known escape");
         r->p += length;
     }
-    if (json_peek(r) != '"') return json_expected(r, "the string's closing quote");
-    if ((size_t)(r->p - start) > WM_LIMIT_JSON_STRING)
-        return json_limit(r, "a string", WM_LIMIT_JSON_STRING);
-    r->p++;
-    return WM_OK;
+    if (r->p - start > (ptrdiff_t)WM_LIMIT_JSON_STRING) return json_limit(r, "a string");
+    return json_take(r, '"') ? WM_OK : json_expected(r, "the string's closing quote");
 }
 
 static wm_status check_key(json_reader *r) {
+    skip_space(r);
     if (json_peek(r) != '"') return json_expected(r, "a key in double quotes");
     WM_TRY(check_string(r));
     skip_space(r);
-    if (json_peek(r) != ':') return json_expected(r, "':'");
-    r->p++;
-    skip_space(r);
-    return WM_OK;
-}
-
-static wm_status check_literal(json_reader *r, const char *literal) {
-    size_t n = strlen(literal);
-    if ((size_t)(r->end - r->p) < n || memcmp(r->p, literal, n) != 0)
-        return json_expected(r, literal);
-    r->p += n;
-    return WM_OK;
+    return json_take(r, ':') ? WM_OK : json_expected(r, "':'");
 }
 
 static wm_status check_digits(json_reader *r) {
@@ -149,37 +143,21 @@ static wm_status check_digits(json_reader *r) {
     return WM_OK;
 }
 
-static wm_status check_number(json_reader *r) {
-    if (*r->p == '-') r->p++;
-    if (json_peek(r) == 'I' && r->flags & WM_JSON_PYTHON) return check_literal(r, "Infinity");
-    if (json_peek(r) == '0')
-        r->p++;
-    else
-        WM_TRY(check_digits(r));
-    if (json_peek(r) == '.') {
-        r->p++;
-        WM_TRY(check_digits(r));
-    }
-    if ((json_peek(r) | 0x20) == 'e') {
-        r->p++;
-        if (json_peek(r) == '+' || json_peek(r) == '-') r->p++;
-        WM_TRY(check_digits(r));
-    }
-    return WM_OK;
-}
-
 static wm_status check_scalar(json_reader *r) {
+    static const char literals[][10] = {"null", "true", "false", "NaN", "Infinity", "-Infinity"};
     uint8_t first = json_peek(r);
-    switch (first) {
-    case '"': return check_string(r);
-    case 'n': return check_literal(r, "null");
-    case 't': return check_literal(r, "true");
-    case 'f': return check_literal(r, "false");
+    if (first == '"') return check_string(r);
+    for (size_t i = 0; i < (r->flags & WM_JSON_PYTHON ? WM_COUNT(literals) : 3); i++) {
+        if (!wm_span_starts((wm_span){r->p, (size_t)(r->end - r->p)}, literals[i])) continue;
+        r->p += strlen(literals[i]);
+        return WM_OK;
     }
-    if (first == '-' || is_json_digit(first)) return check_number(r);
-    if (first == 'N' && r->flags & WM_JSON_PYTHON) return check_literal(r, "NaN");
-    if (first == 'I' && r->flags & WM_JSON_PYTHON) return check_literal(r, "Infinity");
-    return json_expected(r, "a value");
+    if (!json_take(r, '-') && !is_json_digit(first)) return json_expected(r, "a value");
+    if (!json_take(r, '0')) WM_TRY(check_digits(r));
+    if (json_take(r, '.')) WM_TRY(check_digits(r));
+    if (!json_take(r, 'e') && !json_take(r, 'E')) return WM_OK;
+    if (!json_take(r, '+')) json_take(r, '-');
+    return check_digits(r);
 }
 
 static wm_status check_value(json_reader *r) {
@@ -187,32 +165,27 @@ static wm_status check_value(json_reader *r) {
     _Static_assert(WM_LIMIT_JSON_DEPTH <= 64, "one bit a level");
     uint32_t depth = 0;
     for (;;) {
+        skip_space(r);
         uint8_t open = json_peek(r);
         if (open == '{' || open == '[') {
-            if (depth == WM_LIMIT_JSON_DEPTH) return json_limit(r, "depth", WM_LIMIT_JSON_DEPTH);
-            depth++;
+            if (depth++ == WM_LIMIT_JSON_DEPTH) return json_limit(r, "depth");
             objects = objects << 1 | (open == '{');
             r->p++;
             skip_space(r);
             if (json_peek(r) != open + 2) { // not '}' or ']'
-                if (objects & 1) WM_TRY(check_key(r));
+                if (open == '{') WM_TRY(check_key(r));
                 continue;
             }
         } else {
             WM_TRY(check_scalar(r));
-            skip_space(r);
         }
         // After a value: the ends of the containers that it completes, then a comma or the end.
-        while (depth && json_peek(r) == (objects & 1 ? '}' : ']')) {
+        for (skip_space(r); depth && json_take(r, objects & 1 ? '}' : ']'); skip_space(r)) {
             depth--;
             objects >>= 1;
-            r->p++;
-            skip_space(r);
         }
-        if (!depth) return WM_OK;
-        if (json_peek(r) != ',') return json_expected(r, objects & 1 ? "',' or '}'" : "',' or ']'");
-        r->p++;
-        skip_space(r);
+        if (!depth) return r->p == r->end ? WM_OK : json_expected(r, "the end");
+        if (!json_take(r, ',')) return json_expected(r, objects & 1 ? "',' or '}'" : "',' or ']'");
         if (objects & 1) WM_TRY(check_key(r));
     }
 }
@@ -225,37 +198,26 @@ wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root
         return wm_fail(error, WM_ERROR_UTF8, good, "%z: not UTF-8 at byte %u", file,
                        (uint64_t)good);
     json_reader r = {text.p, text.p, text.p + text.n, file, flags, error};
-    skip_space(&r);
-    const uint8_t *start = r.p;
     WM_TRY(check_value(&r));
-    if (r.p < r.end) return json_expected(&r, "the end");
+    while (is_json_space(*text.p)) text.p++;
     while (is_json_space(r.p[-1])) r.p--;
-    *root = (wm_json){start, (size_t)(r.p - start)};
+    *root = (wm_json){text.p, (size_t)(r.p - text.p)};
     return WM_OK;
 }
 
 // ---- Cursors: over checked text, yet they stay inside it whatever it holds ---------------------
 
 wm_json_type wm_json_type_of(wm_json value) {
-    switch (value.p[0]) {
-    case 'n': return WM_JSON_NULL;
-    case 'f': return WM_JSON_FALSE;
-    case 't': return WM_JSON_TRUE;
-    case '"': return WM_JSON_STRING;
-    case '[': return WM_JSON_ARRAY;
-    case '{': return WM_JSON_OBJECT;
-    default: return WM_JSON_NUMBER;
-    }
+    static const char types[] = "nftN\"[{";
+    for (uint32_t type = 0; type < WM_COUNT(types) - 1; type++)
+        if (value.p[0] == (uint8_t)types[type]) return (wm_json_type)type;
+    return WM_JSON_NUMBER;
 }
 
 // One past the string that starts at `p`.
 static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end) {
-    for (p++; p < end; p++) {
-        p = skip_plain(p, end);
-        if (p == end || *p == '"') break;
-        if (*p == '\\' && p + 1 < end) p++;
-    }
-    return p < end ? p + 1 : end;
+    while ((p = skip_plain(p + 1, end)) < end && *p != '"') p += *p == '\\' && p + 1 < end;
+    return p + (p < end);
 }
 
 // One past the container that starts at `p`. Eight bytes at a time: quotes toggle, so the sum of
@@ -294,40 +256,39 @@ static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
     return p;
 }
 
+// One past the value that starts at `p`.
 static const uint8_t *skip_value(const uint8_t *p, const uint8_t *end) {
-    if (*p == '"') return skip_string(p, end);
-    if (*p == '{' || *p == '[') return skip_container(p, end);
-    while (p < end && !is_json_space(*p) && *p != ',' && *p != ']' && *p != '}') p++;
+    uint8_t first = p < end ? *p : 0;
+    if (first == '"') return skip_string(p, end);
+    if ((first | 0x20) == '{') return skip_container(p, end);
+    while (p < end && !is_json_space(*p) && *p != ',' && *p != ':' && (*p | 0x20) != '}') p++;
     return p;
 }
 
-wm_json_iter wm_json_each(wm_json container) {
+WM_NOINLINE wm_json_iter wm_json_each(wm_json container) {
     wm_json_iter iter = {0};
-    if (!container.n || (container.p[0] != '{' && container.p[0] != '[')) return iter;
+    if (!container.n || (container.p[0] | 0x20) != '{') return iter;
     iter.object = container.p[0] == '{';
     iter.p = container.p + 1;
     iter.end = container.p + container.n;
     return iter;
 }
 
-static void skip_between(wm_json_iter *iter, uint8_t mark) {
+// The next value, past spaces and `mark`; empty at the end.
+static wm_json next_value(wm_json_iter *iter, uint8_t mark) {
     while (iter->p < iter->end && (is_json_space(*iter->p) || *iter->p == mark)) iter->p++;
+    const uint8_t *start = iter->p;
+    iter->p = skip_value(start, iter->end);
+    return (wm_json){start, (size_t)(iter->p - start)};
 }
 
 bool wm_json_next(wm_json_iter *iter) {
-    skip_between(iter, ',');
-    if (iter->p == iter->end || *iter->p == ']' || *iter->p == '}') return false;
-    if (iter->object) {
-        const uint8_t *key = iter->p;
-        iter->p = skip_value(key, iter->end);
-        iter->key = (wm_json){key, (size_t)(iter->p - key)};
-        skip_between(iter, ':');
-        if (iter->p == iter->end) return false;
+    iter->value = next_value(iter, ',');
+    if (iter->object && iter->value.n) {
+        iter->key = iter->value;
+        iter->value = next_value(iter, ':');
     }
-    const uint8_t *value = iter->p;
-    iter->p = skip_value(value, iter->end);
-    iter->value = (wm_json){value, (size_t)(iter->p - value)};
-    return true;
+    return iter->value.n;
 }
 
 wm_json wm_json_get(wm_json object, const char *key) {
@@ -396,148 +357,68 @@ typedef struct decimal {
 } decimal;
 
 static bool read_decimal(wm_json value, decimal *number) {
-    *number = (decimal){0};
-    if (!value.n) return false;
     const uint8_t *p = value.p, *end = p + value.n;
-    if (*p == '-') {
+    *number = (decimal){0};
+    if (p < end && *p == '-') {
         number->negative = true;
         p++;
     }
     if (p == end || !is_json_digit(*p)) return false;
-    bool fraction = false, full = false;
+    uint64_t full = UINT64_MAX / 10, digits = 0;
+    int64_t fraction = 0, exponent = 0;
     for (; p < end && (is_json_digit(*p) || *p == '.'); p++) {
+        uint32_t digit = *p - (uint32_t)'0';
         if (*p == '.') {
-            fraction = true;
-            continue;
+            fraction = 1;
+        } else if (!number->inexact && digits <= full - (digit > UINT64_MAX % 10)) {
+            digits = digits * 10 + digit;
+            number->exponent -= fraction;
+        } else {
+            number->inexact |= digit != 0;
+            number->exponent += 1 - fraction;
         }
-        uint64_t digit = *p - (uint64_t)'0';
-        full =
-            full || number->digits > UINT64_MAX / 10 ||
-            (number->digits == UINT64_MAX / 10 && digit > UINT64_MAX % 10); // no division a digit
-        if (!full) number->digits = number->digits * 10 + digit;
-        number->inexact = number->inexact || (full && digit);
-        number->exponent += (int64_t)full - (int64_t)fraction;
     }
-    if (p == end) return true;
-    int64_t exponent = 0;
-    bool negative = false;
-    for (p++; p < end; p++) {
-        if (*p == '-') negative = true;
-        if (is_json_digit(*p) && exponent < INT64_C(1) << 40) exponent = exponent * 10 + (*p - '0');
-    }
-    number->exponent += negative ? -exponent : exponent;
-    return true;
-}
-
-// |value| as an integer, where it is one.
-static bool read_integer(wm_json value, uint64_t *magnitude, bool *negative) {
-    decimal number;
-    if (!read_decimal(value, &number) || number.inexact) return false;
-    if (number.digits == 0) number.exponent = 0;
-    for (; number.exponent < 0; number.exponent++, number.digits /= 10)
-        if (number.digits % 10) return false;
-    for (; number.exponent > 0; number.exponent--)
-        if (!wm_mul(number.digits, 10, &number.digits)) return false;
-    *magnitude = number.digits;
-    *negative = number.negative && number.digits;
+    number->digits = digits;
+    bool small = p + 1 < end && p[1] == '-'; // p is at the e
+    for (p++; p < end; p++)
+        if (is_json_digit(*p)) exponent = WM_MIN(exponent, 1 << 24) * 10 + *p - '0';
+    number->exponent += small ? -exponent : exponent;
     return true;
 }
 
 bool wm_json_u64(wm_json value, uint64_t *number) {
-    uint64_t magnitude;
-    bool negative;
-    if (!read_integer(value, &magnitude, &negative) || negative) return false;
-    *number = magnitude;
+    decimal parts;
+    if (!read_decimal(value, &parts) || parts.inexact) return false;
+    if (parts.digits) {
+        if (parts.negative) return false;
+        for (; parts.exponent < 0; parts.exponent++, parts.digits /= 10)
+            if (parts.digits % 10) return false;
+        for (; parts.exponent > 0; parts.exponent--)
+            if (!wm_mul(parts.digits, 10, &parts.digits)) return false;
+    }
+    *number = parts.digits;
     return true;
 }
 
-bool wm_json_i64(wm_json value, int64_t *number) {
-    uint64_t magnitude;
-    bool negative;
-    if (!read_integer(value, &magnitude, &negative)) return false;
-    if (magnitude > (uint64_t)INT64_MAX + negative) return false;
-    *number = negative ? -(int64_t)(magnitude - 1) - 1 : (int64_t)magnitude;
-    return true;
-}
-
-// mantissa × 2^exponent with the mantissa's top bit set; `rest` where the true value is a little
-// more.
-typedef struct binary {
-    uint64_t mantissa;
-    int64_t exponent;
-    bool rest;
-} binary;
-
-static uint64_t normalized(uint64_t value, int64_t *exponent) {
-    int shift = __builtin_clzll(value);
-    *exponent -= shift;
-    return value << shift;
-}
-
-// x /= d, d < 2^63: long division, by as many bits at a time as the rest leaves room for, until the
-// quotient has 64.
-static void binary_divide(binary *x, uint64_t d) {
-    uint64_t quotient = x->mantissa / d, rest = x->mantissa % d;
-    while (!(quotient >> 63)) {
-        int room = __builtin_clzll(rest | 1), shift = WM_MIN(room, __builtin_clzll(quotient));
-        rest <<= shift;
-        quotient = quotient << shift | rest / d;
-        rest %= d;
-        x->exponent -= shift;
-    }
-    x->mantissa = quotient;
-    x->rest = x->rest || rest;
-}
-
-// x *= m: the upper 64 bits of the 128.
-static void binary_multiply(binary *x, uint64_t m) {
-    m = normalized(m, &x->exponent);
-    uint64_t a = x->mantissa >> 32, b = x->mantissa & UINT32_MAX, c = m >> 32, d = m & UINT32_MAX;
-    uint64_t low = b * d, middle = a * d + (low >> 32), other = b * c + (middle & UINT32_MAX);
-    uint64_t high = a * c + (middle >> 32) + (other >> 32);
-    low = other << 32 | (low & UINT32_MAX);
-    x->exponent += 64;
-    if (!(high >> 63)) {
-        high = high << 1 | low >> 63;
-        low <<= 1;
-        x->exponent--;
-    }
-    x->mantissa = high;
-    x->rest = x->rest || low;
-}
-
-// The bits of the nearest double, ties to even.
-static uint64_t binary_round(binary x) {
-    int64_t top = x.exponent + 63, shift = top < -1022 ? 11 - 1022 - top : 11;
-    if (top > 1023) return UINT64_C(0x7FF) << 52;
-    if (shift > 63) return 0; // a hair over half of the smallest is not told apart from less
-    uint64_t half = UINT64_C(1) << (shift - 1), cut = x.mantissa & (half * 2 - 1);
-    uint64_t bits = x.mantissa >> shift;
-    bits += cut > half || (cut == half && (x.rest || bits & 1));
-    return top < -1022 ? bits : bits + ((uint64_t)(top + 1022) << 52);
-}
-
+// In two doubles, high + low: 2^-100 of the number is lost.
 static double decimal_magnitude(const decimal *number) {
-    int64_t exponent = number->exponent;
-    if (number->digits == 0 || exponent < -400) return 0;
-    binary x = {0, 0, number->inexact};
-    x.mantissa = normalized(number->digits, &x.exponent);
-    for (exponent = WM_MIN(exponent, 400); exponent;) {
-        // 5^27 fits 64 bits; the powers of two go to the exponent.
-        uint64_t power = 1;
-        int64_t step = exponent < 0 ? WM_MAX(exponent, -27) : WM_MIN(exponent, 27);
-        for (int64_t i = 0; i != step; i += step < 0 ? -1 : 1) power *= 5;
-        if (step < 0)
-            binary_divide(&x, power);
-        else
-            binary_multiply(&x, power);
-        x.exponent += step;
-        exponent -= step;
+    double upper = (double)(number->digits >> 32) * 0x1p32, lower = (double)(uint32_t)number->digits;
+    double high = upper + lower, low = lower - (high - upper);
+    int64_t exponent = number->exponent, sign = exponent < 0 ? 1 : -1;
+    while (exponent && high > 0 && high < (double)WM_INFINITY) {
+        double power = 1; // 10^22 at most, which is exact
+        for (uint32_t step = 0; step < 22 && exponent; step++, exponent += sign) power *= 10;
+        double scaled = sign > 0 ? high / power : high;
+        wm_two_doubles product = wm_two_product(scaled, power);
+        if (sign > 0) {
+            low = (high - product.high - product.low + low) / power;
+            high = scaled;
+        } else {
+            low = product.low + low * power;
+            high = product.high;
+        }
     }
-    uint64_t bits = binary_round(x);
-    double result;
-    memcpy(&result, &bits, sizeof result);
-    return result;
+    return high < (double)WM_INFINITY ? high + low : high;
 }
 
 bool wm_json_f64(wm_json value, double *number) {
@@ -545,7 +426,7 @@ bool wm_json_f64(wm_json value, double *number) {
     if (read_decimal(value, &parts)) {
         *number = decimal_magnitude(&parts);
     } else if (value.n >= 3 && (value.p[0] == 'N' || value.p[0] == 'I' || value.p[0] == '-')) {
-        *number = value.p[0] == 'N' ? (double)__builtin_nan("") : (double)__builtin_inf();
+        *number = value.p[0] == 'N' ? (double)WM_NAN : (double)WM_INFINITY;
         parts.negative = value.p[0] == '-';
     } else {
         return false;

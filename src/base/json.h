@@ -65,11 +65,10 @@ bool wm_json_string_plain(wm_json string, wm_span *view);
 // Numbers: false where the value is absent, no number, or not exactly such an integer: 12, 12.0 and
 // 1.2e1 are all twelve.
 bool wm_json_u64(wm_json value, uint64_t *number);
-bool wm_json_i64(wm_json value, int64_t *number);
 
-// Correctly rounded where the digits, without their point, are below 2^64 and stand over or under
-// 10^27 at most (every f32, and most f64, as Python prints them); within 1 ulp otherwise. Too large
-// is infinite, as in Python; the NaN literals too.
+// The nearest double, as Python reads it, where the digits without their point are below 2^64 and
+// the number is no nearer than 1 : 2^100 to the middle of two doubles; within 1 ulp otherwise. Too
+// large is infinite, as in Python; the NaN literals too.
 bool wm_json_f64(wm_json value, double *number);
 
 bool wm_json_bool(wm_json value, bool *flag);

@@ -40,22 +40,17 @@ static uint64_t to_bits(double value) { return wm_read_u64(&value); }
 
 static int64_t nearest(double x) { return (int64_t)(x < 0 ? x - 0.5 : x + 0.5); }
 
-// A number as high + low, low being what rounding to `high` lost.
-typedef struct two_doubles {
-    double high, low;
-} two_doubles;
-
-static two_doubles two_sum(double a, double b) {
+static wm_two_doubles two_sum(double a, double b) {
     double sum = a + b, part = sum - a;
-    return (two_doubles){sum, (a - (sum - part)) + (b - part)};
+    return (wm_two_doubles){sum, (a - (sum - part)) + (b - part)};
 }
 
 // The upper 26 bits, so that products of such halves are exact.
 static double upper(double x) { return from_bits(to_bits(x) & ~UINT64_C(0x7FFFFFF)); }
 
-static two_doubles two_product(double a, double b) {
+wm_two_doubles wm_two_product(double a, double b) {
     double product = a * b, a1 = upper(a), b1 = upper(b), a0 = a - a1, b0 = b - b1;
-    return (two_doubles){product, ((a1 * b1 - product) + a1 * b0 + a0 * b1) + a0 * b0};
+    return (wm_two_doubles){product, ((a1 * b1 - product) + a1 * b0 + a0 * b1) + a0 * b0};
 }
 
 static const double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33; // high: 32 bits
@@ -104,27 +99,27 @@ double wm_pow(double x, double y) {
     if (x == 1 || y == 0) return 1;
     int64_t k;
     double f = split_power(x, &k);
-    two_doubles divisor = two_sum(2, f);
+    wm_two_doubles divisor = two_sum(2, f);
     double s = f / divisor.high;
-    two_doubles product = two_product(s, divisor.high);
+    wm_two_doubles product = wm_two_product(s, divisor.high);
     double s_low = ((f - product.high) - product.low - s * divisor.low) / divisor.high;
-    two_doubles log = two_sum((double)k * ln2_high, 2 * s);
+    wm_two_doubles log = two_sum((double)k * ln2_high, 2 * s);
     log = two_sum(log.high, log.low + (2 * s_low + s * log_series(s * s) + (double)k * ln2_low));
     if (!(log.high * y < 710)) return (double)WM_INFINITY;
     if (log.high * y < -746) return 0;
-    two_doubles exponent = two_product(log.high, y);
+    wm_two_doubles exponent = wm_two_product(log.high, y);
     return exp_of(exponent.high, exponent.low + log.low * y);
 }
 
 // x less the nearest multiple of π/2, which is n·π/2. π/2 in four parts, the first three of 31
 // bits.
-static two_doubles reduce_angle(double x, int64_t *n) {
+static wm_two_doubles reduce_angle(double x, int64_t *n) {
     static const double parts[] = {0x1.921fb544p0, 0x1.0b4611a4p-34, 0x1.13198a2cp-65,
                                    0x1.01b839a25204ap-96};
     *n = nearest(x * 0x1.45f306dc9c883p-1); // 2/π
-    two_doubles angle = {x, 0};
+    wm_two_doubles angle = {x, 0};
     for (size_t i = 0; i < WM_COUNT(parts); i++) {
-        two_doubles rest = two_sum(angle.high, -((double)*n * parts[i]));
+        wm_two_doubles rest = two_sum(angle.high, -((double)*n * parts[i]));
         angle = two_sum(rest.high, rest.low + angle.low);
     }
     return angle;
@@ -134,7 +129,7 @@ static two_doubles reduce_angle(double x, int64_t *n) {
 static double sine(double x, int64_t quarters) {
     if (!(x <= 0x1p22 && x >= -0x1p22)) return (double)WM_NAN;
     int64_t n;
-    two_doubles angle = reduce_angle(x, &n);
+    wm_two_doubles angle = reduce_angle(x, &n);
     double r = angle.high, z = r * r, value;
     n += quarters;
     if (n & 1) {

@@ -9,6 +9,13 @@
 #define WM_INFINITY __builtin_inff()
 #define WM_NAN __builtin_nanf("")
 
+// A number as high + low, low being what rounding to `high` lost.
+typedef struct wm_two_doubles {
+    double high, low;
+} wm_two_doubles;
+
+wm_two_doubles wm_two_product(double a, double b); // exactly a · b
+
 double wm_exp(double x); // infinity above 709.8, 0 below -745.2, subnormals between
 double wm_log(double x); // -infinity of 0, NaN below
 double wm_pow(double x,
