@@ -155,8 +155,9 @@ static void layers(bench *b) {
     }
     for (size_t i = 1; i < WM_COUNT(rows); i++) {
         b->T = rows[i];
-        double seconds = least(run_attention, b, 0.2), work = 4e-9 * b->T * b->T * D / b->peak;
-        bench_row("MiniLM's attention ms", b->k->isa, b->T, 0, 0, LAYERS * seconds * 1e3,
+        double seconds = least(run_attention, b, 0.2),
+               work = 4e-9 * b->T * b->T * (double)D / b->peak;
+        bench_row("MiniLM's attention ms", b->k->isa, b->T, 0, 0, (double)LAYERS * seconds * 1e3,
                   work / seconds);
     }
 }

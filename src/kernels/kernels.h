@@ -55,8 +55,8 @@ typedef struct wm_kernels {
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t n);
 
     // In place. Errors in ulps of the true value at the f32 input, subnormals included: tanh 1.3,
-    // sigmoid 2.2, silu 3, gelu_erf 6.1 (its negative tail too; as a whole half of PyTorch's);
-    // gelu_tanh is within 2⁻²³ |x|. Infinities give the limits, a NaN a NaN.
+    // sigmoid 2.2, silu 3, gelu_erf 6.1 (in its negative tail too; its root mean square is half of
+    // PyTorch's); gelu_tanh is within 2⁻²³ |x|. Infinities give the limits, a NaN a NaN.
     void (*gelu_erf)(float *x, size_t n);  // x/2 · (1 + erf(x/√2))
     void (*gelu_tanh)(float *x, size_t n); // x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³)))
     void (*relu)(float *x, size_t n);
