@@ -8,7 +8,16 @@ typedef struct sentence_reader {
     size_t file_count;
     wm_arena *arena;
     wm_error *error;
+    wm_span path; // of the file in work
 } sentence_reader;
+
+static wm_status refuse_file(const sentence_reader *r, wm_status status, const char *what) {
+    return wm_fail(r->error, status, 0, "%s: %z", &r->path, what);
+}
+
+static bool is_of_type(wm_json value, wm_json_type type) {
+    return wm_json_present(value) && wm_json_type_of(value) == type;
+}
 
 // The files under `folder`, their paths cut to what follows it; all of them for the empty folder.
 static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source **files, size_t *count) {
@@ -29,7 +38,9 @@ static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source
     return WM_OK;
 }
 
-static wm_status copy_string(sentence_reader *r, wm_json string, wm_span *text) {
+static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name, wm_span *text) {
+    if (!is_of_type(string, WM_JSON_STRING))
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: %z is no string", &r->path, name);
     uint8_t *decoded;
     WM_TRY(WM_ALLOC(r->arena, decoded, string.n, r->error));
     *text = wm_json_string_decode(string, decoded);
@@ -37,13 +48,14 @@ static wm_status copy_string(sentence_reader *r, wm_json string, wm_span *text) 
 }
 
 static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *root) {
+    r->path = file->path;
     uint8_t name[96]; // NUL-terminated for the messages
     size_t n = WM_MIN(file->path.n, sizeof name - 1);
     memcpy(name, file->path.p, n);
     name[n] = 0;
     WM_TRY(wm_json_check(file->bytes, (const char *)name, WM_JSON_PYTHON, root, r->error));
     if (wm_json_type_of(*root) != WM_JSON_OBJECT && wm_json_type_of(*root) != WM_JSON_ARRAY)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: expected an object", &file->path);
+        return refuse_file(r, WM_ERROR_FORMAT, "expected an object");
     return WM_OK;
 }
 
@@ -52,7 +64,7 @@ static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *
 static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step) {
     wm_sentence *sentence = r->sentence;
     if (sentence->step_count == WM_MAX_STEPS)
-        return wm_fail(r->error, WM_ERROR_LIMIT, 0, "modules.json: more than %u modules", (uint64_t)WM_MAX_STEPS);
+        return refuse_file(r, WM_ERROR_LIMIT, "a module too many");
     *step = &sentence->steps[sentence->step_count++];
     **step = (wm_step){.kind = kind};
     return WM_OK;
@@ -80,8 +92,7 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
         if (named ? wm_json_string_is(mode, pool_modes[i].mode) : wm_json_flag(config, pool_modes[i].key, i == WM_POOL_MEAN))
             step->pools |= 1u << i;
     if (!step->pools)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: no pooling_mode_… is true, or pooling_mode is unknown",
-                       &file->path);
+        return refuse_file(r, WM_ERROR_FORMAT, "no pooling_mode_… is true, or pooling_mode is unknown");
     step->without_prompt = !wm_json_flag(config, "include_prompt", true);
     uint64_t width;
     if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))
@@ -104,15 +115,14 @@ static wm_span last_part(wm_span dotted) {
     return (wm_span){dotted.p + start, dotted.n - start};
 }
 
-static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count, const wm_source *config,
-                              wm_step *step, bool bias) {
+static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count, wm_step *step,
+                              bool bias) {
     wm_tensors tensors;
     WM_TRY(wm_tensors_open(&tensors, files, count, r->arena, r->error));
     uint32_t weight = wm_tensors_index(&tensors, WM_TEXT("linear.weight"));
     uint32_t vector = wm_tensors_index(&tensors, WM_TEXT("linear.bias"));
     if (weight == tensors.count || (bias && vector == tensors.count))
-        return wm_fail(r->error, WM_ERROR_MISSING, 0, "%s: its model.safetensors has no tensor linear.%z",
-                       &config->path, weight == tensors.count ? "weight" : "bias");
+        return refuse_file(r, WM_ERROR_MISSING, "its model.safetensors lacks linear.weight or linear.bias");
     WM_TRY(wm_matrix_view(&step->dense, tensors.all[weight], step->width, step->dense.cols, r->arena, r->error));
     return bias ? wm_vector_f32(&step->dense.bias, tensors.all[vector], step->width, r->arena, r->error) : WM_OK;
 }
@@ -127,66 +137,53 @@ static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *
     uint64_t in, out;
     if (!wm_json_u64(wm_json_get(config, "in_features"), &in) || in == 0 || in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
         !wm_json_u64(wm_json_get(config, "out_features"), &out) || out == 0 || out > WM_LIMIT_WIDTH)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: in_features or out_features is missing or out of range",
-                       &file->path);
+        return refuse_file(r, WM_ERROR_FORMAT, "in_features or out_features is missing or out of range");
     wm_json name = wm_json_get(config, "activation_function");
     wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
-    if (wm_json_present(name)) {
-        if (wm_json_type_of(name) != WM_JSON_STRING)
-            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: activation_function must be a string", &file->path);
-        WM_TRY(copy_string(r, name, &text));
-    }
+    if (wm_json_present(name)) WM_TRY(copy_string(r, name, "activation_function", &text));
     size_t i = 0;
     while (i < WM_COUNT(dense_activations) && !wm_span_is(last_part(text), dense_activations[i].name)) i++;
     if (i == WM_COUNT(dense_activations))
         return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "%s: activation_function %s is not supported",
-                       &file->path, &text);
+                       &r->path, &text);
     step->activation = dense_activations[i].activation;
     step->width = (uint32_t)out;
     step->dense.cols = (uint32_t)in;
     WM_TRY(files_under(r, folder, &files, &count));
-    return dense_weight(r, files, count, file, step, wm_json_flag(config, "bias", true));
+    return dense_weight(r, files, count, step, wm_json_flag(config, "bias", true));
 }
 
 static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source **config) {
-    const wm_source *files;
-    size_t count;
-    WM_TRY(files_under(r, folder, &files, &count));
-    const wm_source *found = wm_source_find(files, count, "config.json");
-    if (!found || !folder.n)
-        return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing", &folder);
-    for (size_t i = 0; i < r->file_count; i++) // the same file under its whole path, for messages
-        if (r->files[i].bytes.p == found->bytes.p) *config = &r->files[i];
-    return WM_OK;
+    for (size_t i = 0; i < r->file_count; i++) {
+        wm_span path = r->files[i].path;
+        if (path.n <= folder.n || memcmp(path.p, folder.p, folder.n)) continue;
+        *config = &r->files[i];
+        if (wm_span_is((wm_span){path.p + folder.n, path.n - folder.n}, "/config.json")) return WM_OK;
+    }
+    return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing", &folder);
 }
 
 static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
-    wm_json type = wm_json_get(module, "type"), path = wm_json_get(module, "path");
-    if (!wm_json_present(type) || wm_json_type_of(type) != WM_JSON_STRING || !wm_json_present(path) ||
-        wm_json_type_of(path) != WM_JSON_STRING)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "modules.json: a module's type or path is no string");
     wm_span name, folder;
     const wm_source *config;
     wm_step *step = NULL;
-    WM_TRY(copy_string(r, type, &name));
-    WM_TRY(copy_string(r, path, &folder));
+    WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
+    WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
     if (folder.n) WM_TRY(wm_path_check(folder, "modules.json", r->error));
     wm_span kind = last_part(name);
-    if (first != wm_span_is(kind, "Transformer"))
-        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: %s is not supported as module of this place",
-                       &name);
-    if (first) return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
-    if (wm_span_is(kind, "Normalize")) return add_step(r, WM_STEP_NORMALIZE, &step);
-    if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference
-    if (wm_span_is(kind, "Pooling")) {
-        WM_TRY(find_config(r, folder, &config));
-        return add_pooling(r, config);
+    if (first) {
+        if (wm_span_is(kind, "Transformer"))
+            return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
+    } else {
+        if (wm_span_is(kind, "Normalize")) return add_step(r, WM_STEP_NORMALIZE, &step);
+        if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference
+        bool pooling = wm_span_is(kind, "Pooling");
+        if (pooling || wm_span_is(kind, "Dense")) {
+            WM_TRY(find_config(r, folder, &config));
+            return pooling ? add_pooling(r, config) : add_dense(r, folder, config);
+        }
     }
-    if (wm_span_is(kind, "Dense")) {
-        WM_TRY(find_config(r, folder, &config));
-        return add_dense(r, folder, config);
-    }
-    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: module %s is not supported", &name);
+    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: module %s is not supported here", &name);
 }
 
 static wm_status read_modules(sentence_reader *r) {
@@ -198,9 +195,11 @@ static wm_status read_modules(sentence_reader *r) {
         bool first = true;
         WM_TRY(check_json(r, modules, &list));
         r->sentence->strip = true;
-        for (wm_json_iter i = wm_json_each(list); wm_json_next(&i); first = false)
+        for (wm_json_iter i = wm_json_each(list); wm_json_next(&i); first = false) {
+            r->path = modules->path;
             WM_TRY(add_module(r, i.value, first));
-        if (first) return wm_fail(r->error, WM_ERROR_FORMAT, 0, "modules.json: no module");
+        }
+        if (first) return refuse_file(r, WM_ERROR_FORMAT, "no module");
     } else if (pooling) {
         WM_TRY(add_pooling(r, pooling));
     }
@@ -210,8 +209,7 @@ static wm_status read_modules(sentence_reader *r) {
     }
     for (uint32_t i = 0; i < r->sentence->step_count; i++)
         if ((r->sentence->steps[i].kind == WM_STEP_POOL) != (i == 0))
-            return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
-                           "modules.json: exactly one Pooling, right after the Transformer, is supported");
+            return refuse_file(r, WM_ERROR_UNSUPPORTED, "one Pooling right after the Transformer is supported");
     return WM_OK;
 }
 
@@ -230,9 +228,9 @@ static wm_status read_settings(sentence_reader *r) {
         WM_TRY(check_json(r, &sentence->files[i], &config));
         wm_json length = wm_json_get(config, "max_seq_length");
         uint64_t number = 0;
-        if (wm_json_present(length) && wm_json_type_of(length) != WM_JSON_NULL &&
+        if (wm_json_present(length) && !is_of_type(length, WM_JSON_NULL) &&
             (!wm_json_u64(length, &number) || number == 0))
-            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: max_seq_length must be an integer from 1 on", &path);
+            return refuse_file(r, WM_ERROR_FORMAT, "max_seq_length must be an integer from 1 on");
         sentence->max_length = (uint32_t)WM_MIN(number, WM_LIMIT_TOKENS);
         sentence->lower = wm_json_flag(config, "do_lower_case", false);
         return WM_OK;
@@ -252,16 +250,14 @@ static wm_status read_prompts(sentence_reader *r) {
     wm_prompt *list;
     WM_TRY(WM_ALLOC(r->arena, list, count, r->error));
     for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) {
-        if (!wm_json_present(i.key) || wm_json_type_of(i.value) != WM_JSON_STRING)
-            return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: prompts must map names to strings", &file->path);
         wm_prompt *prompt = &list[sentence->prompt_count++];
-        WM_TRY(copy_string(r, i.key, &prompt->name));
-        WM_TRY(copy_string(r, i.value, &prompt->text));
+        WM_TRY(copy_string(r, i.key, "a name of the prompts", &prompt->name));
+        WM_TRY(copy_string(r, i.value, "one of the prompts", &prompt->text));
     }
     sentence->prompts = list;
-    if (!wm_json_present(name) || wm_json_type_of(name) == WM_JSON_NULL) return WM_OK;
-    wm_span text = {name.p, name.n};
-    if (wm_json_type_of(name) == WM_JSON_STRING) WM_TRY(copy_string(r, name, &text));
+    if (!wm_json_present(name) || is_of_type(name, WM_JSON_NULL)) return WM_OK;
+    wm_span text;
+    WM_TRY(copy_string(r, name, "default_prompt_name", &text));
     for (uint32_t i = 0; i < count; i++)
         if (wm_span_equal(list[i].name, text)) sentence->default_prompt = &list[i];
     if (!sentence->default_prompt)
@@ -273,7 +269,7 @@ static wm_status read_prompts(sentence_reader *r) {
 wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
                            wm_arena *arena, wm_error *error) {
     *sentence = (wm_sentence){.files = files, .file_count = file_count};
-    sentence_reader reader = {sentence, files, file_count, arena, error};
+    sentence_reader reader = {sentence, files, file_count, arena, error, {NULL, 0}};
     WM_TRY(read_modules(&reader));
     WM_TRY(read_settings(&reader));
     return read_prompts(&reader);
