@@ -84,6 +84,9 @@ void cli_lines_free(cli_lines *lines);
 
 wm_span cli_span(const char *text); // NULL gives {NULL, 0}
 
+// Says on stderr that a text did not fit.
+void cli_warn_cut(const char *name, const wm_embed_info *info);
+
 // The texts of a command: its arguments, or where there are none the lines of stdin. `one` says how
 // the run goes on; `name` is the text's for messages: "text 2", "line 7".
 typedef int (*cli_text_fn)(void *context, wm_span text, const char *name);

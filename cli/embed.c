@@ -17,8 +17,7 @@ static int embed_one(void *context, wm_span text, const char *name) {
     wm_embed_info info;
     if (wm_pipeline_embed(run->pipeline, text, &run->options, run->vector, &info, &error) != WM_OK)
         return cli_error(name, &error);
-    if (info.truncated)
-        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info.tokens);
+    cli_warn_cut(name, &info);
     size_t dim = wm_pipeline_dim(run->pipeline);
     if (run->npy) return cli_npy_row(run->npy, run->vector);
     int result = cli_put_floats(run->vector, dim);

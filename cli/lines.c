@@ -44,6 +44,11 @@ bool cli_lines_next(cli_lines *lines, wm_span *line) {
     return true;
 }
 
+void cli_warn_cut(const char *name, const wm_embed_info *info) {
+    if (info->truncated)
+        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info->tokens);
+}
+
 void cli_lines_free(cli_lines *lines) { free(lines->buffer); }
 
 int cli_each_text(char **arguments, int count, cli_text_fn one, void *context) {

@@ -26,11 +26,6 @@ typedef struct search_index {
 
 enum { GROUP = 64 }; // lines that run through the model together
 
-static void report_cut(const char *name, const wm_embed_info *info) {
-    if (info->truncated)
-        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info->tokens);
-}
-
 static void scale_to_unit(float *vector, size_t dim) {
     double square = 0;
     for (size_t i = 0; i < dim; i++) square += (double)vector[i] * (double)vector[i];
@@ -44,7 +39,7 @@ static int embed_unit(const search_index *index, wm_span text, const wm_embed_op
     wm_embed_info info;
     if (wm_pipeline_embed(index->pipeline, text, options, vector, &info, &error) != WM_OK)
         return cli_error(name, &error);
-    report_cut(name, &info);
+    cli_warn_cut(name, &info);
     scale_to_unit(vector, index->dim);
     return CLI_OK;
 }
@@ -95,7 +90,7 @@ static int embed_group(search_index *index, size_t first, size_t count) {
         snprintf(name, sizeof name, "line %lu", lines[i].number);
         float *vector = vectors + i * index->dim;
         if (done) {
-            report_cut(name, &infos[i]);
+            cli_warn_cut(name, &infos[i]);
             scale_to_unit(vector, index->dim);
             continue;
         }

@@ -15,8 +15,8 @@ static int tokenize_one(void *context, wm_span text, const char *name) {
     const wm_span *second = run->second.p ? &run->second : NULL;
     if (wm_tokenizer_encode(run->tokenizer, text, second, &run->options, &run->encoding, &error) != WM_OK)
         return cli_error(name, &error);
-    if (run->encoding.truncated)
-        fprintf(stderr, "wasmicro: warning: %s was cut to %zu tokens\n", name, run->encoding.count);
+    wm_embed_info info = {(uint32_t)run->encoding.count, run->encoding.truncated};
+    cli_warn_cut(name, &info);
     cli_put_ids(run->encoding.ids, run->encoding.count);
     putchar('\n');
     return CLI_OK;
