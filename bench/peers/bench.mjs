@@ -79,6 +79,7 @@ const ms = (value) => value.toFixed(value < 100 ? 2 : 0),
 const [cpu] = cpus(),
   date = new Date().toISOString().slice(0, 10);
 const median = (list) => list[list.length >> 1];
+const three = ({ median, min, processor }) => [median, min, processor].map(ms).join(' | ');
 const kb = (path) => (statSync(path).size / 1024).toFixed(1);
 
 const report = `# ${name}, one thread, Node: ${date}
@@ -87,14 +88,16 @@ ${cpu.model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(1)} GB, l
 wasmicro ${versionOf(join(ROOT, 'npm'))} (${speed.isa}, ${kb(join(ROOT, 'npm/dist/wasmicro.wasm'))} KB), onnxruntime-web ${speed.onnxruntime} (wasm, fp32), transformers.js ${versionOf(transformers)} (fp32 on its onnxruntime-web).
 By \`make bench\`.
 
-Milliseconds a text, by turns in one process, warm. wasmicro is timed with its tokenizer, onnxruntime-web without.
+Milliseconds a text, by turns in one process, warm; processor: the median of what the process used of it, which
+other load on the machine disturbs least. wasmicro is timed with its tokenizer, onnxruntime-web without.
 
-| tokens | wasmicro median | min | onnxruntime-web median | min | ratio of medians | of minima |
-|--:|--:|--:|--:|--:|--:|--:|
+| tokens | wasmicro median | min | processor | onnxruntime-web median | min | processor | ratio of medians | of minima | of processor time |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ${speed.rows
   .map(
     ({ length, ours, theirs }) =>
-      `| ${length} | ${ms(ours.median)} | ${ms(ours.min)} | ${ms(theirs.median)} | ${ms(theirs.min)} | ${times(theirs.median / ours.median)} | ${times(theirs.min / ours.min)} |`,
+      `| ${length} | ${three(ours)} | ${three(theirs)} | ${times(theirs.median / ours.median)} ` +
+      `| ${times(theirs.min / ours.min)} | ${times(theirs.processor / ours.processor)} |`,
   )
   .join('\n')}
 

@@ -62,20 +62,28 @@ function cosine(a, b) {
 // By turns for so many seconds; the first half of them past V8's tier-up is not counted.
 async function measure(text) {
   const times = [[], []],
+    processor = [[], []], // what another program takes of the machine does not count here
     engines = [wasmicro, onnxruntime];
   const until = performance.now() + 1000 * Number(seconds),
     counted = until - 500 * Number(seconds);
   while (performance.now() < until || times[1].length < 5)
     for (const [which, engine] of engines.entries()) {
-      const start = performance.now();
+      const used = process.cpuUsage(),
+        start = performance.now();
       await engine(text);
-      const end = performance.now();
-      if (start > counted) times[which].push(end - start);
+      const end = performance.now(),
+        { user, system } = process.cpuUsage(used);
+      if (start < counted) continue;
+      times[which].push(end - start);
+      processor[which].push((user + system) / 1000);
     }
-  return times.map((list) => {
-    list.sort((a, b) => a - b);
-    return { runs: list.length, median: list[list.length >> 1], min: list[0] };
-  });
+  const sorted = (list) => list.sort((a, b) => a - b);
+  const median = (list) => sorted(list)[list.length >> 1];
+  return times.map((list, which) => ({
+    median: median(list),
+    min: sorted(list)[0],
+    processor: median(processor[which]),
+  }));
 }
 
 const rows = [];
