@@ -315,6 +315,18 @@ WM_API wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text
                                      wm_error *error);
 WM_API void wm_encoding_free(wm_encoding *encoding);
 
+// The text of some ids. Owned by the caller, who calls wm_decoding_free; start from {0}.
+typedef struct wm_decoding {
+    char *text; // [n], and a NUL; UTF-8, U+FFFD where the bytes of half a character stand alone
+    size_t n;
+    wm_allocator allocator; // private
+} wm_decoding;
+
+// As `tokenizers` decodes: ids without a piece are nothing. skip_special leaves special tokens out.
+WM_API wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                     bool skip_special, wm_decoding *decoding, wm_error *error);
+WM_API void wm_decoding_free(wm_decoding *decoding);
+
 // tokenizer_config.json's model_max_length; 0 where it is not given, or is HF's "unset" (1e30).
 WM_API uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer);
 WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1

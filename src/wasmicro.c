@@ -24,6 +24,8 @@
 #include "token/bpe.c"
 #include "token/unigram.c"
 #include "token/encode.c"
+#include "token/decoder.c"
+#include "token/decode.c"
 #include "token/tokenizer_read.c"
 #include "token/tokenizer_json.c"
 #include "token/tokenizer_files.c"

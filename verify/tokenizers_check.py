@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Compares wasmicro's token ids, types and offsets with the `tokenizers` wheel's, text by text.
+"""Compares wasmicro's token ids, types, offsets and decoded text with the `tokenizers` wheel's.
 
     pip install tokenizers==0.23.3        (0.19.1 gives the same answers where it reads the file)
     python3 verify/tokenizers_check.py FOLDER [--scalars] [--lines FILE…] [--random N] [--seed N]
@@ -55,6 +55,10 @@ def build():
     return c.CDLL(str(out))
 
 
+class Decoding(c.Structure):
+    _fields_ = [("text", c.c_void_p), ("n", c.c_size_t), ("allocator", c.c_void_p * 3)]
+
+
 class Tokenizer:
     names = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "tokenizer_config.json",
              "special_tokens_map.json", "config.json")
@@ -82,6 +86,17 @@ class Tokenizer:
         e = self.encoding
         n = e.count
         return e.ids[:n], e.types[:n], list(zip(e.starts[:n], e.ends[:n]))
+
+
+    def decode(self, ids, skip_special=True):
+        array, out = (c.c_int32 * len(ids))(*ids), Decoding()
+        status = self.lib.wm_tokenizer_decode(self.handle, array, c.c_size_t(len(ids)), c.c_bool(skip_special),
+                                              c.byref(out), c.byref(self.error))
+        if status:
+            raise RuntimeError(self.error.text.decode())
+        text = c.string_at(out.text, out.n).decode()
+        self.lib.wm_decoding_free(c.byref(out))
+        return text
 
 
 def oracle(folder):
@@ -156,11 +171,24 @@ def main():
         same = ids == expected.ids and types == expected.type_ids
         if same and pair is None:
             same = offsets == byte_offsets(expected.offsets, text, expected.type_ids, pair)
+        skip = counts[name] % 2 == 0
+        if same:
+            same = ours.decode(ids, skip) == wheel.decode(ids, skip_special_tokens=skip)
         if not same:
             different[name] = different.get(name, 0) + 1
             if different[name] <= 10:
                 print(f"DIFFERENT in {name}: {text!r} {pair!r}\n  ours   {ids} {types} {offsets}\n  oracle {expected.ids} "
                       f"{expected.type_ids} {expected.offsets} {expected.tokens}")
+    choose, size = random.Random(args.seed), wheel.get_vocab_size() + 3
+    for _ in range(args.random):
+        ids = [choose.randrange(size) for _ in range(choose.randint(0, 12))]
+        skip = choose.random() < 0.5
+        counts["decodings"] = counts.get("decodings", 0) + 1
+        got, expected = ours.decode(ids, skip), wheel.decode(ids, skip_special_tokens=skip)
+        if got != expected:
+            different["decodings"] = different.get("decodings", 0) + 1
+            if different["decodings"] <= 10:
+                print(f"DIFFERENT decoding of {ids}: {got!r}, expected {expected!r}")
     for name, count in counts.items():
         print(f"{args.folder.name}: {name}: {different.get(name, 0)} of {count} differ")
     sys.exit(bool(different))

@@ -7,6 +7,7 @@
 wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error) {
     WM_TRY(wm_vocabulary_init(&tokenizer->added_names, &tokenizer->arena, count, count, error));
     WM_TRY(WM_ALLOC(&tokenizer->arena, tokenizer->added, count, error));
+    WM_TRY(WM_ALLOC(&tokenizer->arena, tokenizer->fresh, count, error));
     tokenizer->added_room = (uint32_t)count;
     tokenizer->next_added_id = tokenizer->model.vocabulary.count;
     return WM_OK;
@@ -23,7 +24,10 @@ void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token) {
         index = (int32_t)tokenizer->added_count++;
         wm_vocabulary_add(&tokenizer->added_names, token.content, (uint32_t)index);
     }
-    if (token.id < 0) token.id = (int32_t)tokenizer->next_added_id;
+    if (token.id < 0) {
+        token.id = (int32_t)tokenizer->next_added_id;
+        tokenizer->fresh[tokenizer->fresh_count++] = (uint32_t)index;
+    }
     if ((uint32_t)token.id >= tokenizer->next_added_id) tokenizer->next_added_id = (uint32_t)token.id + 1;
     if ((uint32_t)token.id >= tokenizer->vocabulary) tokenizer->vocabulary = (uint32_t)token.id + 1;
     tokenizer->added[index] = token;

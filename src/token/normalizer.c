@@ -203,7 +203,7 @@ static void strip_accents(const wm_unicode *unicode, wm_cursor cursor, wm_writer
 // All characters of `content`, for the source's [start, end).
 void wm_normalizer_put(wm_writer *to, wm_span content, uint32_t start, uint32_t end) {
     uint32_t c;
-    for (size_t at = 0, length; at < content.n; at += length) {
+    for (size_t at = 0, length; at < content.n && !to->failed; at += length) {
         length = wm_utf8_decode(content.p + at, content.n - at, &c);
         if (!length) return;
         wm_writer_put(to, c, start, end);
@@ -430,6 +430,10 @@ void wm_normalizing_free(wm_normalizing *state) {
 bool wm_normalize(const wm_normalizer *steps, size_t count, wm_normalizing *state, wm_text *text,
                   size_t *start, size_t *stop) {
     wm_stage stage = {state, *text, *start, *stop, 0};
+    // The longest that a character becomes, U+FDFA, is 11 times as long: files that ask for more than
+    // 64 times want the memory.
+    uint64_t limit = (uint64_t)(*stop - *start) * 64 + 65536;
+    for (int i = 0; i < 2; i++) state->writers[i].bytes.limit = (uint32_t)WM_MIN(limit, UINT32_MAX);
     for (size_t i = 0; i < count && stage.start < stage.stop; i++)
         if (!run_step(&stage, &steps[i])) return false;
     *text = stage.text;

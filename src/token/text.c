@@ -4,9 +4,9 @@
 // ---- Arrays -------------------------------------------------------------------------------------
 
 bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes) {
-    if (bytes <= array->capacity - array->n) return true;
+    if (array->p && bytes <= array->capacity - array->n) return true;
     uint64_t size;
-    if (!wm_add(array->n, bytes, &size) || size > UINT32_MAX) return false;
+    if (!wm_add(array->n, bytes, &size) || size > (array->limit ? array->limit : UINT32_MAX)) return false;
     size = WM_MAX(size + 256, WM_MIN((uint64_t)array->capacity * 2, UINT32_MAX));
     if (size > SIZE_MAX / 2) return false;
     void *memory = host->allocate(host->context, (size_t)size);
@@ -20,7 +20,7 @@ bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes)
 
 bool wm_array_push(wm_array *array, const wm_allocator *host, const void *element, size_t size) {
     if (!wm_array_reserve(array, host, size)) return false;
-    memcpy((uint8_t *)array->p + array->n, element, size);
+    if (size) memcpy((uint8_t *)array->p + array->n, element, size);
     array->n += size;
     return true;
 }

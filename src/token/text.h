@@ -13,9 +13,10 @@
 typedef struct wm_array {
     void *p;
     size_t n, capacity; // in bytes
+    uint32_t limit;     // of n; 0: 4 GB
 } wm_array;
 
-// Room for `bytes` more; false: no memory, or over 4 GB.
+// Room for `bytes` more; false: no memory, or over the limit.
 bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes);
 bool wm_array_push(wm_array *array, const wm_allocator *host, const void *element, size_t size);
 void wm_array_free(wm_array *array, const wm_allocator *host);

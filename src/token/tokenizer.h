@@ -4,6 +4,7 @@
 #ifndef WM_TOKENIZER_H
 #define WM_TOKENIZER_H
 
+#include "decoder.h"
 #include "model.h"
 #include "normalizer.h"
 #include "pre_tokenizer.h"
@@ -44,11 +45,13 @@ struct wm_tokenizer {
     wm_unicode unicode;
     wm_normalizer normalizers[WM_TOKENIZER_STEPS];
     wm_splitter splitters[WM_TOKENIZER_STEPS];
-    uint32_t normalizer_count, splitter_count;
+    wm_decoder decoders[WM_TOKENIZER_STEPS];
+    uint32_t normalizer_count, splitter_count, decoder_count;
     wm_token_model model;
     wm_added_token *added;
     wm_vocabulary added_names; // their contents: indices of `added`
-    uint32_t added_count, added_room, next_added_id;
+    uint32_t *fresh; // indices of those whose id is not the model's, ids rising
+    uint32_t added_count, added_room, fresh_count, next_added_id;
     wm_added_set raw, normalized;
     wm_template single, pair;
     bool trim_offsets;      // spaces at a token's ends are not part of its bytes …

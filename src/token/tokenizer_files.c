@@ -179,6 +179,8 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
     tokenizer->splitters[0] = (wm_splitter){.kind = WM_SPLITTER_SPACES, .behavior = WM_SPLIT_REMOVED};
     tokenizer->splitters[1].kind = WM_SPLITTER_PUNCTUATION;
     tokenizer->splitter_count = 2;
+    tokenizer->decoders[tokenizer->decoder_count++] =
+        (wm_decoder){.kind = WM_DECODER_WORDPIECE, .flag = true, .content = WM_TEXT("##")};
     model->kind = WM_TOKENS_WORDPIECE;
     model->prefix = WM_TEXT("##");
     model->max_characters = 100;
@@ -223,6 +225,7 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
     WM_TRY(wm_reading_vocabulary(reading, &root));
     tokenizer->model.kind = WM_TOKENS_BPE;
     tokenizer->model.byte_level = true;
+    tokenizer->decoders[tokenizer->decoder_count++].kind = WM_DECODER_BYTE_LEVEL;
     tokenizer->model.unk = -1;
     wm_bpe_find_bytes(&tokenizer->model);
     reading->file = "merges.txt";

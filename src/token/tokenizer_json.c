@@ -11,7 +11,8 @@ static const char json_keys[] =
     "byte_fallback\0ignore_merges\0dropout\0clean_text\0handle_chinese_chars\0strip_accents\0lowercase\0"
     "add_prefix_space\0trim_offsets\0use_regex\0cls\0sep\0single\0pair\0special_tokens\0Sequence\0SpecialToken\0id\0"
     "type_id\0ids\0content\0pattern\0String\0Regex\0behavior\0invert\0replacement\0prepend_scheme\0split\0"
-    "individual_digits\0prepend\0strip_left\0strip_right\0precompiled_charsmap\0unk_id\0decoder\0";
+    "individual_digits\0prepend\0strip_left\0strip_right\0precompiled_charsmap\0unk_id\0decoder\0"
+    "decoders\0cleanup\0suffix\0start\0stop\0prefix\0";
 enum {
     KEY_TYPE, KEY_ADDED, KEY_NORMALIZER, KEY_PRE_TOKENIZER, KEY_MODEL, KEY_POST, KEY_NORMALIZERS, KEY_PRETOKENIZERS,
     KEY_PROCESSORS, KEY_VOCAB, KEY_UNK, KEY_PREFIX, KEY_CHARACTERS, KEY_MERGES, KEY_SUFFIX, KEY_FUSE, KEY_FALLBACK,
@@ -19,7 +20,8 @@ enum {
     KEY_REGEX, KEY_CLS, KEY_SEP, KEY_SINGLE, KEY_PAIR, KEY_SPECIALS, KEY_SEQUENCE, KEY_SPECIAL, KEY_ID, KEY_TYPE_ID,
     KEY_IDS, KEY_CONTENT, KEY_PATTERN, KEY_STRING, KEY_REGEX_TEXT, KEY_BEHAVIOR, KEY_INVERT, KEY_REPLACEMENT,
     KEY_SCHEME, KEY_SPLIT, KEY_DIGITS, KEY_PREPEND, KEY_LEFT, KEY_RIGHT, KEY_CHARSMAP, KEY_UNK_ID, KEY_DECODER,
-    KEY_COUNT
+    KEY_DECODERS, KEY_CLEANUP, KEY_WORD_SUFFIX, KEY_START, KEY_STOP,
+    KEY_PIECE_PREFIX, KEY_COUNT
 };
 
 // One object's members; absent ones are absent values.
@@ -396,6 +398,47 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     return kind == WM_TOKENS_BPE ? read_bpe(reading, &members) : read_wordpiece(reading, &members);
 }
 
+// ---- Decoders ---------------------------------------------------------------------------------------
+
+static bool read_count(const wm_json *value, uint32_t *count) {
+    uint64_t number;
+    if (!wm_json_u64(*value, &number)) return false;
+    *count = (uint32_t)WM_MIN(number, UINT32_MAX);
+    return true;
+}
+
+static wm_status read_decoder(wm_reading *reading, const json_members *members) {
+    wm_decoder step = {0};
+    int regex, content = -1;
+    int kind = find_name(&members->v[KEY_TYPE], "ByteLevel\0WordPiece\0Metaspace\0ByteFallback\0Fuse\0Strip\0Replace\0"
+                                                "BPEDecoder\0");
+    if (kind < 0) return refuse(reading, "not supported: a decoder of type", members);
+    step.kind = (wm_decoder_kind)kind;
+    switch (step.kind) {
+    case WM_DECODER_WORDPIECE:
+        step.flag = flag_of(members, KEY_CLEANUP, true);
+        content = KEY_PIECE_PREFIX;
+        break;
+    case WM_DECODER_METASPACE:
+        step.flag = find_name(&members->v[KEY_SCHEME], "never\0") == 0 || !flag_of(members, KEY_PREFIX_SPACE, true);
+        content = KEY_REPLACEMENT;
+        break;
+    case WM_DECODER_STRIP:
+        if (!read_count(&members->v[KEY_START], &step.start) || !read_count(&members->v[KEY_STOP], &step.stop))
+            return wm_reading_fail(reading, WM_ERROR_FORMAT, "a Strip without start or stop", NULL);
+        content = KEY_CONTENT;
+        break;
+    case WM_DECODER_REPLACE:
+        WM_TRY(read_pattern(reading, members, "", &step.pattern, &regex));
+        content = KEY_CONTENT;
+        break;
+    case WM_DECODER_BPE: content = KEY_WORD_SUFFIX; break;
+    default: break;
+    }
+    if (content >= 0) WM_TRY(read_string(reading, &members->v[content], &step.content));
+    return wm_reading_decoder(reading, step);
+}
+
 // ---- Post-processors --------------------------------------------------------------------------------
 
 static bool read_token_id(const wm_json *value, int32_t *id) {
@@ -515,5 +558,7 @@ wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error
     WM_TRY(read_chains(&reading, &members, &walk));
     WM_TRY(read_model(&reading, &members.v[KEY_MODEL]));
     WM_TRY(read_post_processors(&reading, &members.v[KEY_POST], &walk));
+    for (walk_components(&walk, &members.v[KEY_DECODER], KEY_DECODERS); next_component(&walk);)
+        WM_TRY(read_decoder(&reading, &walk.members));
     return read_added_tokens(&reading, &members.v[KEY_ADDED]);
 }

@@ -7,19 +7,32 @@ wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const cha
     return wm_fail(reading->error, status, 0, name ? "%z: %z \"%s\"" : "%z: %z", reading->file, what, name);
 }
 
+// Room for one more step of a chain.
+static wm_status take_step(const wm_reading *reading, uint32_t *count) {
+    if (*count == WM_TOKENIZER_STEPS)
+        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 steps of one kind", NULL);
+    ++*count;
+    return WM_OK;
+}
+
 wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step) {
     wm_tokenizer *tokenizer = reading->tokenizer;
-    if (tokenizer->normalizer_count == WM_TOKENIZER_STEPS)
-        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 normalizers", NULL);
-    tokenizer->normalizers[tokenizer->normalizer_count++] = step;
+    WM_TRY(take_step(reading, &tokenizer->normalizer_count));
+    tokenizer->normalizers[tokenizer->normalizer_count - 1] = step;
     return WM_OK;
 }
 
 wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step) {
     wm_tokenizer *tokenizer = reading->tokenizer;
-    if (tokenizer->splitter_count == WM_TOKENIZER_STEPS)
-        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 pre-tokenizers", NULL);
-    tokenizer->splitters[tokenizer->splitter_count++] = step;
+    WM_TRY(take_step(reading, &tokenizer->splitter_count));
+    tokenizer->splitters[tokenizer->splitter_count - 1] = step;
+    return WM_OK;
+}
+
+wm_status wm_reading_decoder(wm_reading *reading, wm_decoder step) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    WM_TRY(take_step(reading, &tokenizer->decoder_count));
+    tokenizer->decoders[tokenizer->decoder_count - 1] = step;
     return WM_OK;
 }
 

@@ -28,6 +28,7 @@ wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object);
 // The next step of a chain.
 wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step);
 wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step);
+wm_status wm_reading_decoder(wm_reading *reading, wm_decoder step);
 
 // Merges: "a b" cut at its one space; two pieces' ids and their merge's.
 bool wm_merge_split(wm_span line, wm_span *sides);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// From ids to text.
+#include "tokenizer.h"
+
+// The added token of an id that the model lacks: those ids rise in the order of the list.
+static const wm_added_token *find_fresh(const wm_tokenizer *tokenizer, int32_t id) {
+    uint32_t low = 0, high = tokenizer->fresh_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (tokenizer->added[tokenizer->fresh[middle]].id < id) low = middle + 1;
+        else high = middle;
+    }
+    if (low == tokenizer->fresh_count) return NULL;
+    const wm_added_token *token = &tokenizer->added[tokenizer->fresh[low]];
+    return token->id == id ? token : NULL;
+}
+
+// The piece of an id; p NULL: it has none, or is special and those are left out.
+static wm_span piece_of(const wm_tokenizer *tokenizer, int32_t id, bool skip_special) {
+    const wm_vocabulary *vocabulary = &tokenizer->model.vocabulary;
+    wm_span piece = {0};
+    if (id >= 0 && (uint32_t)id < vocabulary->ids) piece = vocabulary->pieces[id];
+    const wm_added_token *token = piece.p ? NULL : find_fresh(tokenizer, id);
+    if (token) piece = token->content;
+    if (!skip_special || !piece.p) return piece;
+    int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, piece);
+    return index >= 0 && tokenizer->added[index].special ? (wm_span){0} : piece;
+}
+
+wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                              wm_decoding *decoding, wm_error *error) {
+    const wm_allocator *host = &tokenizer->arena.host;
+    const wm_decoder spaced = {.kind = WM_DECODER_SPACED};
+    const wm_decoder *steps = tokenizer->decoder_count ? tokenizer->decoders : &spaced;
+    wm_pieces pieces[2] = {{{0}, {0}}, {{0}, {0}}};
+    bool fine = true;
+    int turn = 0;
+    for (size_t i = 0; fine && i < count; i++) {
+        wm_span piece = piece_of(tokenizer, ids[i], skip_special);
+        fine = !piece.p || wm_pieces_push(&pieces[0], host, piece);
+    }
+    uint32_t step_count = WM_MAX(tokenizer->decoder_count, 1);
+    for (uint32_t i = 0; fine && i < step_count; i++, turn ^= 1)
+        fine = wm_decoder_run(&steps[i], &pieces[turn], &pieces[turn ^ 1], host);
+    wm_decoding_free(decoding);
+    wm_array *text = &pieces[turn].bytes;
+    if (fine) fine = wm_array_push(text, host, "", 1);
+    if (fine) {
+        *decoding = (wm_decoding){text->p, text->n - 1, *host};
+        *text = (wm_array){0};
+    }
+    for (int i = 0; i < 2; i++) {
+        wm_array_free(&pieces[i].bytes, host);
+        wm_array_free(&pieces[i].ends, host);
+    }
+    return fine ? WM_OK : wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory");
+}
+
+void wm_decoding_free(wm_decoding *decoding) {
+    if (decoding->text) decoding->allocator.release(decoding->allocator.context, decoding->text);
+    *decoding = (wm_decoding){0};
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// From ids back to text: each decoder, by small tokenizers written here. The expectations are what
+// `tokenizers` 0.23 answers.
+#include "tokenizer_folder.h"
+
+#define MODEL "\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{"
+#define FILE(decoder, vocab) "{" MODEL vocab "}},\"decoder\":" decoder \
+    ",\"added_tokens\":[{\"id\":0,\"content\":\"<s>\",\"special\":true},{\"id\":9,\"content\":\"new\"}]}"
+
+static const struct {
+    const char *file;
+    size_t count;
+    int32_t ids[8];
+    bool skip;
+    const char *text;
+} cases[] = {
+    {FILE("null", "\"a\":0,\"b\":1"), 5, {0, 1, 2, 3, 99}, false, "a b <s> new"},
+    {FILE("null", "\"a\":0,\"b\":1"), 6, {0, 1, 2, 3, 99, -5}, true, "a b new"},
+    {FILE("{\"type\":\"ByteLevel\"}", "\"\\u0120a\":0,\"\\u00c3\":1,\"\\u00a9\":2"), 4, {0, 1, 2, 1}, false, " a\xC3\xA9\xEF\xBF\xBD"},
+    {FILE("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}", "\"do\":0,\"##g\":1,\".\":2,\"##.\":3"), 5, {0, 1, 2, 0, 3}, false, "dog. do."},
+    {FILE("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":false}", "\"do\":0,\"##g\":1,\".\":2"), 3, {0, 1, 2}, false, "dog ."},
+    {FILE("{\"type\":\"Metaspace\",\"replacement\":\"_\"}", "\"_a\":0,\"b_\":1"), 3, {0, 1, 0}, false, "ab  a"},
+    {FILE("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"never\"}", "\"_a\":0"), 1, {0}, false, " a"},
+    {FILE("{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}", "\"a</w>\":0,\"b\":1"), 4, {0, 1, 0, 0}, false, "a ba a"},
+    {FILE("{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"_\"},\"content\":\" \"},"
+          "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}",
+          "\"_a\":0,\"<0xC3>\":1,\"<0xA9>\":2"), 6, {0, 1, 2, 0, 1, 1}, false, "a\xC3\xA9 a\xEF\xBF\xBD\xEF\xBF\xBD"},
+};
+
+static void decoders_as_the_wheel(void **state) {
+    (void)state;
+    wm_decoding decoding = {0};
+    for (size_t i = 0; i < WM_COUNT(cases); i++) {
+        wm_tokenizer *tokenizer;
+        wm_error error = {0};
+        if (open_text(&tokenizer, "tokenizer.json", wm_span_of(cases[i].file), NULL, &error) != WM_OK)
+            fail_msg("case %u: %s", (unsigned)i, error.text);
+        assert_int_equal(wm_tokenizer_decode(tokenizer, cases[i].ids, cases[i].count, cases[i].skip, &decoding, NULL), WM_OK);
+        assert_string_equal(decoding.text, cases[i].text);
+        assert_int_equal(decoding.n, strlen(cases[i].text));
+        wm_tokenizer_close(tokenizer);
+    }
+    wm_decoding_free(&decoding);
+}
+
+static void text_comes_back_from_its_ids(void **state) {
+    (void)state;
+    static const char *const texts[] = {"", "Hello,  world!\n", "\xE6\x97\xA5\xE6\x9C\xAC \xF0\x9F\x91\xA8\xE2\x80\x8D", "it's <|endoftext|>x"};
+    const char *const files[] = {"vocab.json", "merges.txt", "tokenizer_config.json", NULL};
+    wm_tokenizer *tokenizer = open_folder("gpt2-files", files);
+    wm_encoding encoding = {0};
+    wm_decoding decoding = {0};
+    for (size_t i = 0; i < WM_COUNT(texts); i++) {
+        assert_int_equal(wm_tokenizer_encode(tokenizer, wm_span_of(texts[i]), NULL, NULL, &encoding, NULL), WM_OK);
+        assert_int_equal(wm_tokenizer_decode(tokenizer, encoding.ids, encoding.count, false, &decoding, NULL), WM_OK);
+        assert_string_equal(decoding.text, texts[i]);
+    }
+    wm_encoding_free(&encoding);
+    wm_decoding_free(&decoding);
+    wm_tokenizer_close(tokenizer);
+}
+
+static void an_unknown_decoder_is_refused(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer;
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", WM_TEXT(FILE("{\"type\":\"CTC\"}", "\"a\":0")), NULL, NULL),
+                     WM_ERROR_UNSUPPORTED);
+}
+
+static void every_allocation_may_fail_in_decoding(void **state) {
+    (void)state;
+    for (long n = 1;; n++) {
+        wm_tokenizer *tokenizer;
+        wm_decoding decoding = {0};
+        wm_allocator host = test_failing_allocator(0);
+        assert_int_equal(open_text(&tokenizer, "tokenizer.json", wm_span_of(cases[8].file), &host, NULL), WM_OK);
+        test_failing_allocator(n);
+        wm_status status = wm_tokenizer_decode(tokenizer, cases[8].ids, cases[8].count, false, &decoding, NULL);
+        wm_decoding_free(&decoding);
+        wm_tokenizer_close(tokenizer);
+        if (status == WM_OK) break;
+        assert_int_equal(status, WM_ERROR_NOMEM);
+        assert_true(n < 100);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decoders_as_the_wheel), cmocka_unit_test(text_comes_back_from_its_ids),
+        cmocka_unit_test(an_unknown_decoder_is_refused), cmocka_unit_test(every_allocation_may_fail_in_decoding)};
+    return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
+}
