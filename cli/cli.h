@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the commands share: exit codes, options, a model's folder as mapped files, lines in, numbers out.
-// The command line uses the library through its public header only.
+// What the commands share: exit codes, options, a model's folder as mapped files, lines in, numbers
+// out. The command line uses the library through its public header only.
 #ifndef WM_CLI_H
 #define WM_CLI_H
 
@@ -97,7 +97,7 @@ int cli_each_text(char **arguments, int count, cli_text_fn one, void *context);
 int cli_put_floats(const float *values, size_t count); // "[0.1,…]", 9 significant digits
 void cli_put_ids(const int32_t *ids, size_t count);    // "[101,…]"
 void cli_put_string(wm_span text);                     // a JSON string
-int cli_flush(void);                                   // what was printed has been written, or CLI_FAILED
+int cli_flush(void); // what was printed has been written, or CLI_FAILED
 
 // A NumPy file of float32 [rows, width], row by row.
 typedef struct cli_npy {
@@ -110,7 +110,7 @@ int cli_npy_open(cli_npy *npy, const char *path, size_t width);
 int cli_npy_row(cli_npy *npy, const float *row);
 int cli_npy_close(cli_npy *npy, int result); // an unfinished file is removed
 
-// ---- Commands: the arguments behind the command's name, NULL at the end ---------------------------
+// ---- Commands: the arguments behind the command's name, NULL at the end --------------------------
 
 int cli_embed(char **arguments, int count);
 int cli_search(char **arguments, int count);

@@ -25,8 +25,8 @@ static int embed_one(void *context, wm_span text, const char *name) {
     return result;
 }
 
-static int embed_all(wm_pipeline *pipeline, const cli_embedding *embedding, const char *npy_path, char **texts,
-                     int count) {
+static int embed_all(wm_pipeline *pipeline, const cli_embedding *embedding, const char *npy_path,
+                     char **texts, int count) {
     size_t dim = wm_pipeline_dim(pipeline);
     cli_npy npy;
     embed_run run = {pipeline, cli_embed_options(embedding), malloc(dim * sizeof(float)), NULL};

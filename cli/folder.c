@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A model's folder as the library wants it: the files that matter, mapped and not copied. Links stay
-// inside the folder, or lead to the blobs of the hub cache that the folder is a snapshot of.
+// A model's folder as the library wants it: the files that matter, mapped and not copied. Links
+// stay inside the folder, or lead to the blobs of the hub cache that the folder is a snapshot of.
 #include "cli.h"
 
 #include <dirent.h>
@@ -48,7 +48,8 @@ static char *blobs_of(const char *root) {
     const char *revision = strrchr(root, '/');
     static const char parent[] = "/snapshots";
     size_t n = revision ? (size_t)(revision - root) : 0;
-    if (n < sizeof parent || strncmp(revision - (sizeof parent - 1), parent, sizeof parent - 1)) return NULL;
+    if (n < sizeof parent || strncmp(revision - (sizeof parent - 1), parent, sizeof parent - 1))
+        return NULL;
     char *blobs = malloc(n + 1);
     if (!blobs) return NULL;
     memcpy(blobs, root, n);
@@ -61,7 +62,8 @@ static int check_link(const cli_folder *folder, const char *path) {
     if (!real) return cli_fail("%s: IO: %s", path, strerror(errno));
     bool inside = is_inside(real, folder->root) || is_inside(real, folder->blobs);
     free(real);
-    return inside ? CLI_OK : cli_fail("%s: PATH: a link that leads out of the model's folder", path);
+    return inside ? CLI_OK
+                  : cli_fail("%s: PATH: a link that leads out of the model's folder", path);
 }
 
 static int map_file(const char *path, wm_span *bytes) {
@@ -80,7 +82,8 @@ static int map_file(const char *path, wm_span *bytes) {
     int reason = errno;
     close(fd);
     if (!regular) return cli_fail("%s: IO: not a regular file", path);
-    if (!fits || mapped == MAP_FAILED) return cli_fail("%s: IO: cannot be mapped: %s", path, strerror(reason));
+    if (!fits || mapped == MAP_FAILED)
+        return cli_fail("%s: IO: cannot be mapped: %s", path, strerror(reason));
     *bytes = (wm_span){mapped, (size_t)about.st_size};
     return CLI_OK;
 }
@@ -89,7 +92,8 @@ static int map_file(const char *path, wm_span *bytes) {
 static int add_file(cli_folder *folder, char *relative, const char *path, bool is_link) {
     if (folder->count == folder->capacity) {
         size_t capacity = folder->capacity ? 2 * folder->capacity : 32;
-        wm_source *files = capacity > MAX_FILES ? NULL : realloc(folder->files, capacity * sizeof *files);
+        wm_source *files =
+            capacity > MAX_FILES ? NULL : realloc(folder->files, capacity * sizeof *files);
         if (!files) {
             free(relative);
             return cli_fail("%s: LIMIT: more than %d files", folder->root, MAX_FILES);
@@ -114,9 +118,12 @@ static int scan_entry(cli_folder *folder, const char *under, const char *name) {
     char *relative = join(under, name), *path = relative ? join(folder->root, relative) : NULL;
     struct stat about;
     int result = CLI_OK;
-    if (!path) result = cli_fail("%s: NOMEM: no memory", folder->root);
-    else if (lstat(path, &about)) result = cli_fail("%s: IO: %s", path, strerror(errno));
-    else if (S_ISDIR(about.st_mode) && !*under) result = scan(folder, relative);
+    if (!path)
+        result = cli_fail("%s: NOMEM: no memory", folder->root);
+    else if (lstat(path, &about))
+        result = cli_fail("%s: IO: %s", path, strerror(errno));
+    else if (S_ISDIR(about.st_mode) && !*under)
+        result = scan(folder, relative);
     else if (!S_ISDIR(about.st_mode) && matters(name)) {
         result = add_file(folder, relative, path, S_ISLNK(about.st_mode));
         relative = NULL;
@@ -149,7 +156,8 @@ int cli_folder_open(cli_folder *folder, const char *path) {
     if (stat(path, &about)) {
         if (errno == ENOENT)
             return cli_fail("%s: no such folder (names of the hub are not looked up: give a folder "
-                            "with the repository's files)", path);
+                            "with the repository's files)",
+                            path);
         return cli_fail("%s: IO: %s", path, strerror(errno));
     }
     if (!S_ISDIR(about.st_mode)) return cli_fail("%s: IO: not a folder", path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// hidden MODEL --ids 1,2,3: the last hidden states, for comparing with another implementation. Needs no
-// tokenizer, and so no pipeline.
+// hidden MODEL --ids 1,2,3: the last hidden states, for comparing with another implementation.
+// Needs no tokenizer, and so no pipeline.
 #include "cli.h"
 
 #include <stdlib.h>
@@ -43,11 +43,12 @@ static int put_hidden(wm_session *session, size_t width, const int32_t *ids, siz
     return result;
 }
 
-static wm_status open_session(const cli_folder *folder, const char *isa, wm_model **model, wm_session **session,
-                              wm_error *error) {
+static wm_status open_session(const cli_folder *folder, const char *isa, wm_model **model,
+                              wm_session **session, wm_error *error) {
     wm_span json = {NULL, 0};
     for (size_t i = 0; i < folder->count; i++)
-        if (!strcmp((const char *)folder->files[i].path.p, "config.json")) json = folder->files[i].bytes;
+        if (!strcmp((const char *)folder->files[i].path.p, "config.json"))
+            json = folder->files[i].bytes;
     if (!json.p) {
         *error = (wm_error){.status = WM_ERROR_MISSING, .text = "config.json is missing"};
         return error->status;

@@ -10,7 +10,9 @@ static void put_text(const char *key, const char *value) {
     putchar(',');
 }
 
-static void put_number(const char *key, uint64_t value) { printf("\"%s\":%" PRIu64 ",", key, value); }
+static void put_number(const char *key, uint64_t value) {
+    printf("\"%s\":%" PRIu64 ",", key, value);
+}
 
 // Tensors of the files that the model does not use: a head, a buffer.
 static void put_ignored(const wm_pipeline *pipeline) {
@@ -53,7 +55,8 @@ int cli_info(char **arguments, int count) {
     put_number("weight_bytes", info.weight_bytes);
     put_number("model_bytes", info.model_bytes);
     put_number("session_bytes", info.session_bytes);
-    printf("\"needed_bytes\":%" PRIu64 "}\n", info.weight_bytes + info.model_bytes + info.session_bytes);
+    printf("\"needed_bytes\":%" PRIu64 "}\n",
+           info.weight_bytes + info.model_bytes + info.session_bytes);
     cli_model_close(&folder, pipeline);
     return CLI_OK;
 }

@@ -46,7 +46,8 @@ bool cli_lines_next(cli_lines *lines, wm_span *line) {
 
 void cli_warn_cut(const char *name, const wm_embed_info *info) {
     if (info->truncated)
-        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name, (unsigned)info->tokens);
+        fprintf(stderr, "wasmicro: warning: %s was cut to its first %u tokens\n", name,
+                (unsigned)info->tokens);
 }
 
 void cli_lines_free(cli_lines *lines) { free(lines->buffer); }
@@ -66,7 +67,8 @@ int cli_each_text(char **arguments, int count, cli_text_fn one, void *context) {
     while (result == CLI_OK && cli_lines_next(&lines, &line)) {
         snprintf(name, sizeof name, "line %lu", lines.number);
         result = one(context, line, name);
-        if (result == CLI_OK) result = cli_flush(); // whoever writes the lines may wait for the answer
+        if (result == CLI_OK)
+            result = cli_flush(); // whoever writes the lines may wait for the answer
     }
     cli_lines_free(&lines);
     return lines.failed ? CLI_FAILED : result;

@@ -26,7 +26,8 @@ static const command commands[] = {
      "    --npy FILE        a NumPy file of float32 [texts, dimensions] instead of JSON\n"},
     {"search", cli_search,
      "wasmicro search MODEL FILE QUERY…\n"
-     "  The lines of FILE (- is stdin) nearest to QUERY: cosine, line number, line, with tabs between.\n"
+     "  The lines of FILE (- is stdin) nearest to QUERY: cosine, line number, line, with tabs "
+     "between.\n"
      "  Blank lines are left out. With several queries each table has its query above it.\n"
      "    -k N              how many lines (10)\n"
      "    --json            an array of {\"score\", \"line\", \"text\"} a query\n"
@@ -50,10 +51,14 @@ static const command commands[] = {
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void put_help(FILE *to) {
-    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder.\n\n", WM_VERSION);
+    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder.\n\n",
+            WM_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
-    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512): which kernels.\n"
-          "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 usage.\n", to);
+    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512): which "
+          "kernels.\n"
+          "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 "
+          "usage.\n",
+          to);
 }
 
 static int message(int code, const char *format, va_list arguments) {
@@ -87,8 +92,10 @@ int cli_error(const char *what, const wm_error *error) {
 // A mapped file that another program cuts short: reading past its new end raises SIGBUS.
 static void file_shrank(int signal_number) {
     (void)signal_number;
-    static const char text[] = "wasmicro: IO: a file of the model became shorter while it was read\n";
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(CLI_FAILED);
+    static const char text[] =
+        "wasmicro: IO: a file of the model became shorter while it was read\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
     _exit(CLI_FAILED);
 }
 

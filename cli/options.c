@@ -9,7 +9,8 @@ const char *const cli_poolings[] = {"mean", "cls", "max", "last", NULL}; // as w
 static int set_count(const cli_option *option, const char *value) {
     uint64_t number = 0;
     const char *c = value;
-    for (; *c >= '0' && *c <= '9' && number <= UINT32_MAX; c++) number = number * 10 + (uint64_t)(*c - '0');
+    for (; *c >= '0' && *c <= '9' && number <= UINT32_MAX; c++)
+        number = number * 10 + (uint64_t)(*c - '0');
     if (*c || c == value || number == 0 || number > UINT32_MAX)
         return cli_usage("%s: expected a whole number from 1 on, got \"%s\"", option->name, value);
     *(uint32_t *)option->value = (uint32_t)number;
@@ -23,7 +24,8 @@ static int set_choice(const cli_option *option, const char *value) {
         return CLI_OK;
     }
     fprintf(stderr, "wasmicro: %s: expected one of", option->name);
-    for (int i = 0; option->choices[i]; i++) fprintf(stderr, "%s %s", i ? "," : "", option->choices[i]);
+    for (int i = 0; option->choices[i]; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", option->choices[i]);
     fprintf(stderr, "; got \"%s\"\n", value);
     return CLI_USAGE;
 }
@@ -48,7 +50,8 @@ static bool set_flag(const cli_option *option) {
 static const cli_option *find(const char *argument, const cli_option *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
         size_t n = strlen(options[i].name);
-        if (!strncmp(argument, options[i].name, n) && (!argument[n] || argument[n] == '=')) return &options[i];
+        if (!strncmp(argument, options[i].name, n) && (!argument[n] || argument[n] == '='))
+            return &options[i];
     }
     return NULL;
 }
@@ -67,7 +70,9 @@ int cli_parse(char **arguments, int *count, const cli_option *options, size_t op
             continue;
         }
         const cli_option *option = find(argument, options, option_count);
-        if (!option) return cli_usage("no option \"%s\" here (-- before a text that begins with -)", argument);
+        if (!option)
+            return cli_usage("no option \"%s\" here (-- before a text that begins with -)",
+                             argument);
         const char *value = strchr(argument, '=');
         if (set_flag(option)) {
             if (value) return cli_usage("%s takes no value", option->name);

@@ -28,9 +28,12 @@ void cli_put_string(wm_span text) {
     putchar('"');
     for (size_t i = 0; i < text.n; i++) {
         int c = text.p[i];
-        if (c == '"' || c == '\\') printf("\\%c", c);
-        else if (c < 0x20) printf("\\u%04x", (unsigned)c);
-        else putchar(c);
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", (unsigned)c);
+        else
+            putchar(c);
     }
     putchar('"');
 }
@@ -41,7 +44,8 @@ int cli_flush(void) {
     // Whoever read has had enough: no message, but what was asked for was not all written.
     struct pollfd pipe = {STDOUT_FILENO, POLLOUT, 0};
     if (errno == EPIPE || (poll(&pipe, 1, 0) == 1 && pipe.revents & POLLERR)) return CLI_FAILED;
-    return cli_fail("cannot write the results%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    return cli_fail("cannot write the results%s%s", errno ? ": " : "",
+                    errno ? strerror(errno) : "");
 }
 
 // The header's length is fixed, so that the number of rows can be filled in at the end.
@@ -49,20 +53,27 @@ enum { NPY_HEADER = 128 };
 
 static bool put_npy_header(const cli_npy *npy) {
     char header[NPY_HEADER + 1];
-    int n = snprintf(header, sizeof header, "\x93NUMPY%c%c%c%c{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }",
-                     1, 0, NPY_HEADER - 10, 0, npy->rows, npy->width);
+    int n =
+        snprintf(header, sizeof header,
+                 "\x93NUMPY%c%c%c%c{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }",
+                 1, 0, NPY_HEADER - 10, 0, npy->rows, npy->width);
     memset(header + n, ' ', (size_t)(NPY_HEADER - n));
     header[NPY_HEADER - 1] = '\n';
     return fwrite(header, 1, NPY_HEADER, npy->file) == NPY_HEADER;
 }
 
-static int npy_failed(const cli_npy *npy) { return cli_fail("%s: IO: %s", npy->path, strerror(errno)); }
+static int npy_failed(const cli_npy *npy) {
+    return cli_fail("%s: IO: %s", npy->path, strerror(errno));
+}
 
 int cli_npy_open(cli_npy *npy, const char *path, size_t width) {
     *npy = (cli_npy){.file = fopen(path, "wb"), .path = path, .width = width};
     if (!npy->file) return npy_failed(npy);
-    if (put_npy_header(npy) && fflush(npy->file) == 0 && fseek(npy->file, NPY_HEADER, SEEK_SET) == 0) return CLI_OK;
-    int result = cli_fail("%s: IO: %s (a file is needed: its first bytes are written last)", path, strerror(errno));
+    if (put_npy_header(npy) && fflush(npy->file) == 0 &&
+        fseek(npy->file, NPY_HEADER, SEEK_SET) == 0)
+        return CLI_OK;
+    int result = cli_fail("%s: IO: %s (a file is needed: its first bytes are written last)", path,
+                          strerror(errno));
     fclose(npy->file);
     return result;
 }
@@ -74,7 +85,8 @@ int cli_npy_row(cli_npy *npy, const float *row) {
 }
 
 int cli_npy_close(cli_npy *npy, int result) {
-    if (result == CLI_OK && (fseek(npy->file, 0, SEEK_SET) || !put_npy_header(npy))) result = npy_failed(npy);
+    if (result == CLI_OK && (fseek(npy->file, 0, SEEK_SET) || !put_npy_header(npy)))
+        result = npy_failed(npy);
     if (fclose(npy->file) && result == CLI_OK) result = npy_failed(npy);
     if (result != CLI_OK) remove(npy->path);
     return result;

@@ -33,8 +33,8 @@ static void scale_to_unit(float *vector, size_t dim) {
     for (size_t i = 0; i < dim; i++) vector[i] = (float)(vector[i] * scale);
 }
 
-static int embed_unit(const search_index *index, wm_span text, const wm_embed_options *options, const char *name,
-                      float *vector) {
+static int embed_unit(const search_index *index, wm_span text, const wm_embed_options *options,
+                      const char *name, float *vector) {
     wm_error error;
     wm_embed_info info;
     if (wm_pipeline_embed(index->pipeline, text, options, vector, &info, &error) != WM_OK)
@@ -75,7 +75,9 @@ static int add_line(search_index *index, wm_span text, unsigned long number) {
     return CLI_OK;
 }
 
-static wm_span text_of(const search_line *line) { return (wm_span){(const uint8_t *)line->text, line->n}; }
+static wm_span text_of(const search_line *line) {
+    return (wm_span){(const uint8_t *)line->text, line->n};
+}
 
 // A group at once; where that fails, line by line, to name the one that is to blame.
 static int embed_group(search_index *index, size_t first, size_t count) {
@@ -85,7 +87,8 @@ static int embed_group(search_index *index, size_t first, size_t count) {
     wm_embed_info infos[GROUP];
     char name[32];
     for (size_t i = 0; i < count; i++) texts[i] = text_of(&lines[i]);
-    bool done = wm_pipeline_embed_batch(index->pipeline, texts, count, &index->options, vectors, infos, NULL) == WM_OK;
+    bool done = wm_pipeline_embed_batch(index->pipeline, texts, count, &index->options, vectors,
+                                        infos, NULL) == WM_OK;
     for (size_t i = 0; i < count; i++) {
         snprintf(name, sizeof name, "line %lu", lines[i].number);
         float *vector = vectors + i * index->dim;
@@ -134,7 +137,8 @@ static void put_hits(search_line *const *hits, size_t count, bool json) {
     for (size_t i = 0; i < count; i++) {
         const search_line *line = hits[i];
         if (json) {
-            printf("%s{\"score\":%.9g,\"line\":%lu,\"text\":", i ? "," : "", line->score, line->number);
+            printf("%s{\"score\":%.9g,\"line\":%lu,\"text\":", i ? "," : "", line->score,
+                   line->number);
             cli_put_string(text_of(line));
             putchar('}');
         } else {
@@ -146,7 +150,8 @@ static void put_hits(search_line *const *hits, size_t count, bool json) {
     if (json) puts("]");
 }
 
-static int answer(search_index *index, const char *query, const wm_embed_options *options, size_t k, bool json) {
+static int answer(search_index *index, const char *query, const wm_embed_options *options, size_t k,
+                  bool json) {
     float *vector = malloc(index->dim * sizeof *vector);
     search_line **order = malloc((index->count + 1) * sizeof *order);
     int result = vector && order ? CLI_OK : cli_fail("NOMEM: no memory for the query");
@@ -178,7 +183,8 @@ typedef struct search_options {
     bool json, time;
 } search_options;
 
-static int search(search_index *index, char **arguments, int count, const char *prompt, search_options options) {
+static int search(search_index *index, char **arguments, int count, const char *prompt,
+                  search_options options) {
     double start = milliseconds();
     int result = add_file_lines(index, arguments[0]);
     if (result == CLI_OK) result = embed_lines(index);
@@ -191,8 +197,9 @@ static int search(search_index *index, char **arguments, int count, const char *
     }
     if (result == CLI_OK && options.time) {
         fflush(stdout);
-        fprintf(stderr, "%zu lines embedded in %.0f ms, %d %s answered in %.1f ms\n", index->count, indexed - start,
-                count - 1, count == 2 ? "query" : "queries", milliseconds() - indexed);
+        fprintf(stderr, "%zu lines embedded in %.0f ms, %d %s answered in %.1f ms\n", index->count,
+                indexed - start, count - 1, count == 2 ? "query" : "queries",
+                milliseconds() - indexed);
     }
     return result;
 }

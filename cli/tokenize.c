@@ -13,7 +13,8 @@ static int tokenize_one(void *context, wm_span text, const char *name) {
     tokenize_run *run = context;
     wm_error error;
     const wm_span *second = run->second.p ? &run->second : NULL;
-    if (wm_tokenizer_encode(run->tokenizer, text, second, &run->options, &run->encoding, &error) != WM_OK)
+    if (wm_tokenizer_encode(run->tokenizer, text, second, &run->options, &run->encoding, &error) !=
+        WM_OK)
         return cli_error(name, &error);
     wm_embed_info info = {(uint32_t)run->encoding.count, run->encoding.truncated};
     cli_warn_cut(name, &info);
@@ -22,7 +23,8 @@ static int tokenize_one(void *context, wm_span text, const char *name) {
     return CLI_OK;
 }
 
-static int tokenize_all(const cli_folder *folder, const char *model, tokenize_run *run, char **texts, int count) {
+static int tokenize_all(const cli_folder *folder, const char *model, tokenize_run *run,
+                        char **texts, int count) {
     wm_error error;
     if (wm_tokenizer_open(&run->tokenizer, folder->files, folder->count, NULL, &error) != WM_OK)
         return cli_error(model, &error);

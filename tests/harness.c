@@ -3,7 +3,7 @@
 #include "harness.h"
 
 static long allocations_left; // until the one that fails; at 0 none does
-static bool failing_on;        // after it too
+static bool failing_on;       // after it too
 static size_t live_allocations;
 
 static void *counted_allocate(void *context, size_t size) {
@@ -46,7 +46,8 @@ static kept_file *kept_files;
 
 wm_span test_file(const char *path) {
     FILE *file = fopen(path, "rb");
-    if (!file || fseek(file, 0, SEEK_END)) fail_msg("cannot read %s (run it at the repository's root)", path);
+    if (!file || fseek(file, 0, SEEK_END))
+        fail_msg("cannot read %s (run it at the repository's root)", path);
     long size = ftell(file);
     rewind(file);
     // Its own block, with nothing behind the last byte: a sanitizer sees a read past the end.
@@ -71,17 +72,20 @@ void test_near(double got, double want, double tolerance, const char *file, int 
 
 #define IMPORT(name) __attribute__((import_module("test"), import_name(#name)))
 
-// Runs the function at a place in the table and says how it ended: it returned, failed or was skipped.
+// Runs the function at a place in the table and says how it ended: it returned, failed or was
+// skipped.
 IMPORT(run) int host_run(const char *name, void (*test)(void **state));
 // Ends the running test: a JavaScript exception unwinds the wasm.
-IMPORT(fail) _Noreturn void host_fail(const char *file, int line, const char *format, va_list arguments);
+IMPORT(fail)
+_Noreturn void host_fail(const char *file, int line, const char *format, va_list arguments);
 IMPORT(skip) _Noreturn void host_skip(void);
 IMPORT(print) void host_print(const char *format, va_list arguments);
 // The file's size, -1 if there is none; its bytes are copied by the second call.
 IMPORT(file_open) int host_file_open(const char *path);
 IMPORT(file_read) void host_file_read(uint8_t *to);
 
-int test_group(const char *name, const struct CMUnitTest *tests, size_t count, void *setup, void *teardown) {
+int test_group(const char *name, const struct CMUnitTest *tests, size_t count, void *setup,
+               void *teardown) {
     (void)name, (void)setup, (void)teardown;
     int failed = 0;
     for (size_t i = 0; i < count; i++) failed += host_run(tests[i].name, tests[i].test);
@@ -120,13 +124,15 @@ void test_memory(const void *a, const void *b, size_t size, const char *file, in
     const uint8_t *x = a, *y = b;
     for (size_t i = 0; i < size; i++)
         if (x[i] != y[i])
-            test_fail(file, line, "byte %zu of %zu: 0x%02x != 0x%02x", i, size, (unsigned)x[i], (unsigned)y[i]);
+            test_fail(file, line, "byte %zu of %zu: 0x%02x != 0x%02x", i, size, (unsigned)x[i],
+                      (unsigned)y[i]);
 }
 
 void test_near(double got, double want, double tolerance, const char *file, int line) {
     double difference = got > want ? got - want : want - got;
     if (difference <= tolerance || got == want || (got != got && want != want)) return;
-    test_fail(file, line, "got %g, want %g, off by %g, allowed %g", got, want, difference, tolerance);
+    test_fail(file, line, "got %g, want %g, off by %g, allowed %g", got, want, difference,
+              tolerance);
 }
 
 wm_span test_file(const char *path) {

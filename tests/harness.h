@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What every test stands on. Natively it is cmocka; as wasm the few names of cmocka that the tests
-// use are macros over four functions of the host (tests/run_wasm.mjs). Tests run at the repository's root.
+// use are macros over four functions of the host (tests/run_wasm.mjs). Tests run at the
+// repository's root.
 #ifndef WM_HARNESS_H
 #define WM_HARNESS_H
 
@@ -31,7 +32,8 @@ struct CMUnitTest {
 #define assert_true(value) test_true(!!(value), #value, __FILE__, __LINE__)
 #define assert_false(value) test_true(!(value), "!(" #value ")", __FILE__, __LINE__)
 #define assert_null(pointer) test_true((pointer) == NULL, #pointer " == NULL", __FILE__, __LINE__)
-#define assert_non_null(pointer) test_true((pointer) != NULL, #pointer " != NULL", __FILE__, __LINE__)
+#define assert_non_null(pointer) \
+    test_true((pointer) != NULL, #pointer " != NULL", __FILE__, __LINE__)
 #define assert_int_equal(a, b) \
     test_int((unsigned long long)(a), (unsigned long long)(b), true, __FILE__, __LINE__)
 #define assert_int_not_equal(a, b) \
@@ -40,7 +42,8 @@ struct CMUnitTest {
 #define assert_memory_equal(a, b, size) test_memory((a), (b), (size), __FILE__, __LINE__)
 #define assert_near(got, want, tolerance) test_near((got), (want), (tolerance), __FILE__, __LINE__)
 
-int test_group(const char *name, const struct CMUnitTest *tests, size_t count, void *setup, void *teardown);
+int test_group(const char *name, const struct CMUnitTest *tests, size_t count, void *setup,
+               void *teardown);
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
 _Noreturn void test_skip(void);
 void test_print(const char *format, ...);
