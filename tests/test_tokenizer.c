@@ -79,6 +79,19 @@ static void byte_level_bpe_as_the_wheel(void **state) {
     check_cases("bpe-whole", json_only);
 }
 
+static void unigram_as_the_wheel(void **state) {
+    (void)state;
+    check_cases("unigram", json_only);
+}
+
+static void other_chains_as_the_wheel(void **state) {
+    (void)state;
+    check_cases("bpe-lines", json_only);
+    check_cases("bpe-fallback", json_only);
+    check_cases("wordpiece-words", json_only);
+    check_cases("wordpiece-splits", json_only);
+}
+
 static void a_tokenizer_tells_what_it_is(void **state) {
     (void)state;
     const char *const gpt2[] = {"vocab.json", "merges.txt", "tokenizer_config.json", NULL};
@@ -124,6 +137,8 @@ static wm_span tokenizer_with(const char *key, const char *value, char *to, size
     "{\"type\":\"WordPiece\",\"unk_token\":" unk ",\"continuing_subword_prefix\":\"##\"," \
     "\"max_input_chars_per_word\":" characters ",\"vocab\":" vocab "}"
 #define BPE(vocab, merges, more) "{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges more "}"
+#define UNIGRAM(vocab, unk) "{\"type\":\"Unigram\",\"unk_id\":" unk ",\"vocab\":" vocab "}"
+#define CHARSMAP(base64) "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" base64 "\"}"
 #define TEMPLATE(single) \
     "{\"type\":\"TemplateProcessing\",\"single\":" single ",\"pair\":[],\"special_tokens\":{" \
     "\"[CLS]\":{\"id\":\"[CLS]\",\"ids\":[7],\"tokens\":[\"[CLS]\"]}}}"
@@ -162,6 +177,20 @@ static const struct {
     {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "WordLevel"},
     {"model", "{}", WM_ERROR_UNSUPPORTED, "model"},
     {"model", "null", WM_ERROR_FORMAT, "no model"},
+    // 58
+    {"model", UNIGRAM("[[\"u\",0],[\"a\",1e400]]", "0"), WM_ERROR_FORMAT, "odd score"},
+    {"model", UNIGRAM("[[\"u\",0],[\"a\",1e308]]", "0"), WM_ERROR_FORMAT, "odd score"},
+    {"model", UNIGRAM("[[\"u\",0],[\"\",-1]]", "0"), WM_ERROR_FORMAT, "empty piece"},
+    {"model", UNIGRAM("[[\"u\",0],[\"a\"]]", "0"), WM_ERROR_FORMAT, "odd score"},
+    {"model", UNIGRAM("[[\"u\",0]]", "1"), WM_ERROR_FORMAT, "unk_id"},
+    {"model", UNIGRAM("[[\"u\",0]]", "null"), WM_ERROR_FORMAT, "unk_id"},
+    {"model", UNIGRAM("{}", "0"), WM_ERROR_FORMAT, "no array"},
+    // 59
+    {"normalizer", CHARSMAP("%%%%"), WM_ERROR_FORMAT, "base64"},
+    {"normalizer", CHARSMAP(""), WM_ERROR_FORMAT, "charsmap"},
+    {"normalizer", CHARSMAP("AAAA"), WM_ERROR_FORMAT, "charsmap"},
+    {"normalizer", CHARSMAP("//////////8="), WM_ERROR_FORMAT, "a trie of"},
+    {"normalizer", CHARSMAP("BAAAAAAAAABh"), WM_ERROR_FORMAT, "does not end"},
     // 62, 63
     {"normalizer", "{\"type\":\"Magic\"}", WM_ERROR_UNSUPPORTED, "\"Magic\""},
     {"normalizer", "{\"type\":7}", WM_ERROR_UNSUPPORTED, "normalizer"},
@@ -234,6 +263,9 @@ static const struct {
     {"model", BPE("{\"a\":0,\"b</w>\":1,\"ab</w>\":2}", "[\"a b</w>\"]", ",\"end_of_word_suffix\":\"</w>\""), "ab", 1, {2}},
     {"model", BPE("{\"a\":0,\"@b\":1,\"ab\":2}", "[\"a @b\"]", ",\"continuing_subword_prefix\":\"@\""), "ab", 1, {2}},
     {"model", BPE("{\"a\":0,\"b\":1}", "[]", ""), "xaxb", 2, {0, 1}}, // what is unknown is lost
+    {"model", UNIGRAM("[[\"u\",0],[\"a\",-2],[\"b\",-2],[\"ab\",-3]]", "0"), "abxya", 3, {3, 0, 1}},
+    {"normalizer", CHARSMAP("BAAAAAAAAAAA"), "ab", 2, {1, 2}},     // nothing in the trie but its root, at itself
+    {"normalizer", CHARSMAP("BAAAAP////8A"), "ab", 2, {1, 2}},     // a root that points far outside
 };
 
 static void odd_files_are_right(void **state) {
@@ -363,6 +395,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wordpiece_as_the_wheel), cmocka_unit_test(byte_level_bpe_as_the_wheel),
+        cmocka_unit_test(unigram_as_the_wheel), cmocka_unit_test(other_chains_as_the_wheel),
         cmocka_unit_test(a_tokenizer_tells_what_it_is), cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(odd_files_are_right), cmocka_unit_test(deep_sequences_are_bounded),
         cmocka_unit_test(vocab_txt_is_read_as_python_reads_lines), cmocka_unit_test(broken_vocabularies_are_refused),

@@ -5,6 +5,7 @@
     pip install tokenizers==0.23.3
     python3 tools/make_tokenizer_vectors.py
 
+Training is not the same twice, so a folder that is there keeps its tokenizer: only its cases are made anew.
 FOLDER/tokenizer.json (or vocab.txt, or vocab.json and merges.txt) is the tokenizer, FOLDER/cases.json
 a list of [text, pair or null, special tokens, ids, types, starts, ends], starts and ends in bytes.
 unicode.txt holds, for each property, a hash of its value for all scalar values, taken from the wheel.
@@ -12,7 +13,6 @@ unicode.txt holds, for each property, a hash of its value for all scalar values,
 import json
 import pathlib
 import random
-import shutil
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
                         processors, trainers)
@@ -87,7 +87,11 @@ def row(t, text, pair, special):
 
 def write(name, t, files=None):
     folder = OUT / name
-    folder.mkdir(parents=True)
+    if folder.exists():
+        if not (folder / "tokenizer.json").exists():
+            return  # the wheel alone cannot read these files
+        t, files = Tokenizer.from_file(str(folder / "tokenizer.json")), {}
+    folder.mkdir(parents=True, exist_ok=True)
     if files is None:
         (folder / "tokenizer.json").write_text(t.to_str(), encoding="utf-8")
     for file, content in (files or {}).items():
@@ -143,6 +147,47 @@ def make_byte_bpe():
     write("bpe-whole", Tokenizer.from_str(json.dumps(model)))
 
 
+def make_unigram():
+    t = Tokenizer(models.Unigram())
+    t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(" {2,}"), " "), normalizers.Replace("``", '"')])
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.train_from_iterator(corpus(), trainers.UnigramTrainer(vocab_size=300, unk_token="<unk>", show_progress=False,
+                                                           special_tokens=["<pad>", "</s>", "<unk>", "<extra_id_0>"]))
+    t.decoder = decoders.Metaspace()
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    write("unigram", t)
+
+
+LINES = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def make_others():
+    t = byte_bpe(["<|begin|>"])
+    t.normalizer = normalizers.NFC()
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LINES), "isolated"),
+                                               pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True), processors.TemplateProcessing(
+        single="<|begin|> $A", pair="<|begin|> $A <|begin|>:1 $B:1", special_tokens=[("<|begin|>", 0)])])
+    write("bpe-lines", t)
+    t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    bytes_ = [f"<0x{b:02X}>" for b in range(256)]
+    t.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=520, special_tokens=["<unk>", "<s>"] + bytes_,
+                                                        limit_alphabet=60, show_progress=False))
+    model = json.loads(t.to_str())
+    model["added_tokens"] = [a for a in model["added_tokens"] if not a["content"].startswith("<0x")]
+    t = Tokenizer.from_str(json.dumps(model))
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    write("bpe-fallback", t)
+    t = wordpiece(False)
+    t.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(True)])
+    write("wordpiece-words", t)
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("merged_with_previous"),
+                                               pre_tokenizers.Digits(False), pre_tokenizers.Split("an", "merged_with_next")])
+    write("wordpiece-splits", t)
+
+
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
@@ -170,10 +215,11 @@ def make_unicode():
 
 
 def main():
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    OUT.mkdir(parents=True, exist_ok=True)
     make_wordpiece()
     make_byte_bpe()
+    make_unigram()
+    make_others()
     make_unicode()
 
 
