@@ -33,6 +33,14 @@ static const command commands[] = {
      "    --json            an array of {\"score\", \"line\", \"text\"} a query\n"
      "    --time            say on stderr how long it took\n"
      "    --prompt NAME     for the queries; --max-len N, --pooling P as in embed\n"},
+    {"generate", cli_generate,
+     "wasmicro generate MODEL PROMPT\n"
+     "  The text that follows PROMPT, as it comes: greedy unless a sampling option is given.\n"
+     "    -n N              at most N new tokens\n"
+     "    --temperature T, --top-k K, --top-p P, --min-p P, --seed S\n"
+     "    --repetition-penalty R, --no-repeat-ngram N, --beams B\n"
+     "    --stop TEXT       end before TEXT\n"
+     "    --ids             the new token ids as a JSON array instead\n"},
     {"tokenize", cli_tokenize,
      "wasmicro tokenize MODEL TEXT…\n"
      "  The token ids of each text, one JSON array a line. Needs the tokenizer's files alone.\n"

@@ -263,6 +263,7 @@ typedef struct wm_generated {
     int32_t id;        // -1: the prompt left no room for one
     uint32_t sequence; // of num_return_sequences, one after another
     wm_finish finish;  // of this sequence; NONE: more is to come
+    wm_span text;      // that goes out with it, whole characters; good until the next call
 } wm_generated;
 
 // Runs the prompt. Encoder-decoders (T5): the encoder's text. What the pipeline remembers of a prompt's beginning
@@ -275,7 +276,8 @@ WM_API wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline 
                                         size_t count, const wm_generate_options *options, wm_error *error);
 WM_API void wm_generation_close(wm_generation *generation);
 
-// The next token. Beam search runs to its end at the first call.
+// The next token, and what text is certain now: all texts of a sequence, one after another, are what its tokens
+// decode to without special ones, up to a stop string. Beam search runs to its end at the first call.
 // Errors: NUMERIC (damaged weights, no token left), STATE (the last sequence is finished), NOMEM.
 WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token, wm_error *error);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A prompt in, tokens out: one call, one token.
 #include "../gen/beams.h"
+#include "../gen/stop.h"
 #include "pipeline.h"
 
 // Tokens that run through the model at once: bounds the memory of a long prompt.
@@ -20,7 +21,9 @@ struct wm_generation {
     size_t sequence; // the one in work
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
-    bool over; // the caller has been told of `finish`
+    bool over;            // the caller has been told of `finish`
+    wm_decoding decoding; // of the sequence's new tokens
+    size_t text_out;      // bytes of it that have gone out
 };
 
 static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
@@ -88,7 +91,7 @@ static wm_status remember(wm_generation *g, wm_error *error) {
 
 static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     g->count = g->sampler.prompt;
-    g->told = 0;
+    g->told = g->text_out = 0;
     g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count); // LENGTH: the prompt fills the context
     g->sampler.stream = (uint32_t)g->sequence;
     size_t known = keep_prefix(g);
@@ -176,7 +179,7 @@ wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, con
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);
     WM_TRY(WM_ALLOC(&arena, g, 1, error));
-    *g = (wm_generation){.pipeline = p, .arena = arena};
+    *g = (wm_generation){.pipeline = p, .arena = arena, .decoding = {.allocator = p->allocator}};
     wm_status status = open_generation(g, (wm_sequence){ids, NULL, count}, options, error);
     if (status == WM_OK)
         *generation = g;
@@ -196,6 +199,7 @@ wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span
 void wm_generation_close(wm_generation *g) {
     if (!g) return;
     wm_arena arena = g->arena;
+    wm_decoding_free(&g->decoding);
     wm_arena_free(&arena);
 }
 
@@ -208,6 +212,22 @@ static wm_status next_of_beams(wm_generation *g, wm_error *error) {
     return WM_OK;
 }
 
+// The text that may go out now. What ends in half a character, or may yet become a stop string, waits.
+static wm_status next_text(wm_generation *g, wm_span *text, wm_error *error) {
+    const wm_generate_options *options = &g->sampler.options;
+    bool last = g->finish != WM_FINISH_NONE, stopped = false;
+    size_t prompt = g->sampler.prompt;
+    WM_TRY(wm_tokenizer_decode(g->pipeline->tokenizer, g->ids + prompt, g->count - prompt, true, &g->decoding, error));
+    size_t end = g->decoding.n;
+    while (!last && end >= 3 && memcmp(g->decoding.text + end - 3, "\xEF\xBF\xBD", 3) == 0) end -= 3;
+    if (end < g->text_out) end = g->text_out;
+    *text = (wm_span){(const uint8_t *)g->decoding.text + g->text_out, end - g->text_out};
+    text->n = wm_stop_scan(*text, options->stop, options->stop_count, last, &stopped);
+    g->text_out += text->n;
+    if (stopped) g->finish = WM_FINISH_STOP;
+    return WM_OK;
+}
+
 // Goes on to the next of several sequences.
 static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
     size_t sequences = g->sampler.options.num_return_sequences;
@@ -217,7 +237,7 @@ static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
     g->over = false;
     if (!beams) return begin_sequence(g, error);
     g->count = g->sampler.prompt;
-    g->told = 0;
+    g->told = g->text_out = 0;
     g->finish = WM_FINISH_NONE;
     return WM_OK;
 }
@@ -225,13 +245,15 @@ static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
 wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *error) {
     bool beams = g->sampler.options.num_beams > 1;
     int32_t id = -1;
+    wm_span text = {NULL, 0};
     if (g->over) WM_TRY(next_sequence(g, beams, error));
     if (g->finish == WM_FINISH_NONE) {
         WM_TRY(beams ? next_of_beams(g, error) : draw_token(g, error));
         id = g->ids[g->count - 1];
         g->told++;
+        WM_TRY(next_text(g, &text, error));
     }
     g->over = g->finish != WM_FINISH_NONE;
-    *out = (wm_generated){.id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish};
+    *out = (wm_generated){.id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish, .text = text};
     return WM_OK;
 }

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// generate MODEL PROMPT: the continuation, as it comes.
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+typedef struct generate_run {
+    wm_generate_options options;
+    wm_span stop;
+    bool ids; // print them instead of the text
+    const char *isa;
+} generate_run;
+
+// Numbers that options give as texts: temperature 0.7, seed 42.
+static int set_real(const char *name, const char *text, double *number) {
+    char *end;
+    if (!text) return CLI_OK;
+    errno = 0;
+    *number = strtod(text, &end);
+    if (end == text || *end || errno) return cli_usage("%s: expected a number, got \"%s\"", name, text);
+    return CLI_OK;
+}
+
+static int set_seed(const char *text, uint64_t *seed) {
+    char *end;
+    if (!text) return CLI_OK;
+    errno = 0;
+    *seed = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno)
+        return cli_usage("--seed: expected a whole number, got \"%s\"", text);
+    return CLI_OK;
+}
+
+static int put_tokens(wm_generation *generation, bool ids) {
+    wm_generated token = {0};
+    wm_error error;
+    if (ids) putchar('[');
+    for (size_t count = 0; token.finish == WM_FINISH_NONE; count++) {
+        if (wm_generation_next(generation, &token, &error) != WM_OK) return cli_error("generate", &error);
+        if (!ids) {
+            fwrite(token.text.p, 1, token.text.n, stdout);
+            fflush(stdout);
+        } else if (token.id >= 0) {
+            printf("%s%ld", count ? "," : "", (long)token.id);
+        }
+    }
+    puts(ids ? "]" : "");
+    return CLI_OK;
+}
+
+static int generate(const generate_run *run, const char *model, const char *prompt) {
+    cli_folder folder;
+    wm_pipeline *pipeline;
+    wm_generation *generation;
+    wm_error error;
+    int result = cli_model_open(model, run->isa, &folder, &pipeline);
+    if (result != CLI_OK) return result;
+    if (wm_generation_open(&generation, pipeline, cli_span(prompt), &run->options, &error) != WM_OK) {
+        result = cli_error(model, &error);
+    } else {
+        result = put_tokens(generation, run->ids);
+        wm_generation_close(generation);
+    }
+    cli_model_close(&folder, pipeline);
+    return result;
+}
+
+int cli_generate(char **arguments, int count) {
+    generate_run run = {.options = {.size = sizeof run.options}};
+    wm_generate_options *o = &run.options;
+    const char *temperature = NULL, *top_p = NULL, *min_p = NULL, *penalty = NULL, *seed = NULL, *stop = NULL;
+    const cli_option options[] = {
+        {"-n", CLI_COUNT, &o->max_new_tokens, NULL},
+        {"--temperature", CLI_TEXT, &temperature, NULL},
+        {"--top-k", CLI_COUNT, &o->top_k, NULL},
+        {"--top-p", CLI_TEXT, &top_p, NULL},
+        {"--min-p", CLI_TEXT, &min_p, NULL},
+        {"--repetition-penalty", CLI_TEXT, &penalty, NULL},
+        {"--no-repeat-ngram", CLI_COUNT, &o->no_repeat_ngram_size, NULL},
+        {"--beams", CLI_COUNT, &o->num_beams, NULL},
+        {"--seed", CLI_TEXT, &seed, NULL},
+        {"--stop", CLI_TEXT, &stop, NULL},
+        {"--ids", CLI_FLAG, &run.ids, NULL},
+        {"--isa", CLI_TEXT, &run.isa, NULL},
+    };
+    int result = cli_parse(arguments, &count, options, sizeof options / sizeof *options);
+    if (result == CLI_OK) result = set_real("--temperature", temperature, &o->temperature);
+    if (result == CLI_OK) result = set_real("--top-p", top_p, &o->top_p);
+    if (result == CLI_OK) result = set_real("--min-p", min_p, &o->min_p);
+    if (result == CLI_OK) result = set_real("--repetition-penalty", penalty, &o->repetition_penalty);
+    if (result == CLI_OK) result = set_seed(seed, &o->seed);
+    if (result != CLI_OK) return result;
+    if (count != 2) return cli_usage("generate MODEL PROMPT");
+    // A temperature of 0 means the best token, which 0 in the options does not: there it is "not given".
+    if (temperature && o->temperature == 0) o->do_sample = WM_OFF;
+    run.stop = cli_span(stop);
+    if (stop) o->stop = &run.stop, o->stop_count = 1;
+    return generate(&run, arguments[0], arguments[1]);
+}
