@@ -165,7 +165,7 @@ static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source
 
 static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
     wm_span name, folder;
-    const wm_source *config;
+    const wm_source *config = NULL;
     wm_step *step = NULL;
     WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
     WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
