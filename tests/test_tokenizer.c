@@ -113,8 +113,8 @@ static void a_tokenizer_tells_what_it_is(void **state) {
 static const char *const keys[] = {"normalizer", "pre_tokenizer", "post_processor", "added_tokens", "model"};
 static const char *const defaults[] = {
     "null", "null", "null", "[]",
-    "{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
-    "\"max_input_chars_per_word\":100,\"vocab\":{\"[UNK]\":0,\"a\":1,\"##b\":2}}"};
+    ("{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
+     "\"max_input_chars_per_word\":100,\"vocab\":{\"[UNK]\":0,\"a\":1,\"##b\":2}}")};
 
 // tokenizer.json with one member other than the defaults.
 static wm_span tokenizer_with(const char *key, const char *value, char *to, size_t room) {
