@@ -5,9 +5,9 @@
 
 bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes) {
     if (array->p && bytes <= array->capacity - array->n) return true;
-    uint64_t size;
-    if (!wm_add(array->n, bytes, &size) || size > (array->limit ? array->limit : UINT32_MAX)) return false;
-    size = WM_MAX(size + 256, WM_MIN((uint64_t)array->capacity * 2, UINT32_MAX));
+    uint64_t size, limit = array->limit ? array->limit : UINT32_MAX;
+    if (!wm_add(array->n, bytes, &size) || size > limit) return false;
+    size = WM_MAX(size + 256, WM_MIN((uint64_t)array->capacity * 2, limit));
     if (size > SIZE_MAX / 2) return false;
     void *memory = host->allocate(host->context, (size_t)size);
     if (!memory) return false;
