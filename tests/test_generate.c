@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Generation through the pipeline: Hugging Face's greedy tokens, and what a pipeline remembers.
+#include "../src/base/utf8.h"
 #include "../src/pipeline/pipeline.h"
 #include "tiny.h"
 
@@ -91,6 +92,59 @@ static void beams_give_several_sequences_alike_each_time(void **state) {
     wm_arena_free(&arena);
 }
 
+// Pulls one sequence; its text, its ids, why it ended.
+static size_t pull_text(wm_generation *generation, char *text, int32_t *ids, size_t *count, wm_finish *finish) {
+    wm_generated token = {0};
+    size_t n = 0;
+    *count = 0;
+    while (token.finish == WM_FINISH_NONE) {
+        assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
+        if (token.id >= 0) ids[(*count)++] = token.id;
+        if (token.text.n) memcpy(text + n, token.text.p, token.text.n);
+        n += token.text.n;
+        assert_int_equal(wm_utf8_check((wm_span){(const uint8_t *)text, n}), n); // no character is cut
+    }
+    *finish = token.finish;
+    return n;
+}
+
+static void the_text_is_what_the_tokens_decode_to(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "gpt2-f16");
+    wm_pipeline *pipeline = open_tiny(&folder);
+    char text[2000];
+    int32_t ids[64];
+    size_t count, n;
+    wm_finish finish;
+    wm_generation *generation;
+    wm_decoding whole = {0};
+    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 48, .top_k = 200, .seed = 7};
+    assert_int_equal(wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
+    n = pull_text(generation, text, ids, &count, &finish);
+    wm_generation_close(generation);
+    const wm_tokenizer *tokenizer = wm_pipeline_tokenizer(pipeline);
+    assert_int_equal(wm_tokenizer_decode(tokenizer, ids, count, true, &whole, NULL), WM_OK);
+    assert_true(n > 10 && n == whole.n && memcmp(text, whole.text, n) == 0);
+
+    // The same draws again, up to a stop string that lies across tokens.
+    size_t middle = n / 2;
+    while (((uint8_t)whole.text[middle] & 0xC0) == 0x80) middle++;
+    size_t end = middle + 4;
+    while (((uint8_t)whole.text[end] & 0xC0) == 0x80) end++;
+    wm_span stop = {(const uint8_t *)whole.text + middle, end - middle};
+    options.stop = &stop;
+    options.stop_count = 1;
+    assert_int_equal(wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
+    n = pull_text(generation, text, ids, &count, &finish);
+    assert_int_equal(finish, WM_FINISH_STOP);
+    assert_true(n <= middle && memcmp(text, whole.text, n) == 0 && memcmp(whole.text + n, stop.p, stop.n) == 0);
+    wm_generation_close(generation);
+    wm_decoding_free(&whole);
+    wm_pipeline_close(pipeline);
+    wm_arena_free(&arena);
+}
+
 static void a_full_context_ends_with_length(void **state) {
     (void)state;
     wm_arena arena = tiny_arena();
@@ -163,6 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_tokens_are_hugging_faces),
         cmocka_unit_test(beams_give_several_sequences_alike_each_time),
+        cmocka_unit_test(the_text_is_what_the_tokens_decode_to),
         cmocka_unit_test(a_full_context_ends_with_length),
         cmocka_unit_test(an_encoder_generates_nothing),
         cmocka_unit_test(no_memory_is_survived),
