@@ -40,7 +40,7 @@ static int put_tokens(wm_generation *generation, bool ids) {
         if (wm_generation_next(generation, &token, &error) != WM_OK) return cli_error("generate", &error);
         if (!ids) {
             fwrite(token.text.p, 1, token.text.n, stdout);
-            fflush(stdout);
+            if (fflush(stdout)) return cli_flush(); // nobody reads: no need to go on
         } else if (token.id >= 0) {
             printf("%s%ld", count ? "," : "", (long)token.id);
         }

@@ -204,6 +204,38 @@ class Hidden(Case):
             self.assertEqual((result.code, result.bytes), (code, b""), ids[:20])
 
 
+class Generate(Case):
+    def test_ids(self):
+        greedy = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids")
+        self.assertEqual((greedy.code, len(greedy.json[0])), (0, 8), greedy.error)
+        for options in (["--temperature", "0"], ["--isa", "scalar"], ["--top-k", "1"], ["--beams", "1"]):
+            result = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids", *options)
+            self.assertEqual(result.bytes, greedy.bytes, options)
+
+    def test_text_is_utf8(self):
+        for name in ("gpt2-f32", "llama-f16", "t5-f32"):
+            result = run("generate", TINY / name, "the old mill", "-n", "20")
+            self.assertEqual(result.code, 0, result.error)
+            self.assertTrue(result.text.endswith("\n"))
+
+    def test_seeds(self):
+        def draw(seed):
+            return run("generate", TINY / "gpt2-f32", "the old mill", "-n", "20", "--ids", "--temperature", "1.5",
+                       "--seed", seed).text
+        self.assertEqual(draw("7"), draw("7"))
+        self.assertGreater(len({draw(str(seed)) for seed in range(4)}), 1)
+
+    def test_refuses(self):
+        for arguments, code in (([TINY / "bert-f32", "text"], FAILED), ([TINY / "gpt2-f32"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--temperature", "warm"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--seed", "-1"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "-n", "0"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--temperature", "-1"], FAILED),
+                                ([TINY / "gpt2-f32", "text", "--top-p", "nan"], FAILED)):
+            result = run("generate", *arguments)
+            self.assertEqual((result.code, result.bytes), (code, b""), arguments)
+
+
 class Search(Case):
     LINES = ["the river runs", "", "past the old mill", "   ", "the river runs", "naïve café"]
 
@@ -285,7 +317,7 @@ class Usage(Case):
         for arguments in (["--help"], ["help"], ["-h"]):
             result = run(*arguments)
             self.assertEqual((result.code, result.error), (0, ""))
-            for command in ("embed", "search", "tokenize", "hidden", "info"):
+            for command in ("embed", "search", "generate", "tokenize", "hidden", "info"):
                 self.assertIn(f"wasmicro {command}", result.text)
                 self.assertIn(run(command, "--help").text, result.text)
 
