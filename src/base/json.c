@@ -357,6 +357,7 @@ typedef struct decimal {
 } decimal;
 
 static bool read_decimal(wm_json value, decimal *number) {
+    if (!value.p) return false;
     const uint8_t *p = value.p, *end = p + value.n;
     *number = (decimal){0};
     if (p < end && *p == '-') {
