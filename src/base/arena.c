@@ -52,7 +52,7 @@ wm_allocator wm_budget_allocator(wm_budget *budget) {
     return (wm_allocator){budget, budget_allocate, budget_release};
 }
 
-void wm_arena_init(wm_arena *arena, const wm_allocator *host) {
+WM_NOINLINE void wm_arena_init(wm_arena *arena, const wm_allocator *host) {
     *arena = (wm_arena){host ? *host : wm_allocator_default, NULL, 0};
 }
 

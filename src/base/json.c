@@ -86,7 +86,7 @@ typedef struct json_reader {
 } json_reader;
 
 // The byte at hand; 0, which fits nowhere, at the end.
-static uint8_t json_peek(const json_reader *r) { return r->p < r->end ? *r->p : 0; }
+WM_NOINLINE static uint8_t json_peek(const json_reader *r) { return r->p < r->end ? *r->p : 0; }
 
 // Past the byte at hand if it is `byte`.
 static bool json_take(json_reader *r, uint8_t byte) {

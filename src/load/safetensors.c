@@ -43,30 +43,27 @@ typedef struct header_reader {
     wm_span file, header, data, path;
     wm_arena *arena;
     wm_error *error;
+    const wm_tensor *tensor; // in work, with its name; or NULL
 } header_reader;
 
 static wm_status header_fail(const header_reader *h, wm_status status, const uint8_t *at,
                              const char *what) {
-    return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: %z", &h->path, what);
+    uint64_t offset = (uint64_t)(at - h->file.p);
+    if (!h->tensor) return wm_fail(h->error, status, offset, "%s: %z", &h->path, what);
+    return wm_fail(h->error, status, offset, "%s: tensor %s: %z", &h->path, &h->tensor->name, what);
 }
 
-static wm_status tensor_fail(const header_reader *h, wm_status status, const uint8_t *at,
-                             const wm_tensor *tensor, const char *what) {
-    return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: tensor %s: %z", &h->path,
-                   &tensor->name, what);
+static wm_status field_fail(const header_reader *h, wm_status status, const uint8_t *at,
+                            const char *what, const char *field) {
+    return wm_fail(h->error, status, (uint64_t)(at - h->file.p), "%s: tensor %s: %z %z", &h->path,
+                   &h->tensor->name, what, field);
 }
 
 // Digits and nothing else, as the reference takes integers; UINT64_MAX where they are more.
 static bool header_integer(wm_json value, uint64_t *number) {
-    *number = 0;
-    for (size_t i = 0; i < value.n; i++) {
+    for (size_t i = 0; i < value.n; i++)
         if (value.p[i] < '0' || value.p[i] > '9') return false;
-        uint64_t digit = value.p[i] - (uint64_t)'0';
-        if (!wm_mul(*number, 10, number) || !wm_add(*number, digit, number)) {
-            *number = UINT64_MAX;
-            return true;
-        }
-    }
+    if (!wm_json_u64(value, number)) *number = UINT64_MAX;
     return true;
 }
 
@@ -75,20 +72,20 @@ static wm_status read_name(const header_reader *h, wm_json key, wm_tensor *tenso
     if (!wm_json_string_plain(key, name)) {
         uint8_t *decoded;
         if (key.n > 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
-            return header_fail(h, WM_ERROR_LIMIT, key.p, "a tensor's name is too long");
+            return header_fail(h, WM_ERROR_LIMIT, key.p, "its name is too long");
         WM_TRY(WM_ALLOC(h->arena, decoded, key.n, h->error));
         *name = wm_json_string_decode(key, decoded);
     }
     if (name->n > WM_LIMIT_NAME)
-        return tensor_fail(h, WM_ERROR_LIMIT, key.p, tensor, "its name is too long");
+        return header_fail(h, WM_ERROR_LIMIT, key.p, "its name is too long");
     for (size_t i = 0; i < name->n; i++)
-        if (!name->p[i]) return tensor_fail(h, WM_ERROR_FORMAT, key.p, tensor, "a NUL in its name");
+        if (!name->p[i]) return header_fail(h, WM_ERROR_FORMAT, key.p, "a NUL in its name");
     return WM_OK;
 }
 
 static wm_status read_dtype(const header_reader *h, wm_tensor *tensor, wm_json value) {
     if (wm_json_type_of(value) != WM_JSON_STRING)
-        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor, "dtype is not a string");
+        return header_fail(h, WM_ERROR_FORMAT, value.p, "dtype is not a string");
     for (uint32_t i = 0; i < WM_DTYPE_COUNT; i++) {
         if (!wm_json_string_is(value, dtypes[i].name)) continue;
         tensor->dtype = (wm_dtype)i;
@@ -101,27 +98,25 @@ static wm_status read_dtype(const header_reader *h, wm_tensor *tensor, wm_json v
 
 static wm_status read_shape(const header_reader *h, wm_tensor *tensor, wm_json value) {
     if (wm_json_type_of(value) != WM_JSON_ARRAY)
-        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor, "shape is not an array");
+        return header_fail(h, WM_ERROR_FORMAT, value.p, "shape is not an array");
     for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
         if (tensor->rank == WM_MAX_RANK)
-            return tensor_fail(h, WM_ERROR_LIMIT, value.p, tensor, "more than 8 dimensions");
+            return header_fail(h, WM_ERROR_LIMIT, value.p, "more than 8 dimensions");
         if (!header_integer(i.value, &tensor->shape[tensor->rank++]))
-            return tensor_fail(h, WM_ERROR_FORMAT, i.value.p, tensor,
-                               "a dimension is no whole number ≥ 0");
+            return header_fail(h, WM_ERROR_FORMAT, i.value.p, "a dimension is no whole number");
     }
     return WM_OK;
 }
 
-static wm_status read_offsets(const header_reader *h, wm_tensor *tensor, wm_json value,
-                              uint64_t *offsets) {
+static wm_status read_offsets(const header_reader *h, wm_json value, uint64_t *offsets) {
     size_t count = 0;
     for (wm_json_iter i = wm_json_each(value); count < 3 && wm_json_next(&i); count++)
         if (count == 2 || !header_integer(i.value, &offsets[count])) count = 2;
     if (count != 2 || offsets[0] > offsets[1] || value.p[0] != '[')
-        return tensor_fail(h, WM_ERROR_FORMAT, value.p, tensor,
-                           "data_offsets are not [begin, end] with begin ≤ end");
+        return header_fail(h, WM_ERROR_FORMAT, value.p,
+                           "data_offsets are not [begin, end]");
     if (offsets[1] > UINT64_C(1) << 53) // JavaScript's exact integers: no file is that long
-        return tensor_fail(h, WM_ERROR_OVERFLOW, value.p, tensor, "data_offsets are over 2^53");
+        return header_fail(h, WM_ERROR_OVERFLOW, value.p, "data_offsets are over 2^53");
     return WM_OK;
 }
 
@@ -134,52 +129,49 @@ static wm_status check_extent(const header_reader *h, wm_tensor *tensor, wm_json
         fits = fits && wm_mul(bits, tensor->shape[i], &bits);
     fits = fits && wm_mul(bits, dtypes[tensor->dtype].bits, &bits);
     if (!fits || bits / 8 > SIZE_MAX)
-        return tensor_fail(h, WM_ERROR_OVERFLOW, entry.p, tensor, "shape × dtype does not fit");
+        return header_fail(h, WM_ERROR_OVERFLOW, entry.p, "shape × dtype does not fit");
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] > WM_LIMIT_DIMENSION)
-            return tensor_fail(h, WM_ERROR_LIMIT, entry.p, tensor, "a dimension is over 2^31");
+            return header_fail(h, WM_ERROR_LIMIT, entry.p, "a dimension is over 2^31");
     if (bits % 8)
-        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor,
-                           "misaligned: its bits are no whole bytes");
+        return header_fail(h, WM_ERROR_FORMAT, entry.p, "misaligned: no whole bytes");
     if (bits / 8 != bytes)
         return wm_fail(h->error, WM_ERROR_SHAPE, (uint64_t)(entry.p - h->file.p),
-                       "%s: tensor %s: shape × %z asks for %u bytes, data_offsets hold %u",
+                       "%s: tensor %s: shape × %z wants %u bytes, data_offsets hold %u",
                        &h->path, &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
     if (offsets[1] > h->data.n)
         return wm_fail(
             h->error, WM_ERROR_TRUNC, h->file.n,
-            "%s: tensor %s ends at byte %u of the data, the file has %u: incomplete download?",
+            "%s: tensor %s ends at byte %u of the data, the file has %u: cut short?",
             &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
     tensor->bytes = (wm_span){h->data.p + offsets[0], (size_t)bytes};
     return WM_OK;
 }
 
-static wm_status read_tensor(const header_reader *h, wm_json key, wm_json entry,
+static wm_status read_tensor(header_reader *h, wm_json key, wm_json entry,
                              wm_tensor *tensor) {
     static const char *const fields[] = {"dtype", "shape", "data_offsets"};
     wm_json values[WM_COUNT(fields)] = {{NULL, 0}};
     uint64_t offsets[2] = {0, 0};
     *tensor = (wm_tensor){.rank = 0};
+    h->tensor = tensor;
     WM_TRY(read_name(h, key, tensor));
     if (wm_json_type_of(entry) != WM_JSON_OBJECT)
-        return tensor_fail(h, WM_ERROR_FORMAT, entry.p, tensor, "its entry is not an object");
+        return header_fail(h, WM_ERROR_FORMAT, entry.p, "its entry is not an object");
     for (wm_json_iter i = wm_json_each(entry); wm_json_next(&i);) {
         for (size_t field = 0; field < WM_COUNT(fields); field++) {
             if (!wm_json_string_is(i.key, fields[field])) continue;
             if (wm_json_present(values[field]))
-                return wm_fail(h->error, WM_ERROR_DUP, (uint64_t)(i.key.p - h->file.p),
-                               "%s: tensor %s: %z is given twice", &h->path, &tensor->name,
-                               fields[field]);
+                return field_fail(h, WM_ERROR_DUP, i.key.p, "twice", fields[field]);
             values[field] = i.value;
         }
     }
     for (size_t field = 0; field < WM_COUNT(fields); field++)
         if (!wm_json_present(values[field]))
-            return wm_fail(h->error, WM_ERROR_FORMAT, (uint64_t)(entry.p - h->file.p),
-                           "%s: tensor %s: no %z", &h->path, &tensor->name, fields[field]);
+            return field_fail(h, WM_ERROR_FORMAT, entry.p, "no", fields[field]);
     WM_TRY(read_dtype(h, tensor, values[0]));
     WM_TRY(read_shape(h, tensor, values[1]));
-    WM_TRY(read_offsets(h, tensor, values[2], offsets));
+    WM_TRY(read_offsets(h, values[2], offsets));
     return check_extent(h, tensor, entry, offsets);
 }
 
@@ -198,16 +190,15 @@ static wm_status split_file(header_reader *h) {
     wm_span file = h->file;
     if (file.n < 8)
         return header_fail(h, WM_ERROR_TRUNC, file.p,
-                           "ends before the 8 bytes of the header's length");
+                           "no 8 bytes of header length");
     uint64_t size = wm_read_u64(file.p);
     if (size > WM_LIMIT_HEADER)
         return wm_fail(h->error, WM_ERROR_LIMIT, 0,
-                       "%s: a header of %u bytes is over the limit of %u", &h->path, size,
-                       (uint64_t)WM_LIMIT_HEADER);
+                       "%s: a header of %u bytes is over the limit", &h->path, size);
     if (size > file.n - 8)
         return wm_fail(h->error, WM_ERROR_TRUNC, file.n,
-                       "%s: the header has %u bytes, the file only %u after its length", &h->path,
-                       size, (uint64_t)file.n - 8);
+                       "%s: a header of %u bytes, in a file of %u", &h->path, size,
+                       (uint64_t)file.n);
     h->header = (wm_span){file.p + 8, (size_t)size};
     h->data = (wm_span){h->header.p + h->header.n, file.n - 8 - h->header.n};
     return WM_OK;
@@ -263,7 +254,7 @@ static wm_status check_coverage(const header_reader *h, const wm_tensors *tensor
     uint64_t rest = (uint64_t)(h->data.p + h->data.n - end);
     if (!rest) return WM_OK;
     return wm_fail(h->error, WM_ERROR_FORMAT, h->file.n - rest,
-                   "%s: the last %u bytes belong to no tensor (a hole, or incomplete header)",
+                   "%s: the last %u bytes belong to no tensor",
                    &h->path, rest);
 }
 

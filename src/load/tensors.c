@@ -5,6 +5,8 @@
 
 #include "../base/json.h"
 
+#define INDEX_FILE "model.safetensors.index.json"
+
 // ---- Order and names ---------------------------------------------------------------------------
 
 // Heapsort: no recursion, no bad case.
@@ -126,12 +128,10 @@ static wm_status no_weights(const wm_source *files, size_t file_count, wm_error 
         if (files[i].bytes.n >= 4 && memcmp(files[i].bytes.p, "GGUF", 4) == 0)
             return wm_magic_check(files[i].bytes, files[i].path, error);
     return wm_fail(error, WM_ERROR_MISSING, 0,
-                   "model.safetensors is missing, and so is model.safetensors.index.json");
+                   "model.safetensors and " INDEX_FILE " are missing");
 }
 
 // ---- Shards ------------------------------------------------------------------------------------
-
-#define INDEX_FILE "model.safetensors.index.json"
 
 typedef struct shard_reader {
     const wm_source *files;
@@ -206,7 +206,7 @@ static wm_status join_shards(const shard_reader *r, uint32_t shard_count, wm_ten
         count += shards[filled].count;
         tensors->bytes += shards[filled++].bytes;
         if (count > WM_LIMIT_TENSORS)
-            return index_fail(r, WM_ERROR_LIMIT, "its shards hold too many tensors");
+            return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
     }
     WM_TRY(WM_ALLOC(r->arena, all, count, r->error));
     for (uint32_t i = 0; i < shard_count; i++)
