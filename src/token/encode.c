@@ -275,7 +275,8 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
     for (int i = 0; i < 2; i++) call.normalizing.writers[i].host = call.splitting.writers[i].host = host;
     call.lowered.host = call.sink.host = host;
     call.sink.limit = WM_LIMIT_TOKENS;
-    if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START)
+    // Of a pair all tokens count: which text is the longer one decides who keeps the odd token.
+    if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START && !pair)
         call.sink.limit = WM_MIN(call.sink.limit - 1, call.options->max_length);
     wm_status status = encode_one(&call, text, &call.tokens[0], error);
     if (status == WM_OK && pair) status = encode_one(&call, *pair, &call.tokens[1], error);
