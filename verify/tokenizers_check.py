@@ -181,6 +181,18 @@ def main():
                       f"{expected.type_ids} {expected.offsets} {expected.tokens}")
     choose, size = random.Random(args.seed), wheel.get_vocab_size() + 3
     for _ in range(args.random):
+        first, second = ("".join(choose.choices(NASTY, k=choose.randint(0, 8))) for _ in range(2))
+        second, length, left = choose.choice((None, second)), choose.randint(5, 30), choose.random() < 0.4
+        counts["truncations"] = counts.get("truncations", 0) + 1
+        wheel.enable_truncation(length, direction="left" if left else "right")
+        expected = wheel.encode(first, second)
+        ids, types, _ = ours.encode(first, second, max_length=length, truncate=int(left))
+        if ids != expected.ids or types != expected.type_ids:
+            different["truncations"] = different.get("truncations", 0) + 1
+            if different["truncations"] <= 10:
+                print(f"DIFFERENT truncation to {length} of {first!r} {second!r}: {ids}, expected {expected.ids}")
+    wheel.no_truncation()
+    for _ in range(args.random):
         ids = [choose.randrange(size) for _ in range(choose.randint(0, 12))]
         skip = choose.random() < 0.5
         counts["decodings"] = counts.get("decodings", 0) + 1
