@@ -18,7 +18,8 @@ static int set_real(const char *name, const char *text, double *number) {
     if (!text) return CLI_OK;
     errno = 0;
     *number = strtod(text, &end);
-    if (end == text || *end || errno) return cli_usage("%s: expected a number, got \"%s\"", name, text);
+    if (end == text || *end || errno)
+        return cli_usage("%s: expected a number, got \"%s\"", name, text);
     return CLI_OK;
 }
 
@@ -37,7 +38,8 @@ static int put_tokens(wm_generation *generation, bool ids) {
     wm_error error;
     if (ids) putchar('[');
     for (size_t count = 0; token.finish == WM_FINISH_NONE; count++) {
-        if (wm_generation_next(generation, &token, &error) != WM_OK) return cli_error("generate", &error);
+        if (wm_generation_next(generation, &token, &error) != WM_OK)
+            return cli_error("generate", &error);
         if (!ids) {
             fwrite(token.text.p, 1, token.text.n, stdout);
             if (fflush(stdout)) return cli_flush(); // nobody reads: no need to go on
@@ -56,7 +58,8 @@ static int generate(const generate_run *run, const char *model, const char *prom
     wm_error error;
     int result = cli_model_open(model, run->isa, &folder, &pipeline);
     if (result != CLI_OK) return result;
-    if (wm_generation_open(&generation, pipeline, cli_span(prompt), &run->options, &error) != WM_OK) {
+    if (wm_generation_open(&generation, pipeline, cli_span(prompt), &run->options, &error) !=
+        WM_OK) {
         result = cli_error(model, &error);
     } else {
         result = put_tokens(generation, run->ids);
@@ -69,7 +72,8 @@ static int generate(const generate_run *run, const char *model, const char *prom
 int cli_generate(char **arguments, int count) {
     generate_run run = {.options = {.size = sizeof run.options}};
     wm_generate_options *o = &run.options;
-    const char *temperature = NULL, *top_p = NULL, *min_p = NULL, *penalty = NULL, *seed = NULL, *stop = NULL;
+    const char *temperature = NULL, *top_p = NULL, *min_p = NULL, *penalty = NULL, *seed = NULL,
+               *stop = NULL;
     const cli_option options[] = {
         {"-n", CLI_COUNT, &o->max_new_tokens, NULL},
         {"--temperature", CLI_TEXT, &temperature, NULL},
@@ -88,11 +92,13 @@ int cli_generate(char **arguments, int count) {
     if (result == CLI_OK) result = set_real("--temperature", temperature, &o->temperature);
     if (result == CLI_OK) result = set_real("--top-p", top_p, &o->top_p);
     if (result == CLI_OK) result = set_real("--min-p", min_p, &o->min_p);
-    if (result == CLI_OK) result = set_real("--repetition-penalty", penalty, &o->repetition_penalty);
+    if (result == CLI_OK)
+        result = set_real("--repetition-penalty", penalty, &o->repetition_penalty);
     if (result == CLI_OK) result = set_seed(seed, &o->seed);
     if (result != CLI_OK) return result;
     if (count != 2) return cli_usage("generate MODEL PROMPT");
-    // A temperature of 0 means the best token, which 0 in the options does not: there it is "not given".
+    // A temperature of 0 means the best token, which 0 in the options does not: there it is "not
+    // given".
     if (temperature && o->temperature == 0) o->do_sample = WM_OFF;
     run.stop = cli_span(stop);
     if (stop) o->stop = &run.stop, o->stop_count = 1;

@@ -81,7 +81,8 @@ typedef struct wm_span {
     size_t n;
 } wm_span;
 
-// A file of the repository: its path there ("model.safetensors", "1_Pooling/config.json") and bytes.
+// A file of the repository: its path there ("model.safetensors", "1_Pooling/config.json") and
+// bytes.
 typedef struct wm_source {
     wm_span path;
     wm_span bytes;
@@ -130,12 +131,13 @@ typedef struct wm_pipeline_options {
 
 typedef struct wm_embed_options {
     size_t size;
-    uint32_t max_length; // tokens, special ones counted; 0: the files' limit; never above the model's
+    // Tokens, special ones counted; 0: the files' limit; never above the model's.
+    uint32_t max_length;
     wm_pooling pooling;
     wm_toggle normalize;
     wm_truncate truncate;
-    wm_span prompt;      // put before the text; p NULL: by prompt_name
-    wm_span prompt_name; // a name of config_sentence_transformers.json's prompts; p NULL: its default
+    wm_span prompt; // put before the text; p NULL: by prompt_name
+    wm_span prompt_name; // of config_sentence_transformers.json's prompts; p NULL: its default
 } wm_embed_options;
 
 // What became of one text.
@@ -160,8 +162,9 @@ WM_API size_t wm_pipeline_dim(const wm_pipeline *pipeline);
 
 // vector [dim] = the embedding of `text`; `info` may be NULL.
 // Errors: UTF8, ARG, LIMIT (WM_TRUNCATE_ERROR), NOMEM, NUMERIC (NaN or infinite weights).
-WM_API wm_status wm_pipeline_embed(wm_pipeline *pipeline, wm_span text, const wm_embed_options *options,
-                                   float *vector, wm_embed_info *info, wm_error *error);
+WM_API wm_status wm_pipeline_embed(wm_pipeline *pipeline, wm_span text,
+                                   const wm_embed_options *options, float *vector,
+                                   wm_embed_info *info, wm_error *error);
 
 // vectors [count, dim], infos [count] or NULL. Bit for bit the vectors that wm_pipeline_embed gives
 // one by one: no text is padded. On error neither holds anything of use.
@@ -181,10 +184,10 @@ typedef struct wm_pipeline_info {
     const char *isa;        // of the kernels in use
     const char *pooling;    // "mean", "cls", "max", "last", "mean_sqrt_len", … or "a+b"
     bool normalize;
-    uint32_t width;         // of a hidden state
-    uint32_t dim;           // of an embedding
+    uint32_t width; // of a hidden state
+    uint32_t dim;   // of an embedding
     uint32_t layers, heads, vocabulary;
-    uint32_t max_tokens;    // a longer text is truncated
+    uint32_t max_tokens; // a longer text is truncated
     uint64_t parameters;
     uint64_t weight_bytes;  // read in place
     uint64_t model_bytes;   // allocated at open, the tokenizer's included
@@ -193,8 +196,8 @@ typedef struct wm_pipeline_info {
 
 WM_API void wm_pipeline_info_get(const wm_pipeline *pipeline, wm_pipeline_info *info);
 
-// The name of the index-th tensor of the weight files that the model does not use (a head, a buffer);
-// {NULL, 0} past the last one.
+// The name of the index-th tensor of the weight files that the model does not use (a head, a
+// buffer); {NULL, 0} past the last one.
 WM_API wm_span wm_pipeline_ignored_tensor(const wm_pipeline *pipeline, size_t index);
 
 // The pipeline's tokenizer; it lives as long as the pipeline.
@@ -215,8 +218,8 @@ typedef enum wm_finish {
     WM_FINISH_CANCELLED, // by the caller
 } wm_finish;
 
-// Adds `bias` to the logit of ids' last token wherever the tokens before it have just been generated
-// or prompted: transformers' sequence_bias. -infinity bans the sequence: bad_words_ids.
+// Adds `bias` to the logit of ids' last token wherever the tokens before it have just been
+// generated or prompted: transformers' sequence_bias. -infinity bans the sequence: bad_words_ids.
 typedef struct wm_sequence_bias {
     const int32_t *ids; // [count], count >= 1
     size_t count;
@@ -235,17 +238,18 @@ typedef enum wm_early_stopping {
 typedef struct wm_generate_options {
     size_t size;
     uint32_t max_new_tokens; // 0: as many as the context holds
-    uint32_t min_new_tokens, min_length; // no eos before; the second counts the prompt and gives way
+    uint32_t min_new_tokens,
+        min_length;      // no eos before; the second counts the prompt and gives way
     wm_toggle do_sample; // WM_FROM_FILES: draw if one of the next five is given, else greedy
     double temperature;
     uint32_t top_k;
-    double top_p, min_p, typical_p; // 1 switches top_p and typical_p off, too
-    double repetition_penalty;      // of all tokens so far, prompt included
+    double top_p, min_p, typical_p;             // 1 switches top_p and typical_p off, too
+    double repetition_penalty;                  // of all tokens so far, prompt included
     double presence_penalty, frequency_penalty; // of generated tokens: once, or for each occurrence
     uint32_t no_repeat_ngram_size;
     const wm_sequence_bias *sequence_bias;
     size_t sequence_bias_count;
-    uint32_t num_beams; // above 1: beam search, which does not go with sampling
+    uint32_t num_beams;    // above 1: beam search, which does not go with sampling
     double length_penalty; // of beams; 0: 1
     wm_early_stopping early_stopping;
     uint32_t num_return_sequences; // 0: 1; drawn ones, or the best beams
@@ -266,20 +270,25 @@ typedef struct wm_generated {
     wm_span text;      // that goes out with it, whole characters; good until the next call
 } wm_generated;
 
-// Runs the prompt. Encoder-decoders (T5): the encoder's text. What the pipeline remembers of a prompt's beginning
-// from the last call is not run again.  `options` and what it points to must live until close.
-// Errors: STATE (not a model that generates), ARG, LIMIT (a prompt over the context), UTF8, NOMEM.
-WM_API wm_status wm_generation_open(wm_generation **generation, wm_pipeline *pipeline, wm_span prompt,
-                                    const wm_generate_options *options, wm_error *error);
+// Runs the prompt. Encoder-decoders (T5): the encoder's text. What the pipeline remembers of a
+// prompt's beginning from the last call is not run again.  `options` and what it points to must
+// live until close. Errors: STATE (not a model that generates), ARG, LIMIT (a prompt over the
+// context), UTF8, NOMEM.
+WM_API wm_status wm_generation_open(wm_generation **generation, wm_pipeline *pipeline,
+                                    wm_span prompt, const wm_generate_options *options,
+                                    wm_error *error);
 // The same from the prompt's ids [count], as they stand.
-WM_API wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *pipeline, const int32_t *ids,
-                                        size_t count, const wm_generate_options *options, wm_error *error);
+WM_API wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *pipeline,
+                                        const int32_t *ids, size_t count,
+                                        const wm_generate_options *options, wm_error *error);
 WM_API void wm_generation_close(wm_generation *generation);
 
-// The next token, and what text is certain now: all texts of a sequence, one after another, are what its tokens
-// decode to without special ones, up to a stop string. Beam search runs to its end at the first call.
-// Errors: NUMERIC (damaged weights, no token left), STATE (the last sequence is finished), NOMEM.
-WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token, wm_error *error);
+// The next token, and what text is certain now: all texts of a sequence, one after another, are
+// what its tokens decode to without special ones, up to a stop string. Beam search runs to its end
+// at the first call. Errors: NUMERIC (damaged weights, no token left), STATE (the last sequence is
+// finished), NOMEM.
+WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token,
+                                    wm_error *error);
 
 // ---- Tokenizer: works without a model ---------------------------------------------------------
 
@@ -295,8 +304,8 @@ typedef struct wm_encode_options {
 // One tokenized text. Owned by the caller, who calls wm_encoding_free; start from {0}.
 // Reusing one keeps its memory.
 typedef struct wm_encoding {
-    int32_t *ids;   // [count]
-    uint8_t *types; // [count] token type: 0, or 1 for the second of a pair
+    int32_t *ids;            // [count]
+    uint8_t *types;          // [count] token type: 0, or 1 for the second of a pair
     uint32_t *starts, *ends; // [count] the token's bytes in its text, 0 0 for special tokens
     size_t count;
     bool truncated;
@@ -307,14 +316,15 @@ typedef struct wm_encoding {
 // Opens the tokenizer of a repository from tokenizer.json, else vocab.txt, else vocab.json and
 // merges.txt, with tokenizer_config.json, special_tokens_map.json and config.json where given.
 // Owner: the caller keeps `files`' bytes unchanged until close.
-WM_API wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files, size_t file_count,
-                                   const wm_allocator *allocator, wm_error *error);
+WM_API wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files,
+                                   size_t file_count, const wm_allocator *allocator,
+                                   wm_error *error);
 WM_API void wm_tokenizer_close(wm_tokenizer *tokenizer);
 
 // Ids of `text`, or of the pair `text`, `pair` (pair NULL: none). Bytes that are not UTF-8: UTF8.
-WM_API wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const wm_span *pair,
-                                     const wm_encode_options *options, wm_encoding *encoding,
-                                     wm_error *error);
+WM_API wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text,
+                                     const wm_span *pair, const wm_encode_options *options,
+                                     wm_encoding *encoding, wm_error *error);
 WM_API void wm_encoding_free(wm_encoding *encoding);
 
 // The text of some ids. Owned by the caller, who calls wm_decoding_free; start from {0}.
@@ -325,14 +335,16 @@ typedef struct wm_decoding {
 } wm_decoding;
 
 // As `tokenizers` decodes: ids without a piece are nothing. skip_special leaves special tokens out.
-WM_API wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                                     bool skip_special, wm_decoding *decoding, wm_error *error);
+WM_API wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids,
+                                     size_t count, bool skip_special, wm_decoding *decoding,
+                                     wm_error *error);
 WM_API void wm_decoding_free(wm_decoding *decoding);
 
 // tokenizer_config.json's model_max_length; 0 where it is not given, or is HF's "unset" (1e30).
 WM_API uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer);
 WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1
-WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpiece", "bpe", "unigram"
+WM_API const char *wm_tokenizer_kind(
+    const wm_tokenizer *tokenizer); // "wordpiece", "bpe", "unigram"
 
 // ---- Lower level: file → model → session ------------------------------------------------------
 
@@ -340,10 +352,28 @@ WM_API const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer);  // "wordpi
 typedef struct wm_file wm_file;
 
 typedef enum wm_dtype {
-    WM_DTYPE_BOOL, WM_DTYPE_F4, WM_DTYPE_F6_E2M3, WM_DTYPE_F6_E3M2, WM_DTYPE_U8, WM_DTYPE_I8,
-    WM_DTYPE_F8_E5M2, WM_DTYPE_F8_E4M3, WM_DTYPE_F8_E8M0, WM_DTYPE_F8_E4M3FNUZ, WM_DTYPE_F8_E5M2FNUZ,
-    WM_DTYPE_I16, WM_DTYPE_U16, WM_DTYPE_F16, WM_DTYPE_BF16, WM_DTYPE_I32, WM_DTYPE_U32, WM_DTYPE_F32,
-    WM_DTYPE_C64, WM_DTYPE_F64, WM_DTYPE_I64, WM_DTYPE_U64,
+    WM_DTYPE_BOOL,
+    WM_DTYPE_F4,
+    WM_DTYPE_F6_E2M3,
+    WM_DTYPE_F6_E3M2,
+    WM_DTYPE_U8,
+    WM_DTYPE_I8,
+    WM_DTYPE_F8_E5M2,
+    WM_DTYPE_F8_E4M3,
+    WM_DTYPE_F8_E8M0,
+    WM_DTYPE_F8_E4M3FNUZ,
+    WM_DTYPE_F8_E5M2FNUZ,
+    WM_DTYPE_I16,
+    WM_DTYPE_U16,
+    WM_DTYPE_F16,
+    WM_DTYPE_BF16,
+    WM_DTYPE_I32,
+    WM_DTYPE_U32,
+    WM_DTYPE_F32,
+    WM_DTYPE_C64,
+    WM_DTYPE_F64,
+    WM_DTYPE_I64,
+    WM_DTYPE_U64,
     WM_DTYPE_COUNT,
 } wm_dtype;
 
@@ -363,14 +393,14 @@ WM_API wm_status wm_file_parse(wm_file **file, wm_span bytes, const wm_allocator
                                wm_error *error);
 WM_API void wm_file_close(wm_file *file);
 WM_API size_t wm_file_count(const wm_file *file);
-WM_API const wm_tensor *wm_file_tensor(const wm_file *file, size_t index);  // in order of offset
-WM_API const wm_tensor *wm_file_find(const wm_file *file, wm_span name);    // NULL: no such tensor
-WM_API const char *wm_dtype_name(wm_dtype dtype);                           // "F32"
+WM_API const wm_tensor *wm_file_tensor(const wm_file *file, size_t index); // in order of offset
+WM_API const wm_tensor *wm_file_find(const wm_file *file, wm_span name);   // NULL: no such tensor
+WM_API const char *wm_dtype_name(wm_dtype dtype);                          // "F32"
 
 // What a config.json asks for.  Errors: JSON, FORMAT, MISSING, UNSUPPORTED, LIMIT, SHAPE, NOMEM.
 typedef struct wm_config wm_config;
-WM_API wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocator *allocator,
-                                     wm_error *error);
+WM_API wm_status wm_config_from_json(wm_config **config, wm_span json,
+                                     const wm_allocator *allocator, wm_error *error);
 WM_API void wm_config_close(wm_config *config);
 WM_API const char *wm_config_model_type(const wm_config *config); // "bert": static
 
@@ -378,24 +408,26 @@ WM_API const char *wm_config_model_type(const wm_config *config); // "bert": sta
 // `files` as in wm_pipeline_open, the weight files among them; `config` is not needed afterwards.
 typedef struct wm_model wm_model;
 WM_API wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files,
-                               size_t file_count, const wm_pipeline_options *options, wm_error *error);
+                               size_t file_count, const wm_pipeline_options *options,
+                               wm_error *error);
 WM_API void wm_model_close(wm_model *model); // after its sessions
 WM_API uint32_t wm_model_width(const wm_model *model);
 WM_API uint32_t wm_model_max_tokens(const wm_model *model);
 
 // One timeline of a model: its memory grows to the longest text it has seen and is kept.
 typedef struct wm_session wm_session;
-WM_API wm_status wm_session_open(wm_session **session, const wm_model *model, const wm_allocator *allocator,
-                                 wm_error *error);
+WM_API wm_status wm_session_open(wm_session **session, const wm_model *model,
+                                 const wm_allocator *allocator, wm_error *error);
 WM_API void wm_session_close(wm_session *session);
 // The bytes that a session needs for a text of `tokens` tokens.
 WM_API uint64_t wm_session_bytes(const wm_model *model, size_t tokens);
 // hidden [count, width] = the last hidden state of each id; mask all ones, token types 0.
 // Errors: ARG (an id outside the vocabulary, no ids, more ids than the model takes), NOMEM.
-WM_API wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count, float *hidden,
-                                   wm_error *error);
-// logits [count, vocabulary] of each id, going on from what the session remembers; it then remembers these ids
-// too.  Errors: as wm_session_hidden; STATE (the model has no head, or is no decoder).
+WM_API wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count,
+                                   float *hidden, wm_error *error);
+// logits [count, vocabulary] of each id, going on from what the session remembers; it then
+// remembers these ids too.  Errors: as wm_session_hidden; STATE (the model has no head, or is no
+// decoder).
 WM_API wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
                            wm_error *error);
 

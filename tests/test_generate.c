@@ -34,8 +34,9 @@ static size_t check_greedy(const tiny *folder, wm_pipeline *pipeline, wm_json go
     wm_generation *generation;
     wm_error error = {0};
     wm_finish finish;
-    tiny_expect(folder->name, wm_generation_open_ids(&generation, pipeline, prompt, count, &options, &error), &error,
-                WM_OK, "");
+    tiny_expect(folder->name,
+                wm_generation_open_ids(&generation, pipeline, prompt, count, &options, &error),
+                &error, WM_OK, "");
     size_t tokens = pull(generation, got, wanted, &finish);
     assert_true(tokens == wanted || finish == WM_FINISH_EOS);
     assert_memory_equal(got, want, tokens * sizeof *got);
@@ -57,7 +58,8 @@ static void greedy_tokens_are_hugging_faces(void **state) {
         wm_pipeline *pipeline = open_tiny(&folder);
         // Twice: the second time the session remembers the whole prompt.
         for (size_t twice = 0; twice < 2; twice++)
-            for (wm_json_iter g = wm_json_each(wm_json_get(folder.golden, "greedy")); wm_json_next(&g);)
+            for (wm_json_iter g = wm_json_each(wm_json_get(folder.golden, "greedy"));
+                 wm_json_next(&g);)
                 tokens += check_greedy(&folder, pipeline, g.value);
         wm_pipeline_close(pipeline);
         wm_arena_free(&arena);
@@ -73,12 +75,13 @@ static void beams_give_several_sequences_alike_each_time(void **state) {
     const int32_t prompt[] = {52, 257, 268};
     int32_t ids[3][8];
     wm_finish finish;
-    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 8, .num_beams = 3,
-                                   .num_return_sequences = 3};
+    wm_generate_options options = {
+        .size = sizeof options, .max_new_tokens = 8, .num_beams = 3, .num_return_sequences = 3};
     for (size_t twice = 0; twice < 2; twice++) { // the same after what the first search has left
         wm_generation *generation;
         wm_generated token;
-        assert_int_equal(wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL), WM_OK);
+        assert_int_equal(wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL),
+                         WM_OK);
         size_t counts[3];
         int32_t again[3][8];
         for (size_t i = 0; i < 3; i++) counts[i] = pull(generation, again[i], 8, &finish);
@@ -93,7 +96,8 @@ static void beams_give_several_sequences_alike_each_time(void **state) {
 }
 
 // Pulls one sequence; its text, its ids, why it ended.
-static size_t pull_text(wm_generation *generation, char *text, int32_t *ids, size_t *count, wm_finish *finish) {
+static size_t pull_text(wm_generation *generation, char *text, int32_t *ids, size_t *count,
+                        wm_finish *finish) {
     wm_generated token = {0};
     size_t n = 0;
     *count = 0;
@@ -102,7 +106,8 @@ static size_t pull_text(wm_generation *generation, char *text, int32_t *ids, siz
         if (token.id >= 0) ids[(*count)++] = token.id;
         if (token.text.n) memcpy(text + n, token.text.p, token.text.n);
         n += token.text.n;
-        assert_int_equal(wm_utf8_check((wm_span){(const uint8_t *)text, n}), n); // no character is cut
+        assert_int_equal(wm_utf8_check((wm_span){(const uint8_t *)text, n}),
+                         n); // no character is cut
     }
     *finish = token.finish;
     return n;
@@ -119,8 +124,10 @@ static void the_text_is_what_the_tokens_decode_to(void **state) {
     wm_finish finish;
     wm_generation *generation;
     wm_decoding whole = {0};
-    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 48, .top_k = 200, .seed = 7};
-    assert_int_equal(wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
+    wm_generate_options options = {
+        .size = sizeof options, .max_new_tokens = 48, .top_k = 200, .seed = 7};
+    assert_int_equal(
+        wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
     n = pull_text(generation, text, ids, &count, &finish);
     wm_generation_close(generation);
     const wm_tokenizer *tokenizer = wm_pipeline_tokenizer(pipeline);
@@ -135,10 +142,12 @@ static void the_text_is_what_the_tokens_decode_to(void **state) {
     wm_span stop = {(const uint8_t *)whole.text + middle, end - middle};
     options.stop = &stop;
     options.stop_count = 1;
-    assert_int_equal(wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
+    assert_int_equal(
+        wm_generation_open(&generation, pipeline, WM_TEXT("The river"), &options, NULL), WM_OK);
     n = pull_text(generation, text, ids, &count, &finish);
     assert_int_equal(finish, WM_FINISH_STOP);
-    assert_true(n <= middle && memcmp(text, whole.text, n) == 0 && memcmp(whole.text + n, stop.p, stop.n) == 0);
+    assert_true(n <= middle && memcmp(text, whole.text, n) == 0 &&
+                memcmp(whole.text + n, stop.p, stop.n) == 0);
     wm_generation_close(generation);
     wm_decoding_free(&whole);
     wm_pipeline_close(pipeline);
@@ -158,20 +167,23 @@ static void a_full_context_ends_with_length(void **state) {
     wm_error error;
     for (uint32_t beams = 1; beams < 3; beams++) {
         wm_generate_options options = {.size = sizeof options, .num_beams = beams};
-        assert_int_equal(wm_generation_open_ids(&generation, pipeline, ids, most, &options, NULL), WM_OK);
+        assert_int_equal(wm_generation_open_ids(&generation, pipeline, ids, most, &options, NULL),
+                         WM_OK);
         assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
         assert_int_equal(token.finish, WM_FINISH_LENGTH);
         assert_int_equal(token.id, -1);
         wm_generation_close(generation);
-        assert_int_equal(wm_generation_open_ids(&generation, pipeline, ids, most - 1, &options, NULL), WM_OK);
+        assert_int_equal(
+            wm_generation_open_ids(&generation, pipeline, ids, most - 1, &options, NULL), WM_OK);
         assert_int_equal(wm_generation_next(generation, &token, NULL), WM_OK);
         assert_true(token.finish != WM_FINISH_NONE && token.id >= 0);
         wm_generation_close(generation);
     }
-    tiny_expect("a prompt too long", wm_generation_open_ids(&generation, pipeline, ids, most + 1, NULL, &error), &error,
+    tiny_expect("a prompt too long",
+                wm_generation_open_ids(&generation, pipeline, ids, most + 1, NULL, &error), &error,
                 WM_ERROR_LIMIT, "prompt");
-    tiny_expect("no prompt", wm_generation_open_ids(&generation, pipeline, ids, 0, NULL, &error), &error, WM_ERROR_ARG,
-                "prompt");
+    tiny_expect("no prompt", wm_generation_open_ids(&generation, pipeline, ids, 0, NULL, &error),
+                &error, WM_ERROR_ARG, "prompt");
     wm_pipeline_close(pipeline);
     wm_arena_free(&arena);
 }
@@ -183,7 +195,8 @@ static void an_encoder_generates_nothing(void **state) {
     wm_pipeline *pipeline = open_tiny(&folder);
     wm_generation *generation;
     wm_error error;
-    tiny_expect("an encoder", wm_generation_open(&generation, pipeline, WM_TEXT("Once"), NULL, &error), &error,
+    tiny_expect("an encoder",
+                wm_generation_open(&generation, pipeline, WM_TEXT("Once"), NULL, &error), &error,
                 WM_ERROR_STATE, "encoder");
     wm_pipeline_close(pipeline);
     wm_arena_free(&arena);
@@ -203,7 +216,8 @@ static void no_memory_is_survived(void **state) {
         wm_generation *generation = NULL;
         wm_generated token;
         status = wm_pipeline_open(&pipeline, folder.files, folder.count, &with, NULL);
-        if (status == WM_OK) status = wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL);
+        if (status == WM_OK)
+            status = wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL);
         if (status == WM_OK) status = wm_generation_next(generation, &token, NULL);
         assert_true(status == WM_OK || status == WM_ERROR_NOMEM);
         wm_generation_close(generation);

@@ -86,21 +86,27 @@ EXPORT(open) wm_status open(const uint32_t *paths, const uint32_t *contents, siz
     if (state.pipeline) return wm_fail(&state.error, WM_ERROR_STATE, 0, "a model is open already");
     wm_source *files = allocate_array(count, sizeof *files);
     if (!files) return WM_ERROR_NOMEM;
-    for (size_t i = 0; i < count; i++) files[i] = (wm_source){span_at(paths, i), span_at(contents, i)};
+    for (size_t i = 0; i < count; i++)
+        files[i] = (wm_source){span_at(paths, i), span_at(contents, i)};
     wm_status status = wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error);
     free(files);
     return status;
 }
 
-// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the prompt's
-// name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
+// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the
+// prompt's name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
 EXPORT(embed)
 wm_status embed(const uint32_t *list, size_t count, uint32_t max_length, wm_pooling pooling,
                 wm_toggle normalize, uint32_t truncate) {
     WM_TRY(need_pipeline());
     WM_TRY(reserve(count, wm_pipeline_dim(state.pipeline)));
-    wm_embed_options options = {sizeof options, max_length, pooling, normalize,
-                                (wm_truncate)(truncate ? truncate - 1 : 0), span_at(list, 0), span_at(list, 1)};
+    wm_embed_options options = {sizeof options,
+                                max_length,
+                                pooling,
+                                normalize,
+                                (wm_truncate)(truncate ? truncate - 1 : 0),
+                                span_at(list, 0),
+                                span_at(list, 1)};
     wm_span *texts = allocate_array(count, sizeof *texts + sizeof(wm_embed_info));
     if (!texts) return WM_ERROR_NOMEM;
     wm_embed_info *infos = (wm_embed_info *)(texts + count);

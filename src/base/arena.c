@@ -85,7 +85,8 @@ void wm_arena_free(wm_arena *arena) {
 
 static bool push_block(wm_arena *arena, uint64_t size) {
     uint64_t bytes, total;
-    if (!wm_add(size, sizeof(wm_block) + ARENA_ALIGN, &bytes) || !wm_add(arena->bytes, bytes, &total))
+    if (!wm_add(size, sizeof(wm_block) + ARENA_ALIGN, &bytes) ||
+        !wm_add(arena->bytes, bytes, &total))
         return false;
     if (bytes > SIZE_MAX / 2) return false;
     wm_block *block = arena->host.allocate(arena->host.context, (size_t)bytes);
@@ -105,7 +106,8 @@ void *wm_arena_alloc(wm_arena *arena, uint64_t count, uint64_t size) {
     wm_block *block = arena->blocks;
     if (!block || bytes > block->size - block->used) {
         // A large request gets a block of its own size: nothing of it is wasted.
-        if (!push_block(arena, WM_MAX(bytes, ARENA_BLOCK)) && !push_block(arena, bytes)) return NULL;
+        if (!push_block(arena, WM_MAX(bytes, ARENA_BLOCK)) && !push_block(arena, bytes))
+            return NULL;
         block = arena->blocks;
     }
     void *memory = block->base + block->used;
@@ -119,7 +121,8 @@ void *wm_arena_take(wm_arena *arena, uint64_t count, uint32_t size, wm_error *er
     uint64_t bytes = UINT64_MAX;
     (void)wm_mul(count, size, &bytes);
     if (!memory)
-        wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes, arena->bytes);
+        wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted, %u in use", bytes,
+                arena->bytes);
     return memory;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Memory from the host, freed all at once: a model has one arena, a session one, loading a scratch one.
+// Memory from the host, freed all at once: a model has one arena, a session one, loading a scratch
+// one.
 #ifndef WM_ARENA_H
 #define WM_ARENA_H
 

@@ -68,7 +68,8 @@ wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char
         if (wm_try_status != WM_OK) return wm_try_status; \
     } while (0)
 
-// ---- Checked arithmetic: *result is written only on success --------------------------------------
+// ---- Checked arithmetic: *result is written only on success
+// --------------------------------------
 
 static inline bool wm_add(uint64_t a, uint64_t b, uint64_t *result) {
     if (a > UINT64_MAX - b) return false;
@@ -88,7 +89,9 @@ static inline bool wm_span_equal(wm_span a, wm_span b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-static inline bool wm_span_is(wm_span a, const char *text) { return wm_span_equal(a, wm_span_of(text)); }
+static inline bool wm_span_is(wm_span a, const char *text) {
+    return wm_span_equal(a, wm_span_of(text));
+}
 
 static inline bool wm_span_starts(wm_span a, const char *prefix) {
     size_t n = strlen(prefix);
@@ -105,9 +108,25 @@ const wm_source *wm_source_find(const wm_source *files, size_t count, const char
 uint32_t wm_hash(wm_span bytes);
 
 // Unaligned little-endian reads.
-static inline uint16_t wm_read_u16(const void *p) { uint16_t v; memcpy(&v, p, sizeof v); return v; }
-static inline uint32_t wm_read_u32(const void *p) { uint32_t v; memcpy(&v, p, sizeof v); return v; }
-static inline uint64_t wm_read_u64(const void *p) { uint64_t v; memcpy(&v, p, sizeof v); return v; }
-static inline float wm_read_f32(const void *p) { float v; memcpy(&v, p, sizeof v); return v; }
+static inline uint16_t wm_read_u16(const void *p) {
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint32_t wm_read_u32(const void *p) {
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint64_t wm_read_u64(const void *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline float wm_read_f32(const void *p) {
+    float v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 
 #endif

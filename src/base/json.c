@@ -403,7 +403,8 @@ bool wm_json_u64(wm_json value, uint64_t *number) {
 
 // In two doubles, high + low: 2^-100 of the number is lost.
 static double decimal_magnitude(const decimal *number) {
-    double upper = (double)(number->digits >> 32) * 0x1p32, lower = (double)(uint32_t)number->digits;
+    double upper = (double)(number->digits >> 32) * 0x1p32,
+           lower = (double)(uint32_t)number->digits;
     double high = upper + lower, low = lower - (high - upper);
     int64_t exponent = number->exponent, sign = exponent < 0 ? 1 : -1;
     while (exponent && high > 0 && high < (double)WM_INFINITY) {

@@ -72,6 +72,7 @@ bool wm_json_u64(wm_json value, uint64_t *number);
 bool wm_json_f64(wm_json value, double *number);
 
 bool wm_json_bool(wm_json value, bool *flag);
-bool wm_json_flag(wm_json object, const char *key, bool fallback); // of a key: fallback where it is no bool
+bool wm_json_flag(wm_json object, const char *key,
+                  bool fallback); // of a key: fallback where it is no bool
 
 #endif

@@ -23,11 +23,11 @@ typedef struct wm_hypothesis {
 typedef struct wm_beams {
     wm_sampler *sampler; // its processors and options
     uint32_t width;      // B
-    uint32_t
-        rows; // of logits that the next step wants: 1 at first, as all beams are the prompt, then B
+    // Rows of logits that the next step wants: 1 at first, as all beams are the prompt, then B.
+    uint32_t rows;
     uint32_t *parents; // [B] of each beam, the beam of the last step that it goes on from
-    int32_t
-        *ids; // [B, capacity] prompt and new tokens; the last one is what the model has yet to see
+    // [B, capacity] prompt and new tokens; the last one is what the model has yet to see
+    int32_t *ids;
     size_t count;              // of each beam's ids
     bool done;                 // no further step
     wm_hypothesis *hypotheses; // [B]; after wm_beams_finish the best comes first

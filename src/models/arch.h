@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The descriptor: every choice in which one transformer family differs from another. config.c fills it
-// from config.json by the family's table of keys, weights.c fills the slots by the family's tables of
-// weight names, and transformer.c reads both. A family is data: see families/.
+// The descriptor: every choice in which one transformer family differs from another. config.c fills
+// it from config.json by the family's table of keys, weights.c fills the slots by the family's
+// tables of weight names, and transformer.c reads both. A family is data: see families/.
 #ifndef WM_ARCH_H
 #define WM_ARCH_H
 
@@ -17,7 +17,8 @@ typedef enum wm_norm_place {
 typedef enum wm_position_kind {
     WM_POSITION_NONE,
     WM_POSITION_LEARNED,        // row = index in the text
-    WM_POSITION_LEARNED_PADDED, // row = pad + count of ids up to here that are not pad; a pad keeps row pad
+    WM_POSITION_LEARNED_PADDED, // row = pad + count of ids up to here that are not pad; a pad keeps
+                                // row pad
     WM_POSITION_ROTARY,         // of the first rotary_width numbers of each head, halves paired
 } wm_position_kind;
 
@@ -28,20 +29,26 @@ typedef enum wm_kind {
 } wm_kind;
 
 // How a fused projection's outputs lie.
-typedef enum wm_fused { WM_FUSED_BLOCKS, WM_FUSED_PER_HEAD } wm_fused; // [q | k | v]; [q k v] each head
+typedef enum wm_fused {
+    WM_FUSED_BLOCKS,
+    WM_FUSED_PER_HEAD
+} wm_fused; // [q | k | v]; [q k v] each head
 
-// Everything config.json decides. Sizes are checked against the limits of base.h; the tensors' shapes are
-// checked against these letters: V vocabulary, P positions, Y token types, E embedding width, D width,
-// F feed-forward width, d head width, H heads, A = H · d, K = kv_heads · d, W = A + 2 K, R buckets.
-// Enumerations are stored in bytes: every family has a descriptor of defaults in the wasm.
+// Everything config.json decides. Sizes are checked against the limits of base.h; the tensors'
+// shapes are checked against these letters: V vocabulary, P positions, Y token types, E embedding
+// width, D width, F feed-forward width, d head width, H heads, A = H · d, K = kv_heads · d, W = A +
+// 2 K, R buckets. Enumerations are stored in bytes: every family has a descriptor of defaults in
+// the wasm.
 typedef struct wm_arch {
     uint32_t vocabulary, positions, token_types;
     uint32_t layers, decoder_layers; // of stack 0 and stack 1
-    uint32_t groups, inner;          // stack 0 stores groups × inner layers of weights, and runs layers × inner
+    uint32_t groups,
+        inner; // stack 0 stores groups × inner layers of weights, and runs layers × inner
     uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
-    int32_t pad_id;                               // -1: none
-    uint32_t relative_buckets, relative_distance; // a bias by distance on all layers' scores; 0: none
-    uint32_t rotary_width;                        // of a head: rotary_fraction of head_width
+    int32_t pad_id; // -1: none
+    uint32_t relative_buckets,
+        relative_distance; // a bias by distance on all layers' scores; 0: none
+    uint32_t rotary_width; // of a head: rotary_fraction of head_width
     float rotary_fraction, rotary_theta;
     wm_rotary_scaling rotary_scaling;
     float norm_eps;
@@ -49,9 +56,9 @@ typedef struct wm_arch {
     uint32_t window;       // of the layers in `local`: keys that a token sees, itself included
     uint64_t local;        // a bit a layer
     uint8_t kind, position, norm, norm_place, fused, activation; // wm_kind, wm_position_kind, …
-    uint8_t ffn_factor;            // ffn_width = this × width where config.json gives none
-    bool gated;                    // feed-forward: down(act(gate(x)) · up(x))
-    bool parallel_residual;        // x + attention(norm1(x)) + feed-forward(norm2(x))
+    uint8_t ffn_factor;     // ffn_width = this × width where config.json gives none
+    bool gated;             // feed-forward: down(act(gate(x)) · up(x))
+    bool parallel_residual; // x + attention(norm1(x)) + feed-forward(norm2(x))
     bool unscaled_attention;
     bool attention_scale_by_layer; // attention_scale / (layer + 1)
     bool head_norms;               // q and k are normed head by head
@@ -59,7 +66,8 @@ typedef struct wm_arch {
     bool scaled_head;              // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
-// ---- Weights, by slot -------------------------------------------------------------------------------
+// ---- Weights, by slot
+// -------------------------------------------------------------------------------
 
 typedef struct wm_model_weights {
     wm_matrix token, position, type; // [V, E], [P, E], [Y, E]
@@ -83,11 +91,17 @@ typedef struct wm_layer_weights {
     wm_norm ffn_norm;
 } wm_layer_weights;
 
-// ---- What a family file says ------------------------------------------------------------------------
+// ---- What a family file says
+// ------------------------------------------------------------------------
 
 typedef enum wm_key_kind {
     // uint32_t from 1 to the limit of that name; null leaves a default of 0
-    WM_KEY_VOCABULARY, WM_KEY_POSITIONS, WM_KEY_LAYERS, WM_KEY_HEADS, WM_KEY_WIDTH, WM_KEY_FFN_WIDTH,
+    WM_KEY_VOCABULARY,
+    WM_KEY_POSITIONS,
+    WM_KEY_LAYERS,
+    WM_KEY_HEADS,
+    WM_KEY_WIDTH,
+    WM_KEY_FFN_WIDTH,
     WM_KEY_REAL,       // float, positive and finite
     WM_KEY_EPS,        // float in [0, 1)
     WM_KEY_FLAG,       // bool
@@ -126,12 +140,14 @@ typedef enum wm_slot_kind {
 typedef enum wm_when {
     WM_ALWAYS,
     WM_IF_WIDTHS_DIFFER, // E ≠ D
-    WM_IF_UNTIED,        // the head is no token table: outside the prefix, and absent from base models
-    WM_IF_GATED, WM_IF_NOT_GATED, WM_IF_HEAD_NORMS,
+    WM_IF_UNTIED, // the head is no token table: outside the prefix, and absent from base models
+    WM_IF_GATED,
+    WM_IF_NOT_GATED,
+    WM_IF_HEAD_NORMS,
 } wm_when;
 
-// A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias, behind the prefixes.
-// Shape in the letters above.
+// A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias, behind the
+// prefixes. Shape in the letters above.
 typedef struct wm_slot {
     const char *name;
     uint16_t field; // offsetof(wm_…_weights, …)
@@ -142,14 +158,16 @@ typedef struct wm_slot {
 
 typedef struct wm_stack_table {
     const wm_slot *stack_slots;
-    const char *layer_prefix; // of the layer's names; % is the layer, or the group and then the inner layer
+    // Of the layer's names; % is the layer, or the group and then the inner layer.
+    const char *layer_prefix;
     const wm_slot *layer_slots;
 } wm_stack_table;
 
 // Lists end with a NULL key or name.
 typedef struct wm_family {
-    const char *prefix; // of the base model's weights in files saved from a model with a head: "bert."
-    wm_arch defaults;   // what stands where config.json says nothing: HF's own defaults
+    // Of the base model's weights in files saved from a model with a head: "bert."
+    const char *prefix;
+    wm_arch defaults; // what stands where config.json says nothing: HF's own defaults
     const wm_key *keys;
     const wm_slot *model_slots;
     wm_stack_table stacks[2]; // the second for WM_ENCODER_DECODER

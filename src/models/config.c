@@ -33,10 +33,17 @@ static const struct {
     wm_activation activation;
 } activation_names[] = {
     // transformers/activations.py, ACT2FN
-    {"gelu", WM_GELU_ERF},      {"gelu_python", WM_GELU_ERF}, {"gelu_new", WM_GELU_TANH},
-    {"gelu_fast", WM_GELU_TANH}, {"gelu_pytorch_tanh", WM_GELU_TANH}, {"relu", WM_RELU},
-    {"silu", WM_SILU},          {"swish", WM_SILU},           {"tanh", WM_TANH},
-    {"sigmoid", WM_SIGMOID},    {"linear", WM_IDENTITY},
+    {"gelu", WM_GELU_ERF},
+    {"gelu_python", WM_GELU_ERF},
+    {"gelu_new", WM_GELU_TANH},
+    {"gelu_fast", WM_GELU_TANH},
+    {"gelu_pytorch_tanh", WM_GELU_TANH},
+    {"relu", WM_RELU},
+    {"silu", WM_SILU},
+    {"swish", WM_SILU},
+    {"tanh", WM_TANH},
+    {"sigmoid", WM_SIGMOID},
+    {"linear", WM_IDENTITY},
 };
 
 // The value as it stands in the file, for messages.
@@ -51,31 +58,38 @@ static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm
     uint64_t number;
     double real;
     wm_span text = json_text(value);
-    if (wm_json_type_of(value) == WM_JSON_NULL && !*field) return WM_OK; // a size that follows from others
+    if (wm_json_type_of(value) == WM_JSON_NULL && !*field)
+        return WM_OK; // a size that follows from others
     if (wm_json_f64(value, &real) && real > limits[key->kind])
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u", key->key, &text,
-                       (uint64_t)limits[key->kind]);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u", key->key,
+                       &text, (uint64_t)limits[key->kind]);
     if (!wm_json_u64(value, &number) || number == 0)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be an integer from 1 on, got %s",
-                       key->key, &text);
+        return wm_fail(error, WM_ERROR_FORMAT, 0,
+                       "config.json: %z must be an integer from 1 on, got %s", key->key, &text);
     *field = (uint32_t)number;
     return WM_OK;
 }
 
-static wm_status read_real(const wm_key *key, wm_json value, double limit, float *field, wm_error *error) {
+static wm_status read_real(const wm_key *key, wm_json value, double limit, float *field,
+                           wm_error *error) {
     double number;
     wm_span text = json_text(value);
-    if (!wm_json_f64(value, &number) || !(number >= 0 && number < limit) || (!(number > 0) && key->kind == WM_KEY_REAL))
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be a number in %z0, %z), got %s", key->key,
-                       key->kind == WM_KEY_REAL ? "(" : "[", key->kind == WM_KEY_REAL ? "1e12" : "1", &text);
+    if (!wm_json_f64(value, &number) || !(number >= 0 && number < limit) ||
+        (!(number > 0) && key->kind == WM_KEY_REAL))
+        return wm_fail(error, WM_ERROR_FORMAT, 0,
+                       "config.json: %z must be a number in %z0, %z), got %s", key->key,
+                       key->kind == WM_KEY_REAL ? "(" : "[",
+                       key->kind == WM_KEY_REAL ? "1e12" : "1", &text);
     *field = (float)number;
     return WM_OK;
 }
 
-static wm_status read_flag(const wm_key *key, wm_json value, bool not, bool *field, wm_error *error) {
+static wm_status read_flag(const wm_key *key, wm_json value, bool not, bool *field,
+                           wm_error *error) {
     wm_span text = json_text(value);
     if (!wm_json_bool(value, field))
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be true or false, got %s", key->key, &text);
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be true or false, got %s",
+                       key->key, &text);
     *field ^= not;
     return WM_OK;
 }
@@ -89,18 +103,21 @@ static wm_status read_id(const wm_key *key, wm_json value, uint32_t vocabulary, 
         return WM_OK;
     }
     if (!wm_json_u64(value, &number) || number >= vocabulary)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be an id below %u or null, got %s",
-                       key->key, (uint64_t)vocabulary, &text);
+        return wm_fail(error, WM_ERROR_FORMAT, 0,
+                       "config.json: %z must be an id below %u or null, got %s", key->key,
+                       (uint64_t)vocabulary, &text);
     *field = (int32_t)number;
     return WM_OK;
 }
 
 static wm_status refuse_value(const wm_key *key, wm_json value, wm_error *error) {
     wm_span text = json_text(value);
-    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key, &text);
+    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key,
+                   &text);
 }
 
-static wm_status read_activation(const wm_key *key, wm_json value, uint8_t *field, wm_error *error) {
+static wm_status read_activation(const wm_key *key, wm_json value, uint8_t *field,
+                                 wm_error *error) {
     for (size_t i = 0; i < WM_COUNT(activation_names); i++) {
         if (wm_json_string_is(value, activation_names[i].name)) {
             *field = (uint8_t)activation_names[i].activation;
@@ -124,10 +141,14 @@ static wm_status read_t5_ffn(wm_arch *arch, const wm_key *key, wm_json value, wm
         const char *name;
         wm_activation activation;
         bool gated;
-    } kinds[] = {{"relu", WM_RELU, false},           {"gelu", WM_GELU_ERF, false},
-                 {"gelu_new", WM_GELU_TANH, false},  {"silu", WM_SILU, false},
-                 {"gated-relu", WM_RELU, true},      {"gated-gelu", WM_GELU_TANH, true},
-                 {"gated-gelu_new", WM_GELU_TANH, true}, {"gated-silu", WM_SILU, true}};
+    } kinds[] = {{"relu", WM_RELU, false},
+                 {"gelu", WM_GELU_ERF, false},
+                 {"gelu_new", WM_GELU_TANH, false},
+                 {"silu", WM_SILU, false},
+                 {"gated-relu", WM_RELU, true},
+                 {"gated-gelu", WM_GELU_TANH, true},
+                 {"gated-gelu_new", WM_GELU_TANH, true},
+                 {"gated-silu", WM_SILU, true}};
     for (size_t i = 0; i < WM_COUNT(kinds); i++) {
         if (wm_json_string_is(value, kinds[i].name)) {
             arch->activation = (uint8_t)kinds[i].activation;
@@ -143,17 +164,19 @@ static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, w
     uint32_t layer = 0;
     arch->local = 0;
     if (arch->layers > 64)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z for %u layers, the limit is 64", key->key,
-                       (uint64_t)arch->layers);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z for %u layers, the limit is 64",
+                       key->key, (uint64_t)arch->layers);
     for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
         wm_json_iter pair = wm_json_each(i.value);
         wm_json kinds = {NULL, 0};
         uint64_t times = 0;
         if (wm_json_next(&pair)) kinds = pair.value;
-        if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times)) return refuse_value(key, value, error);
+        if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times))
+            return refuse_value(key, value, error);
         for (; times && layer < arch->layers; times--) {
             uint32_t before = layer;
-            for (wm_json_iter kind = wm_json_each(kinds); wm_json_next(&kind) && layer < arch->layers; layer++) {
+            for (wm_json_iter kind = wm_json_each(kinds);
+                 wm_json_next(&kind) && layer < arch->layers; layer++) {
                 if (wm_json_string_is(kind.value, "local"))
                     arch->local |= UINT64_C(1) << layer;
                 else if (!wm_json_string_is(kind.value, "global"))
@@ -163,20 +186,24 @@ static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, w
         }
     }
     if (layer < arch->layers)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z names %u layers, there are %u", key->key,
-                       (uint64_t)layer, (uint64_t)arch->layers);
+        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z names %u layers, there are %u",
+                       key->key, (uint64_t)layer, (uint64_t)arch->layers);
     return WM_OK;
 }
 
-// rope_scaling; or rope_parameters, as transformers 5 writes it: with the base and the fraction beside.
+// rope_scaling; or rope_parameters, as transformers 5 writes it: with the base and the fraction
+// beside.
 static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
     wm_rotary_scaling *scaling = &arch->rotary_scaling;
     const struct {
         const char *name;
         float *field;
     } numbers[] = {
-        {"rope_theta", &arch->rotary_theta}, {"partial_rotary_factor", &arch->rotary_fraction},
-        {"factor", &scaling->factor}, {"low_freq_factor", &scaling->low}, {"high_freq_factor", &scaling->high},
+        {"rope_theta", &arch->rotary_theta},
+        {"partial_rotary_factor", &arch->rotary_fraction},
+        {"factor", &scaling->factor},
+        {"low_freq_factor", &scaling->low},
+        {"high_freq_factor", &scaling->high},
         {"original_max_position_embeddings", &scaling->original},
     };
     if (wm_json_type_of(value) == WM_JSON_NULL) return WM_OK;
@@ -197,7 +224,8 @@ static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_e
         double number;
         if (i < 2 && !wm_json_present(given)) continue;
         if (!wm_json_f64(given, &number) || !(number > 0 && number < 1e12))
-            return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z: %z must be a positive number", key->key,
+            return wm_fail(error, WM_ERROR_FORMAT, 0,
+                           "config.json: %z: %z must be a positive number", key->key,
                            numbers[i].name);
         *numbers[i].field = (float)number;
     }
@@ -237,12 +265,14 @@ static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
             return WM_OK;
         }
     }
-    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: model_type %s is not supported", &text);
+    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: model_type %s is not supported",
+                   &text);
 }
 
-static wm_status misfit(const char *what, uint32_t size, const char *other, uint32_t its, wm_error *error) {
-    return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z %u does not go with %z %u", what, (uint64_t)size, other,
-                   (uint64_t)its);
+static wm_status misfit(const char *what, uint32_t size, const char *other, uint32_t its,
+                        wm_error *error) {
+    return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z %u does not go with %z %u", what,
+                   (uint64_t)size, other, (uint64_t)its);
 }
 
 // Sizes that follow from others, and what must hold between them.
@@ -254,27 +284,33 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->inner) arch->inner = 1;
     if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
     if (!arch->head_width) {
-        if (arch->width % arch->heads) return misfit("width", arch->width, "heads", arch->heads, error);
+        if (arch->width % arch->heads)
+            return misfit("width", arch->width, "heads", arch->heads, error);
         arch->head_width = arch->width / arch->heads;
     }
     if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4)
         return misfit("heads", arch->heads, "head width", arch->head_width, error);
     if (arch->heads % arch->kv_heads)
         return misfit("heads", arch->heads, "key/value heads", arch->kv_heads, error);
-    if (arch->groups > arch->layers) return misfit("layers", arch->layers, "groups", arch->groups, error);
-    arch->attention_scale = arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
+    if (arch->groups > arch->layers)
+        return misfit("layers", arch->layers, "groups", arch->groups, error);
+    arch->attention_scale =
+        arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if (arch->position == WM_POSITION_ROTARY) {
         float fraction = arch->rotary_fraction < 2 ? arch->rotary_fraction : 2;
         arch->rotary_width = (uint32_t)((float)arch->head_width * fraction);
         if (arch->rotary_width > arch->head_width || arch->rotary_width % 2)
-            return misfit("rotary width", arch->rotary_width, "head width", arch->head_width, error);
+            return misfit("rotary width", arch->rotary_width, "head width", arch->head_width,
+                          error);
     }
     uint32_t buckets = arch->relative_buckets;
     if (buckets && (buckets % 4 || arch->relative_distance <= buckets / 2))
         return misfit("relative buckets", buckets, "distance", arch->relative_distance, error);
     if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: pad_token_id is null, positions count from it");
-    if (!wm_arch_max_tokens(arch)) return misfit("positions", arch->positions, "pad_token_id", (uint32_t)arch->pad_id, error);
+        return wm_fail(error, WM_ERROR_FORMAT, 0,
+                       "config.json: pad_token_id is null, positions count from it");
+    if (!wm_arch_max_tokens(arch))
+        return misfit("positions", arch->positions, "pad_token_id", (uint32_t)arch->pad_id, error);
     return WM_OK;
 }
 
@@ -293,7 +329,8 @@ static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
     }
     // T5EncoderModel's files hold the encoder alone.
     wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
-    if (arch->kind == WM_ENCODER_DECODER && wm_json_next(&names) && ends_with(names.value, "EncoderModel\""))
+    if (arch->kind == WM_ENCODER_DECODER && wm_json_next(&names) &&
+        ends_with(names.value, "EncoderModel\""))
         arch->kind = WM_ENCODER;
     return settle_arch(arch, error);
 }
@@ -305,8 +342,8 @@ uint32_t wm_arch_max_tokens(const wm_arch *arch) {
 
 static wm_status check_config(wm_span json, wm_json *root, wm_error *error) {
     if (json.n > WM_LIMIT_CONFIG)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u bytes, the limit is %u", (uint64_t)json.n,
-                       (uint64_t)WM_LIMIT_CONFIG);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u bytes, the limit is %u",
+                       (uint64_t)json.n, (uint64_t)WM_LIMIT_CONFIG);
     return wm_json_check(json, "config.json", WM_JSON_PYTHON, root, error);
 }
 
@@ -319,7 +356,8 @@ wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocat
     WM_TRY(read_arch(&read, root, error));
     wm_config *made = read.host.allocate(read.host.context, sizeof *made);
     if (!made)
-        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", (uint64_t)sizeof *made);
+        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted",
+                       (uint64_t)sizeof *made);
     *made = read;
     *config = made;
     return WM_OK;

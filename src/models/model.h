@@ -46,36 +46,40 @@ typedef struct wm_sequence {
 // The most ids one sequence may have.
 uint32_t wm_arch_max_tokens(const wm_arch *arch);
 
-// *matrix = the tensor [rows, cols] where it lies; *vector = the tensor [n] as f32 in `arena`. F64 tensors
-// are copied as f32 either way.  Errors: SHAPE, UNSUPPORTED (dtype), NOMEM.
-wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols, wm_arena *arena,
-                         wm_error *error);
-wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error);
+// *matrix = the tensor [rows, cols] where it lies; *vector = the tensor [n] as f32 in `arena`. F64
+// tensors are copied as f32 either way.  Errors: SHAPE, UNSUPPORTED (dtype), NOMEM.
+wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols,
+                         wm_arena *arena, wm_error *error);
+wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena,
+                        wm_error *error);
 
 enum { WM_MAX_SEQUENCES = 64 }; // of one call
 
-// *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's memory
-// until its next call. Each has 1 … wm_arch_max_tokens ids. Whatever else runs beside it, a sequence's
-// states are the same bit for bit. The two-stack kinds: the encoder's.
-// Errors: ARG (an id or type out of range, too many ids), NOMEM.
+// *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's
+// memory until its next call. Each has 1 … wm_arch_max_tokens ids. Whatever else runs beside it, a
+// sequence's states are the same bit for bit. The two-stack kinds: the encoder's. Errors: ARG (an
+// id or type out of range, too many ids), NOMEM.
 wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size_t count,
                          const float **hidden, wm_error *error);
 
-// The same of a decoder, going on from what the session remembers: sequence i on lane i, a new lane from
-// lane 0's memory.  Errors: also STATE (no decoder, or its encoder has no text yet).
+// The same of a decoder, going on from what the session remembers: sequence i on lane i, a new lane
+// from lane 0's memory.  Errors: also STATE (no decoder, or its encoder has no text yet).
 wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, size_t count,
                             const float **hidden, wm_error *error);
 
 // Gives the decoder the text that it attends to, and rewinds it. *hidden as wm_session_run.
-wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden, wm_error *error);
+wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden,
+                            wm_error *error);
 
 // Lane i goes on from what lane parents[i] remembers, i < count; any further lanes forget.
-wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count, wm_error *error);
+wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count,
+                             wm_error *error);
 
 // All lanes forget what stands at `position` and after.
 void wm_session_rewind(wm_session *session, size_t position);
 
 // logits [count, V] of hidden [count, D]; the model has a head.
-void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count, float *logits);
+void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count,
+                          float *logits);
 
 #endif

@@ -3,17 +3,23 @@
 #include "session.h"
 
 static uint64_t wide_floats(const wm_arch *arch) {
-    uint64_t dh = arch->head_width, attention = (2 * (uint64_t)arch->heads + 2 * arch->kv_heads) * dh;
+    uint64_t dh = arch->head_width,
+             attention = (2 * (uint64_t)arch->heads + 2 * arch->kv_heads) * dh;
     uint64_t inside = (uint64_t)arch->ffn_width * (arch->gated ? 2 : 1);
     return WM_MAX(attention, inside);
 }
 
-static uint64_t branch_floats(const wm_arch *arch) { return WM_MAX(arch->width, arch->embedding_width); }
+static uint64_t branch_floats(const wm_arch *arch) {
+    return WM_MAX(arch->width, arch->embedding_width);
+}
 
-static uint64_t normed_floats(const wm_arch *arch) { return arch->norm_place == WM_NORM_PRE ? arch->width : 0; }
+static uint64_t normed_floats(const wm_arch *arch) {
+    return arch->norm_place == WM_NORM_PRE ? arch->width : 0;
+}
 
 static uint64_t token_floats(const wm_arch *arch) {
-    return arch->width + normed_floats(arch) + branch_floats(arch) + wide_floats(arch) + arch->rotary_width;
+    return arch->width + normed_floats(arch) + branch_floats(arch) + wide_floats(arch) +
+           arch->rotary_width;
 }
 
 uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
@@ -23,8 +29,8 @@ uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
     return floats * sizeof(float) * tokens;
 }
 
-wm_status wm_session_open(wm_session **session, const wm_model *model, const wm_allocator *allocator,
-                          wm_error *error) {
+wm_status wm_session_open(wm_session **session, const wm_model *model,
+                          const wm_allocator *allocator, wm_error *error) {
     *session = NULL;
     wm_arena arena;
     wm_arena_init(&arena, allocator);
@@ -49,9 +55,11 @@ void wm_session_close(wm_session *session) {
     wm_arena_free(&arena);
 }
 
-// ---- Memory -------------------------------------------------------------------------------------------
+// ---- Memory
+// -------------------------------------------------------------------------------------------
 
-// Buffers for `tokens` tokens whose queries see up to `longest` keys; what is there is kept if it will do.
+// Buffers for `tokens` tokens whose queries see up to `longest` keys; what is there is kept if it
+// will do.
 static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_error *error) {
     if (tokens <= session->tokens && longest <= session->longest) return WM_OK;
     const wm_arch *arch = &session->model->arch;
@@ -61,7 +69,8 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     wm_arena_free(&session->memory);
     session->tokens = session->longest = 0;
     float *all; // one block: its size is what wm_session_bytes says
-    WM_TRY(WM_ALLOC(&session->memory, all, tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
+    WM_TRY(WM_ALLOC(&session->memory, all,
+                    tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
     buffers->hidden = all;
     buffers->normed = buffers->hidden + tokens * arch->width;
     buffers->branch = buffers->normed + tokens * normed_floats(arch);
@@ -73,8 +82,8 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     return WM_OK;
 }
 
-// The biases of distances below `span` either way (before only, in a decoder), spread out by distance so that
-// each query's are one pass.
+// The biases of distances below `span` either way (before only, in a decoder), spread out by
+// distance so that each query's are one pass.
 static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, wm_error *error) {
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
@@ -88,8 +97,8 @@ static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, 
     float *bias;
     WM_TRY(WM_ALLOC(&fresh, bias, (uint64_t)arch->heads * row, error));
     for (size_t i = 0; i < row; i++) {
-        uint32_t bucket = wm_relative_bucket((int64_t)i - (int64_t)(span - 1), both_ways, arch->relative_buckets,
-                                             arch->relative_distance);
+        uint32_t bucket = wm_relative_bucket((int64_t)i - (int64_t)(span - 1), both_ways,
+                                             arch->relative_buckets, arch->relative_distance);
         for (uint32_t h = 0; h < arch->heads; h++)
             bias[h * row + i] = by_bucket[h * arch->relative_buckets + bucket];
     }
@@ -101,7 +110,8 @@ static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, 
     return WM_OK;
 }
 
-wm_cache_rows wm_session_cache(const wm_session *session, uint32_t depth, size_t lane, size_t position) {
+wm_cache_rows wm_session_cache(const wm_session *session, uint32_t depth, size_t lane,
+                               size_t position) {
     size_t K = (size_t)session->model->arch.kv_heads * session->model->arch.head_width;
     size_t at = ((depth * session->lanes + lane) * session->capacity + position) * K;
     return (wm_cache_rows){session->keys + at, session->values + at};
@@ -114,26 +124,32 @@ wm_cache_rows wm_session_encoded(const wm_session *session, uint32_t depth) {
 }
 
 // Gives lane `lane` what lane `from` of `old`, with its own memory, remembers.
-static void copy_lane(wm_session *session, size_t lane, const wm_session *old, size_t from, uint32_t depth) {
+static void copy_lane(wm_session *session, size_t lane, const wm_session *old, size_t from,
+                      uint32_t depth) {
     size_t past = old->past[from];
-    size_t bytes = past * session->model->arch.kv_heads * session->model->arch.head_width * sizeof(float);
+    size_t bytes =
+        past * session->model->arch.kv_heads * session->model->arch.head_width * sizeof(float);
     session->past[lane] = past;
     for (uint32_t i = 0; i < depth && past; i++) {
-        wm_cache_rows to = wm_session_cache(session, i, lane, 0), rows = wm_session_cache(old, i, from, 0);
+        wm_cache_rows to = wm_session_cache(session, i, lane, 0),
+                      rows = wm_session_cache(old, i, from, 0);
         memcpy(to.keys, rows.keys, bytes);
         memcpy(to.values, rows.values, bytes);
     }
 }
 
-static bool is_two_stacks(const wm_session *session) { return session->model->arch.kind == WM_ENCODER_DECODER; }
+static bool is_two_stacks(const wm_session *session) {
+    return session->model->arch.kind == WM_ENCODER_DECODER;
+}
 
-// Fresh caches of `lanes` lanes, which go on from what lanes `parents` (NULL: the same ones, a new one lane 0)
-// remember.
-static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity, const uint32_t *parents, size_t count,
-                             wm_error *error) {
+// Fresh caches of `lanes` lanes, which go on from what lanes `parents` (NULL: the same ones, a new
+// one lane 0) remember.
+static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity,
+                             const uint32_t *parents, size_t count, wm_error *error) {
     const wm_model *model = session->model;
     uint32_t depth = model->stacks[is_two_stacks(session)].depth;
-    uint64_t floats = (uint64_t)lanes * depth * capacity * model->arch.kv_heads * model->arch.head_width;
+    uint64_t floats =
+        (uint64_t)lanes * depth * capacity * model->arch.kv_heads * model->arch.head_width;
     wm_session old = *session;
     wm_arena fresh;
     wm_arena_init(&fresh, &old.cache_memory.host);
@@ -151,7 +167,11 @@ static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity,
     for (size_t lane = 0; lane < lanes; lane++) {
         session->past[lane] = 0;
         if (parents ? lane < count : old.lanes > 0)
-            copy_lane(session, lane, &old, parents ? parents[lane] : lane < old.lanes ? lane : 0, depth);
+            copy_lane(session, lane, &old,
+                      parents            ? parents[lane]
+                      : lane < old.lanes ? lane
+                                         : 0,
+                      depth);
     }
     wm_arena_free(&old.cache_memory);
     return WM_OK;
@@ -165,16 +185,20 @@ static wm_status reserve_cache(wm_session *session, size_t lanes, size_t needed,
     return renew_cache(session, WM_MAX(lanes, session->lanes), capacity, NULL, 0, error);
 }
 
-// ---- Runs ---------------------------------------------------------------------------------------------
+// ---- Runs
+// ---------------------------------------------------------------------------------------------
 
-static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence, size_t past, wm_error *error) {
+static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence, size_t past,
+                                wm_error *error) {
     uint32_t limit = wm_arch_max_tokens(arch);
     if (sequence->count == 0 || sequence->count > limit - past)
-        return wm_fail(error, WM_ERROR_ARG, 0, "%u ids given after %u, the model takes 1 to %u in all",
+        return wm_fail(error, WM_ERROR_ARG, 0,
+                       "%u ids given after %u, the model takes 1 to %u in all",
                        (uint64_t)sequence->count, (uint64_t)past, (uint64_t)limit);
     for (size_t i = 0; i < sequence->count; i++) {
         if (sequence->ids[i] < 0 || (uint32_t)sequence->ids[i] >= arch->vocabulary)
-            return wm_fail(error, WM_ERROR_ARG, 0, "id %d at place %u is not below the vocabulary's size %u",
+            return wm_fail(error, WM_ERROR_ARG, 0,
+                           "id %d at place %u is not below the vocabulary's size %u",
                            (int64_t)sequence->ids[i], (uint64_t)i, (uint64_t)arch->vocabulary);
         if (arch->token_types && sequence->types && sequence->types[i] >= arch->token_types)
             return wm_fail(error, WM_ERROR_ARG, 0, "token type %u at place %u: the model has %u",
@@ -184,12 +208,14 @@ static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence
 }
 
 // Runs stack `stack` over `count` sequences; cached: sequence i goes on where lane i stands.
-static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached, const wm_sequence *sequences,
-                               size_t count, const float **hidden, wm_error *error) {
+static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached,
+                               const wm_sequence *sequences, size_t count, const float **hidden,
+                               wm_error *error) {
     static const size_t none[WM_MAX_SEQUENCES] = {0};
     const wm_arch *arch = &session->model->arch;
-    wm_pass pass = {session, stack, stack == 1 || arch->kind == WM_DECODER, cached, sequences,
-                  cached ? session->past : none, count, 0};
+    wm_pass pass = {session, stack,     stack == 1 || arch->kind == WM_DECODER,
+                    cached,  sequences, cached ? session->past : none,
+                    count,   0};
     size_t longest = session->encoded;
     for (size_t i = 0; i < count; i++) {
         WM_TRY(check_sequence(arch, &sequences[i], pass.past[i], error));
@@ -215,8 +241,9 @@ wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, s
     uint32_t stack = is_two_stacks(session);
     size_t needed = 0;
     if (arch->kind == WM_ENCODER || (stack && !session->encoded))
-        return wm_fail(error, WM_ERROR_STATE, 0, stack ? "no text has been encoded for the decoder"
-                                                       : "this model is an encoder: it generates nothing");
+        return wm_fail(error, WM_ERROR_STATE, 0,
+                       stack ? "no text has been encoded for the decoder"
+                             : "this model is an encoder: it generates nothing");
     WM_TRY(reserve_cache(session, count, 1, error));
     for (size_t i = 0; i < count; i++) {
         WM_TRY(check_sequence(arch, &sequences[i], session->past[i], error));
@@ -226,14 +253,16 @@ wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, s
     return run_sequences(session, stack, true, sequences, count, hidden, error);
 }
 
-wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden, wm_error *error) {
+wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden,
+                            wm_error *error) {
     const wm_model *model = session->model;
     if (model->arch.kind != WM_ENCODER_DECODER)
         return wm_fail(error, WM_ERROR_STATE, 0, "this model has no encoder beside a decoder");
     wm_session_rewind(session, 0);
     session->encoded = 0;
     WM_TRY(run_sequences(session, 0, false, sequence, 1, hidden, error));
-    uint64_t floats = (uint64_t)model->stacks[1].depth * sequence->count * model->arch.kv_heads * model->arch.head_width;
+    uint64_t floats = (uint64_t)model->stacks[1].depth * sequence->count * model->arch.kv_heads *
+                      model->arch.head_width;
     wm_arena_free(&session->encoded_memory);
     WM_TRY(WM_ALLOC(&session->encoded_memory, session->encoded_keys, 2 * floats, error));
     session->encoded_values = session->encoded_keys + floats;
@@ -242,18 +271,22 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
     return WM_OK;
 }
 
-wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count, wm_error *error) {
+wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count,
+                             wm_error *error) {
     size_t same = 0;
     while (same < count && parents[same] == same) same++;
     if (same == count && count <= session->lanes) return WM_OK;
-    return renew_cache(session, WM_MAX(session->lanes, count), session->capacity, parents, count, error);
+    return renew_cache(session, WM_MAX(session->lanes, count), session->capacity, parents, count,
+                       error);
 }
 
 void wm_session_rewind(wm_session *session, size_t position) {
-    for (size_t i = 0; i < session->lanes; i++) session->past[i] = WM_MIN(session->past[i], position);
+    for (size_t i = 0; i < session->lanes; i++)
+        session->past[i] = WM_MIN(session->past[i], position);
 }
 
-void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count, float *logits) {
+void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count,
+                          float *logits) {
     const wm_model *model = session->model;
     size_t V = model->arch.vocabulary, D = model->arch.width;
     wm_linear(model->kernels, logits, V, hidden, D, &model->weights.head, count);
@@ -270,7 +303,8 @@ wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t coun
     return WM_OK;
 }
 
-wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits, wm_error *error) {
+wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
+                    wm_error *error) {
     wm_sequence sequence = {ids, NULL, count};
     const float *hidden;
     if (!session->model->weights.head.data)

@@ -4,7 +4,8 @@
 #include "session.h"
 
 // y [T, E] = token + position + type embeddings of one sequence, normed; row [E] is scratch
-static void embed_sequence(const wm_model *model, float *y, float *row, const wm_sequence *sequence, size_t past) {
+static void embed_sequence(const wm_model *model, float *y, float *row, const wm_sequence *sequence,
+                           size_t past) {
     const wm_arch *arch = &model->arch;
     const wm_kernels *kernels = model->kernels;
     const wm_model_weights *weights = &model->weights;
@@ -39,7 +40,9 @@ static void embed(const wm_pass *pass) {
     float *to = project ? buffers->branch : buffers->hidden;
     for (size_t i = 0; i < pass->count; to += pass->sequences[i++].count * E)
         embed_sequence(model, to, buffers->wide, &pass->sequences[i], pass->past[i]);
-    if (project) wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project, pass->T);
+    if (project)
+        wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project,
+                  pass->T);
 }
 
 // angles [T, rotary_width] of every token's place
@@ -59,16 +62,19 @@ typedef struct head_layout {
 } head_layout;
 
 // wide [T, W] = q, k and v of in [T, D], with the norms and turns of their heads
-static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *layer, const float *in) {
+static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *layer,
+                                 const float *in) {
     const wm_model *model = pass->session->model;
     const wm_arch *arch = &model->arch;
     const wm_kernels *kernels = model->kernels;
-    size_t D = arch->width, dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh, W = A + 2 * K;
+    size_t D = arch->width, dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh,
+           W = A + 2 * K;
     float *wide = pass->session->buffers.wide;
     head_layout at = {wide, wide + A, wide + A + K, W, dh, dh};
     if (layer->qkv.data) {
         wm_linear(kernels, wide, W, in, D, &layer->qkv, pass->T);
-        if (arch->fused == WM_FUSED_PER_HEAD) at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
+        if (arch->fused == WM_FUSED_PER_HEAD)
+            at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
     } else {
         wm_linear(kernels, at.q, W, in, D, &layer->q, pass->T);
         wm_linear(kernels, at.k, W, in, D, &layer->k, pass->T);
@@ -80,7 +86,8 @@ static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *la
         for (size_t h = 0; layer->q_norm.weight && h < arch->heads; h++)
             wm_normalize_rows(kernels, q + h * at.q_head, q + h * at.q_head, &layer->q_norm, 1, dh);
         for (size_t h = 0; layer->k_norm.weight && h < arch->kv_heads; h++)
-            wm_normalize_rows(kernels, k + h * at.kv_head, k + h * at.kv_head, &layer->k_norm, 1, dh);
+            wm_normalize_rows(kernels, k + h * at.kv_head, k + h * at.kv_head, &layer->k_norm, 1,
+                              dh);
         if (!arch->rotary_width) continue;
         wm_rotate(q, angles, arch->rotary_width, arch->heads, at.q_head);
         wm_rotate(k, angles, arch->rotary_width, arch->kv_heads, at.kv_head);
@@ -89,7 +96,8 @@ static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *la
 }
 
 // Puts k and v of one sequence's rows behind those that its lane's cache has.
-static void store_heads(const wm_pass *pass, wm_cache_rows rows, const head_layout *at, size_t first, size_t count) {
+static void store_heads(const wm_pass *pass, wm_cache_rows rows, const head_layout *at,
+                        size_t first, size_t count) {
     const wm_arch *arch = &pass->session->model->arch;
     size_t dh = arch->head_width, bytes = dh * sizeof(float);
     for (size_t t = first; t < first + count; t++) {
@@ -101,7 +109,8 @@ static void store_heads(const wm_pass *pass, wm_cache_rows rows, const head_layo
 }
 
 // branch [T, D] = attention(in [T, D]) of each sequence over itself and what its lane remembers
-static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth,
+                   const float *in) {
     wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
@@ -110,11 +119,19 @@ static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t 
     float *context = session->buffers.wide + pass->T * at.row;
     bool local = depth < 64 && arch->local >> depth & 1;
     wm_attention_spec spec = {
-        .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh,
-        .q_row = at.row, .q_head = at.q_head, .kv_row = at.row, .kv_head = at.kv_head, .y_row = A,
+        .heads = arch->heads,
+        .kv_heads = arch->kv_heads,
+        .width = dh,
+        .q_row = at.row,
+        .q_head = at.q_head,
+        .kv_row = at.row,
+        .kv_head = at.kv_head,
+        .y_row = A,
         .scale = arch->attention_scale / (arch->attention_scale_by_layer ? (float)(depth + 1) : 1),
-        .before = local ? arch->window - 1 : SIZE_MAX, .after = pass->causal ? 0 : SIZE_MAX,
-        .bias = session->bias[pass->stack], .bias_row = session->bias_row[pass->stack],
+        .before = local ? arch->window - 1 : SIZE_MAX,
+        .after = pass->causal ? 0 : SIZE_MAX,
+        .bias = session->bias[pass->stack],
+        .bias_row = session->bias_row[pass->stack],
         .bias_zero = session->bias_zero[pass->stack],
     };
     for (size_t i = 0, row = 0; i < pass->count; row += pass->sequences[i++].count) {
@@ -130,14 +147,15 @@ static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t 
             spec.kv_head = dh;
         }
         spec.past = pass->past[i];
-        wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v, session->buffers.scores, &spec, n,
-                     keys);
+        wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v,
+                     session->buffers.scores, &spec, n, keys);
     }
     wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, pass->T);
 }
 
 // branch [T, D] = attention of in [T, D] over what the encoder made of its text
-static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth, const float *in) {
+static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth,
+                          const float *in) {
     wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
@@ -145,17 +163,28 @@ static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, ui
     float *q = session->buffers.wide, *context = q + pass->T * A;
     wm_cache_rows rows = wm_session_encoded(session, depth);
     wm_attention_spec spec = {
-        .heads = arch->heads, .kv_heads = arch->kv_heads, .width = dh, .q_row = A, .q_head = dh, .kv_row = K,
-        .kv_head = dh, .y_row = A, .scale = arch->attention_scale, .before = SIZE_MAX, .after = SIZE_MAX,
+        .heads = arch->heads,
+        .kv_heads = arch->kv_heads,
+        .width = dh,
+        .q_row = A,
+        .q_head = dh,
+        .kv_row = K,
+        .kv_head = dh,
+        .y_row = A,
+        .scale = arch->attention_scale,
+        .before = SIZE_MAX,
+        .after = SIZE_MAX,
     };
     wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, pass->T);
-    wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec, pass->T,
-                 session->encoded);
-    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o, pass->T);
+    wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec,
+                 pass->T, session->encoded);
+    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o,
+              pass->T);
 }
 
 // y [T, D] = down(act(up(in))), gated: down(act(gate(in)) · up(in))
-static void feed_forward(const wm_pass *pass, const wm_layer_weights *layer, float *y, const float *in) {
+static void feed_forward(const wm_pass *pass, const wm_layer_weights *layer, float *y,
+                         const float *in) {
     const wm_model *model = pass->session->model;
     const wm_kernels *kernels = model->kernels;
     size_t D = model->arch.width, F = model->arch.ffn_width, T = pass->T;
@@ -195,7 +224,8 @@ static void run_layer_pre(const wm_pass *pass, const wm_layer_weights *layer, ui
     bool parallel = model->arch.parallel_residual;
     wm_normalize_rows(kernels, normed, x, &layer->attention_norm, T, D);
     attend(pass, layer, depth, normed);
-    if (parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D); // of x before it changes
+    if (parallel)
+        wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D); // of x before it changes
     kernels->add(x, branch, T * D);
     if (layer->cross_q.data) {
         wm_normalize_rows(kernels, normed, x, &layer->cross_norm, T, D);
@@ -214,13 +244,19 @@ void wm_pass_stack(const wm_pass *pass) {
     embed(pass);
     if (arch->rotary_width) turn_angles(pass);
     for (uint32_t i = 0; i < stack->depth; i++) {
-        // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one after another.
-        uint32_t depth = stack->stored == stack->depth ? i : i / arch->inner * arch->groups / arch->layers * arch->inner + i % arch->inner;
-        (arch->norm_place == WM_NORM_PRE ? run_layer_pre : run_layer_post)(pass, &stack->layers[depth], i);
+        // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one
+        // after another.
+        uint32_t depth =
+            stack->stored == stack->depth
+                ? i
+                : i / arch->inner * arch->groups / arch->layers * arch->inner + i % arch->inner;
+        (arch->norm_place == WM_NORM_PRE ? run_layer_pre
+                                         : run_layer_post)(pass, &stack->layers[depth], i);
     }
     if (stack->weights.final_norm.weight)
-        wm_normalize_rows(model->kernels, pass->session->buffers.hidden, pass->session->buffers.hidden,
-                          &stack->weights.final_norm, pass->T, arch->width);
+        wm_normalize_rows(model->kernels, pass->session->buffers.hidden,
+                          pass->session->buffers.hidden, &stack->weights.final_norm, pass->T,
+                          arch->width);
 }
 
 void wm_pass_cross(wm_session *session) {
@@ -230,7 +266,9 @@ void wm_pass_cross(wm_session *session) {
     for (uint32_t i = 0; i < model->stacks[1].depth; i++) {
         const wm_layer_weights *layer = &model->stacks[1].layers[i];
         wm_cache_rows rows = wm_session_encoded(session, i);
-        wm_linear(model->kernels, rows.keys, K, session->buffers.hidden, D, &layer->cross_k, session->encoded);
-        wm_linear(model->kernels, rows.values, K, session->buffers.hidden, D, &layer->cross_v, session->encoded);
+        wm_linear(model->kernels, rows.keys, K, session->buffers.hidden, D, &layer->cross_k,
+                  session->encoded);
+        wm_linear(model->kernels, rows.values, K, session->buffers.hidden, D, &layer->cross_v,
+                  session->encoded);
     }
 }

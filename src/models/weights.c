@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Tensors' names → slots, by the family's table. Every shape is checked against the descriptor before
-// anything is allocated for it. Matrices stay where the file has them; norms and biases become f32.
+// Tensors' names → slots, by the family's table. Every shape is checked against the descriptor
+// before anything is allocated for it. Matrices stay where the file has them; norms and biases
+// become f32.
 #include "../base/half.h"
 #include "model.h"
 
 typedef struct binder {
     wm_model *model;
     wm_tensors tensors;
-    const char *prefix; // of every name in this file
+    const char *prefix;       // of every name in this file
     const char *layer_prefix; // … of the layer in work, else ""
-    uint8_t *used;      // [tensors.count]
-    uint32_t dtypes;    // a bit for each wm_weight_type seen
+    uint8_t *used;            // [tensors.count]
+    uint32_t dtypes;          // a bit for each wm_weight_type seen
     wm_error *error;
     uint8_t name[WM_LIMIT_NAME];
 } binder;
@@ -23,8 +24,8 @@ static size_t put_number(uint8_t *to, uint32_t number) {
     return n;
 }
 
-// prefixes + name + suffix, the first % as the group of layer `layer`, the second as its place there. The
-// tables' names are short, so it always fits.
+// prefixes + name + suffix, the first % as the group of layer `layer`, the second as its place
+// there. The tables' names are short, so it always fits.
 static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
     const char *parts[] = {b->prefix, b->layer_prefix, pattern, suffix};
     uint32_t inner = b->model->arch.inner, numbers[] = {layer / inner, layer % inner}, next = 0;
@@ -40,7 +41,8 @@ static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const
     return (wm_span){b->name, n};
 }
 
-static const wm_tensor *find_tensor(binder *b, const char *pattern, uint32_t layer, const char *suffix) {
+static const wm_tensor *find_tensor(binder *b, const char *pattern, uint32_t layer,
+                                    const char *suffix) {
     uint32_t index = wm_tensors_index(&b->tensors, tensor_name(b, pattern, layer, suffix));
     return index < b->tensors.count ? b->tensors.all[index] : NULL;
 }
@@ -63,15 +65,20 @@ static uint32_t letter_size(const wm_arch *arch, char letter) {
 }
 
 // cols 0: a vector
-static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t cols, wm_error *error) {
-    uint64_t got[2] = {tensor->rank > 0 ? tensor->shape[0] : 1, tensor->rank > 1 ? tensor->shape[1] : 1};
+static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t cols,
+                              wm_error *error) {
+    uint64_t got[2] = {tensor->rank > 0 ? tensor->shape[0] : 1,
+                       tensor->rank > 1 ? tensor->shape[1] : 1};
     if (tensor->rank != (cols ? 2u : 1u) || got[0] != rows || got[1] != WM_MAX(cols, 1))
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
-                       &tensor->name, rows, WM_MAX(cols, (uint64_t)1), got[0], got[1], (uint64_t)tensor->rank);
-    if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 && tensor->dtype != WM_DTYPE_BF16 &&
-        tensor->dtype != WM_DTYPE_F64)
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: dtype %z is not supported for a weight",
-                       &tensor->name, wm_dtype_name(tensor->dtype));
+        return wm_fail(error, WM_ERROR_SHAPE, 0,
+                       "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
+                       &tensor->name, rows, WM_MAX(cols, (uint64_t)1), got[0], got[1],
+                       (uint64_t)tensor->rank);
+    if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 &&
+        tensor->dtype != WM_DTYPE_BF16 && tensor->dtype != WM_DTYPE_F64)
+        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0,
+                       "tensor %s: dtype %z is not supported for a weight", &tensor->name,
+                       wm_dtype_name(tensor->dtype));
     return WM_OK;
 }
 
@@ -86,13 +93,15 @@ static float number_at(const wm_tensor *tensor, uint64_t i) {
     }
 }
 
-static wm_status copy_f32(float **copy, const wm_tensor *tensor, uint64_t count, wm_arena *arena, wm_error *error) {
+static wm_status copy_f32(float **copy, const wm_tensor *tensor, uint64_t count, wm_arena *arena,
+                          wm_error *error) {
     WM_TRY(WM_ALLOC(arena, *copy, count, error));
     for (uint64_t i = 0; i < count; i++) (*copy)[i] = number_at(tensor, i);
     return WM_OK;
 }
 
-wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena, wm_error *error) {
+wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena,
+                        wm_error *error) {
     float *copy;
     WM_TRY(check_tensor(tensor, n, 0, error));
     WM_TRY(copy_f32(&copy, tensor, n, arena, error));
@@ -100,11 +109,13 @@ wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t 
     return WM_OK;
 }
 
-wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols, wm_arena *arena,
-                         wm_error *error) {
+wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t rows, uint32_t cols,
+                         wm_arena *arena, wm_error *error) {
     WM_TRY(check_tensor(tensor, rows, cols, error));
     *matrix = (wm_matrix){.data = tensor->bytes.p, .rows = rows, .cols = cols, .stride = cols};
-    matrix->type = tensor->dtype == WM_DTYPE_F16 ? WM_F16 : tensor->dtype == WM_DTYPE_BF16 ? WM_BF16 : WM_F32;
+    matrix->type = tensor->dtype == WM_DTYPE_F16    ? WM_F16
+                   : tensor->dtype == WM_DTYPE_BF16 ? WM_BF16
+                                                    : WM_F32;
     if (tensor->dtype == WM_DTYPE_F64) {
         float *copy;
         WM_TRY(copy_f32(&copy, tensor, (uint64_t)rows * cols, arena, error));
@@ -163,7 +174,8 @@ static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_
     b->dtypes |= 1u << matrix->type;
     if (slot->kind == WM_SLOT_TABLE) return WM_OK;
     WM_TRY(bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias));
-    return matrix->bias || slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK : missing(b, slot, layer, ".bias");
+    return matrix->bias || slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK
+                                                             : missing(b, slot, layer, ".bias");
 }
 
 static bool slot_is_there(const wm_arch *arch, uint32_t when) {
@@ -183,7 +195,8 @@ static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, voi
         if (!slot_is_there(&b->model->arch, slot->when)) continue;
         if (slot->kind == WM_SLOT_NORM) {
             WM_TRY(bind_norm(b, slot, layer, field));
-        } else if (slot->when == WM_IF_UNTIED) { // the head stands outside the base model, if it is there at all
+        } else if (slot->when ==
+                   WM_IF_UNTIED) { // the head stands outside the base model, if it is there at all
             const char *prefix = b->prefix;
             b->prefix = "";
             if (find_tensor(b, slot->name, 0, ".weight")) WM_TRY(bind_matrix(b, slot, 0, field));
@@ -219,11 +232,13 @@ static wm_status bind_stack(binder *b, uint32_t index) {
     WM_TRY(bind_relative(b, stack));
     b->layer_prefix = table->layer_prefix;
     // A depth that the file does not bear out is found here, before it is allocated.
-    if (stack->stored > b->tensors.count || !find_tensor(b, table->layer_slots->name, stack->stored - 1, ".weight"))
+    if (stack->stored > b->tensors.count ||
+        !find_tensor(b, table->layer_slots->name, stack->stored - 1, ".weight"))
         return missing(b, table->layer_slots, stack->stored - 1, ".weight");
     WM_TRY(WM_ALLOC(&b->model->arena, stack->layers, stack->stored, b->error));
     memset(stack->layers, 0, stack->stored * sizeof *stack->layers);
-    for (uint32_t i = 0; i < stack->stored; i++) WM_TRY(bind_slots(b, table->layer_slots, i, &stack->layers[i]));
+    for (uint32_t i = 0; i < stack->stored; i++)
+        WM_TRY(bind_slots(b, table->layer_slots, i, &stack->layers[i]));
     b->layer_prefix = "";
     return WM_OK;
 }
@@ -253,7 +268,8 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     if (arch->kind == WM_ENCODER_DECODER) WM_TRY(bind_stack(b, 1));
     if (arch->position == WM_POSITION_ROTARY) {
         WM_TRY(WM_ALLOC(&model->arena, model->frequencies, arch->rotary_width / 2, b->error));
-        wm_rotary_frequencies(model->frequencies, arch->rotary_width, arch->rotary_theta, &arch->rotary_scaling);
+        wm_rotary_frequencies(model->frequencies, arch->rotary_width, arch->rotary_theta,
+                              &arch->rotary_scaling);
     }
     model->dtype = b->dtypes == 1u << WM_F32    ? "F32"
                    : b->dtypes == 1u << WM_F16  ? "F16"
@@ -262,8 +278,8 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     return list_ignored(b);
 }
 
-wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files, size_t file_count,
-                        const wm_pipeline_options *options, wm_error *error) {
+wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files,
+                        size_t file_count, const wm_pipeline_options *options, wm_error *error) {
     *model = NULL;
     wm_arena arena;
     wm_arena_init(&arena, options ? options->allocator : NULL);
@@ -273,7 +289,11 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
         return wm_fail(error, WM_ERROR_ARG, 0, "isa: this machine or this build has no %z", isa);
     wm_model *made;
     WM_TRY(WM_ALLOC(&arena, made, 1, error));
-    *made = (wm_model){.model_type = config->model_type, .family = config->family, .arch = config->arch, .kernels = kernels, .arena = arena};
+    *made = (wm_model){.model_type = config->model_type,
+                       .family = config->family,
+                       .arch = config->arch,
+                       .kernels = kernels,
+                       .arena = arena};
     binder b = {.model = made, .error = error};
     wm_status status = bind_model(&b, files, file_count);
     if (status == WM_OK)

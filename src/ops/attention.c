@@ -16,36 +16,40 @@ static key_range keys_seen(const wm_attention_spec *spec, size_t t, size_t keys)
 }
 
 // Softmax of one row of scores [first, end) … with zeros where the query does not see.
-static void weigh_row(const wm_kernels *kernels, float *scores, const wm_attention_spec *spec, size_t h,
-                      size_t t, key_range block, size_t keys) {
+static void weigh_row(const wm_kernels *kernels, float *scores, const wm_attention_spec *spec,
+                      size_t h, size_t t, key_range block, size_t keys) {
     key_range seen = keys_seen(spec, t, keys);
     const float *bias = NULL;
-    if (spec->bias) bias = spec->bias + h * spec->bias_row + (spec->bias_zero + seen.first - (spec->past + t));
+    if (spec->bias)
+        bias = spec->bias + h * spec->bias_row + (spec->bias_zero + seen.first - (spec->past + t));
     for (size_t i = block.first; i < seen.first; i++) scores[i - block.first] = 0;
     kernels->softmax(scores + (seen.first - block.first), bias, spec->scale, seen.end - seen.first);
     for (size_t i = seen.end; i < block.end; i++) scores[i - block.first] = 0;
 }
 
-void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k, const float *v,
-                  float *scratch, const wm_attention_spec *spec, size_t T, size_t keys) {
+void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k,
+                  const float *v, float *scratch, const wm_attention_spec *spec, size_t T,
+                  size_t keys) {
     size_t dh = spec->width, shared = spec->heads / spec->kv_heads;
     for (size_t h = 0; h < spec->heads; h++) {
         const float *kh = k + h / shared * spec->kv_head, *vh = v + h / shared * spec->kv_head;
         for (size_t t = 0; t < T; t += WM_ATTENTION_ROWS) {
             size_t rows = WM_MIN(T - t, (size_t)WM_ATTENTION_ROWS);
-            key_range block = {keys_seen(spec, t, keys).first, keys_seen(spec, t + rows - 1, keys).end};
+            key_range block = {keys_seen(spec, t, keys).first,
+                               keys_seen(spec, t + rows - 1, keys).end};
             size_t n = block.end - block.first, at = block.first * spec->kv_row;
-            kernels->linear[WM_F32](scratch, n, q + t * spec->q_row + h * spec->q_head, spec->q_row, kh + at,
-                                    spec->kv_row, NULL, rows, n, dh);
+            kernels->linear[WM_F32](scratch, n, q + t * spec->q_row + h * spec->q_head, spec->q_row,
+                                    kh + at, spec->kv_row, NULL, rows, n, dh);
             for (size_t row = 0; row < rows; row++)
                 weigh_row(kernels, scratch + row * n, spec, h, t + row, block, keys);
-            kernels->linear_t[WM_F32](y + t * spec->y_row + h * dh, spec->y_row, scratch, n, vh + at,
-                                      spec->kv_row, NULL, rows, dh, n);
+            kernels->linear_t[WM_F32](y + t * spec->y_row + h * dh, spec->y_row, scratch, n,
+                                      vh + at, spec->kv_row, NULL, rows, dh, n);
         }
     }
 }
 
-void wm_rotary_frequencies(float *frequencies, size_t width, float theta, const wm_rotary_scaling *scaling) {
+void wm_rotary_frequencies(float *frequencies, size_t width, float theta,
+                           const wm_rotary_scaling *scaling) {
     const double turn = 6.283185307179586;
     for (size_t i = 0; i < width / 2; i++) {
         // Rounded to f32 where transformers rounds.
@@ -54,7 +58,8 @@ void wm_rotary_frequencies(float *frequencies, size_t width, float theta, const 
         if (scaling->kind == WM_ROTARY_LINEAR) {
             f /= (double)scaling->factor;
         } else if (scaling->kind == WM_ROTARY_LLAMA3) {
-            // Wavelengths above original / low are stretched, below original / high kept, between: blended.
+            // Wavelengths above original / low are stretched, below original / high kept, between:
+            // blended.
             double waves = (double)scaling->original * f / turn;
             double low = (double)scaling->low, high = (double)scaling->high;
             double kept = waves < low ? 0 : waves > high ? 1 : (waves - low) / (high - low);
@@ -66,7 +71,8 @@ void wm_rotary_frequencies(float *frequencies, size_t width, float theta, const 
 
 void wm_rotary_angles(float *angles, const float *frequencies, size_t width, size_t position) {
     for (size_t i = 0; i < width / 2; i++) {
-        double angle = (double)((float)position * frequencies[i]); // f32, as transformers multiplies
+        double angle =
+            (double)((float)position * frequencies[i]); // f32, as transformers multiplies
         angles[i] = (float)wm_cos(angle);
         angles[width / 2 + i] = (float)wm_sin(angle);
     }
@@ -83,7 +89,8 @@ void wm_rotate(float *x, const float *angles, size_t width, size_t heads, size_t
     }
 }
 
-uint32_t wm_relative_bucket(int64_t distance, bool both_ways, uint32_t buckets, uint32_t max_distance) {
+uint32_t wm_relative_bucket(int64_t distance, bool both_ways, uint32_t buckets,
+                            uint32_t max_distance) {
     uint32_t start = 0;
     if (both_ways) {
         buckets /= 2;

@@ -5,8 +5,8 @@ uint32_t wm_weight_size(wm_weight_type type) { return type == WM_F32 ? 4 : 2; }
 
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T) {
-    (w->transposed ? kernels->linear_t : kernels->linear)[w->type](y, ldy, x, ldx, w->data, w->stride,
-                                                                   w->bias, T, w->rows, w->cols);
+    (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
+        y, ldy, x, ldx, w->data, w->stride, w->bias, T, w->rows, w->cols);
 }
 
 void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row) {
@@ -36,8 +36,8 @@ void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, 
     }
 }
 
-void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool, size_t first,
-                  size_t T, size_t D) {
+void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool,
+                  size_t first, size_t T, size_t D) {
     size_t from = pool == WM_POOL_CLS ? 0 : pool == WM_POOL_LAST ? T - 1 : first;
     kernels->widen[WM_F32](y, hidden + from * D, D);
     if (pool == WM_POOL_CLS || pool == WM_POOL_LAST) return;
@@ -51,7 +51,8 @@ void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_p
         }
         return;
     }
-    for (size_t t = from + 1; t < T; t++) (pool == WM_POOL_MAX ? kernels->max : kernels->add)(y, hidden + t * D, D);
+    for (size_t t = from + 1; t < T; t++)
+        (pool == WM_POOL_MAX ? kernels->max : kernels->add)(y, hidden + t * D, D);
     double n = (double)(T - first);
     if (pool == WM_POOL_MEAN) kernels->scale(y, (float)(1 / n), D);
     if (pool == WM_POOL_MEAN_SQRT_LEN) kernels->scale(y, 1 / __builtin_sqrtf((float)n), D);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Free functions over f32 activations: what a transformer is made of, in terms of the kernels.
-// Letters: T tokens, D width, H heads, dh head width, N outputs, K inputs; row-major; out, in, weights,
-// sizes. Outputs alias no input unless a line says so. Nothing here fails or allocates.
+// Letters: T tokens, D width, H heads, dh head width, N outputs, K inputs; row-major; out, in,
+// weights, sizes. Outputs alias no input unless a line says so. Nothing here fails or allocates.
 #ifndef WM_OPS_H
 #define WM_OPS_H
 
@@ -18,12 +18,19 @@ typedef struct wm_matrix {
 } wm_matrix;
 
 typedef struct wm_norm {
-    const float *weight, *bias; // [D]; weight NULL: the model has no such norm; bias NULL for RMS norms
+    const float *weight,
+        *bias; // [D]; weight NULL: the model has no such norm; bias NULL for RMS norms
     float eps;
 } wm_norm;
 
 typedef enum wm_activation {
-    WM_IDENTITY, WM_GELU_ERF, WM_GELU_TANH, WM_RELU, WM_SILU, WM_TANH, WM_SIGMOID,
+    WM_IDENTITY,
+    WM_GELU_ERF,
+    WM_GELU_TANH,
+    WM_RELU,
+    WM_SILU,
+    WM_TANH,
+    WM_SIGMOID,
 } wm_activation;
 
 uint32_t wm_weight_size(wm_weight_type type); // bytes of one element
@@ -47,18 +54,20 @@ typedef struct wm_attention_spec {
     size_t heads, kv_heads, width; // of a head
     size_t q_row, q_head, kv_row, kv_head, y_row;
     float scale;
-    size_t past;    // the first query stands at this key
-    size_t before;  // keys before its own place that a query sees, SIZE_MAX: all
-    size_t after;   // keys after it, 0: causal
-    const float *bias; // [heads, bias_row]: of a key `d` places after the query at bias_zero + d; NULL: none
+    size_t past;   // the first query stands at this key
+    size_t before; // keys before its own place that a query sees, SIZE_MAX: all
+    size_t after;  // keys after it, 0: causal
+    // [heads, bias_row]: of a key `d` places after the query at bias_zero + d; NULL: none
+    const float *bias;
     size_t bias_row, bias_zero;
 } wm_attention_spec;
 
-// y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be q.
-// scratch [WM_ATTENTION_ROWS, keys].    "Attention Is All You Need", eq. 1
+// y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be
+// q. scratch [WM_ATTENTION_ROWS, keys].    "Attention Is All You Need", eq. 1
 enum { WM_ATTENTION_ROWS = 64 };
-void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k, const float *v,
-                  float *scratch, const wm_attention_spec *spec, size_t T, size_t keys);
+void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k,
+                  const float *v, float *scratch, const wm_attention_spec *spec, size_t T,
+                  size_t keys);
 
 // Rotary positions' frequencies: transformers, modeling_rope_utils.py
 typedef enum wm_rotary_kind { WM_ROTARY_PLAIN, WM_ROTARY_LINEAR, WM_ROTARY_LLAMA3 } wm_rotary_kind;
@@ -68,19 +77,24 @@ typedef struct wm_rotary_scaling {
 } wm_rotary_scaling;
 
 // frequencies [width / 2]
-void wm_rotary_frequencies(float *frequencies, size_t width, float theta, const wm_rotary_scaling *scaling);
+void wm_rotary_frequencies(float *frequencies, size_t width, float theta,
+                           const wm_rotary_scaling *scaling);
 
-// Turns the first `width` numbers of each head of one row, i with i + width / 2, for a token at `position`.
-// angles [width] is scratch: wm_rotary_angles has filled it with width / 2 cosines, then sines.
+// Turns the first `width` numbers of each head of one row, i with i + width / 2, for a token at
+// `position`. angles [width] is scratch: wm_rotary_angles has filled it with width / 2 cosines,
+// then sines.
 void wm_rotary_angles(float *angles, const float *frequencies, size_t width, size_t position);
 void wm_rotate(float *x, const float *angles, size_t width, size_t heads, size_t head_stride);
 
-// The bucket of a key `distance` places after the query (before: negative).  T5's _relative_position_bucket
-uint32_t wm_relative_bucket(int64_t distance, bool both_ways, uint32_t buckets, uint32_t max_distance);
+// The bucket of a key `distance` places after the query (before: negative).  T5's
+// _relative_position_bucket
+uint32_t wm_relative_bucket(int64_t distance, bool both_ways, uint32_t buckets,
+                            uint32_t max_distance);
 
-// Pooling of hidden [T, D] over the tokens from `first` on, first < T: sentence_transformers.models.Pooling
+// Pooling of hidden [T, D] over the tokens from `first` on, first < T:
+// sentence_transformers.models.Pooling
 typedef enum wm_pool {
-    WM_POOL_CLS,  // hidden 0, whatever `first` is
+    WM_POOL_CLS, // hidden 0, whatever `first` is
     WM_POOL_MAX,
     WM_POOL_MEAN,
     WM_POOL_MEAN_SQRT_LEN,
@@ -89,8 +103,8 @@ typedef enum wm_pool {
     WM_POOL_KINDS,
 } wm_pool;
 
-void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool, size_t first,
-                  size_t T, size_t D);
+void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool,
+                  size_t first, size_t T, size_t D);
 
 // x [n] /= max(‖x‖₂, 1e-12)    torch.nn.functional.normalize
 void wm_l2_normalize(const wm_kernels *kernels, float *x, size_t n);

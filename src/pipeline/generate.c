@@ -14,10 +14,10 @@ struct wm_generation {
     wm_pipeline *pipeline;
     wm_arena arena; // holds this struct
     wm_sampler sampler;
-    wm_beams beams;  // in use where num_beams > 1
-    float *logits;   // [beams, V]
-    int32_t *ids;    // [sampler.limit] prompt (of the decoder) and new tokens of the sequence in work
-    size_t count;    // of them
+    wm_beams beams; // in use where num_beams > 1
+    float *logits;  // [beams, V]
+    int32_t *ids; // [sampler.limit] prompt (of the decoder) and new tokens of the sequence in work
+    size_t count; // of them
     size_t sequence; // the one in work
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
@@ -28,9 +28,12 @@ struct wm_generation {
 
 static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
 
-static bool has_encoder(const wm_generation *g) { return g->pipeline->model->arch.kind == WM_ENCODER_DECODER; }
+static bool has_encoder(const wm_generation *g) {
+    return g->pipeline->model->arch.kind == WM_ENCODER_DECODER;
+}
 
-// ---- What the files say -----------------------------------------------------------------------------------
+// ---- What the files say
+// -----------------------------------------------------------------------------------
 
 wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     const wm_sentence *sentence = &p->sentence;
@@ -45,32 +48,41 @@ wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     WM_TRY(wm_json_check(file->bytes, name, WM_JSON_PYTHON, &root, error));
     WM_TRY(wm_token_rules_read(&p->rules, root, name, V, &p->arena, error));
     if ((wm_json_u64(wm_json_get(root, "decoder_start_token_id"), &start) ||
-         wm_json_u64(wm_json_get(root, "bos_token_id"), &start)) && start < V)
+         wm_json_u64(wm_json_get(root, "bos_token_id"), &start)) &&
+        start < V)
         p->decoder_start = (int32_t)start;
     return WM_OK;
 }
 
-// ---- The model's side -----------------------------------------------------------------------------------
+// ---- The model's side
+// -----------------------------------------------------------------------------------
 
-// logits [V] of the token after ids [count] on lane 0, of which the session remembers the first `known`.
-static wm_status run_prompt(wm_generation *g, const int32_t *ids, size_t known, size_t count, wm_error *error) {
+// logits [V] of the token after ids [count] on lane 0, of which the session remembers the first
+// `known`.
+static wm_status run_prompt(wm_generation *g, const int32_t *ids, size_t known, size_t count,
+                            wm_error *error) {
     const wm_model *model = g->pipeline->model;
     const float *hidden;
     while (known < count) {
         wm_sequence part = {ids + known, NULL, WM_MIN(count - known, (size_t)PROMPT_TOKENS)};
         WM_TRY(wm_session_append(session_of(g), &part, 1, &hidden, error));
         known += part.count;
-        if (known == count) wm_session_logits_of(session_of(g), hidden + (part.count - 1) * model->arch.width, 1, g->logits);
+        if (known == count)
+            wm_session_logits_of(session_of(g), hidden + (part.count - 1) * model->arch.width, 1,
+                                 g->logits);
     }
     return WM_OK;
 }
 
-// Keeps what the session remembers of ids' beginning, and forgets the rest. At least one id is left to run.
+// Keeps what the session remembers of ids' beginning, and forgets the rest. At least one id is left
+// to run.
 static size_t keep_prefix(wm_generation *g) {
     wm_pipeline *p = g->pipeline;
     size_t same = 0;
     if (!has_encoder(g))
-        while (same < p->remembered_count && same + 1 < g->count && p->remembered[same] == g->ids[same]) same++;
+        while (same < p->remembered_count && same + 1 < g->count &&
+               p->remembered[same] == g->ids[same])
+            same++;
     wm_session_rewind(p->session, same);
     return same;
 }
@@ -92,7 +104,8 @@ static wm_status remember(wm_generation *g, wm_error *error) {
 static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     g->count = g->sampler.prompt;
     g->told = g->text_out = 0;
-    g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count); // LENGTH: the prompt fills the context
+    g->finish =
+        wm_sampler_finish(&g->sampler, g->ids, g->count); // LENGTH: the prompt fills the context
     g->sampler.stream = (uint32_t)g->sequence;
     size_t known = keep_prefix(g);
     g->pipeline->remembered_count = 0; // until this call is done: it may fail half way
@@ -138,7 +151,8 @@ static wm_status search_beams(wm_generation *g, wm_error *error) {
     return WM_OK;
 }
 
-// ---- The caller's side ------------------------------------------------------------------------------------
+// ---- The caller's side
+// ------------------------------------------------------------------------------------
 
 // Where the decoder begins: the prompt, or the start token of a decoder that attends to it.
 static wm_status begin_prompt(wm_generation *g, wm_sequence *prompt, wm_error *error) {
@@ -146,35 +160,40 @@ static wm_status begin_prompt(wm_generation *g, wm_sequence *prompt, wm_error *e
     const float *hidden;
     if (!has_encoder(g)) return WM_OK;
     if (p->decoder_start < 0)
-        return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: decoder_start_token_id is missing");
+        return wm_fail(error, WM_ERROR_MISSING, 0,
+                       "config.json: decoder_start_token_id is missing");
     WM_TRY(wm_session_encode(p->session, prompt, &hidden, error));
     *prompt = (wm_sequence){&p->decoder_start, NULL, 1};
     return WM_OK;
 }
 
-static wm_status open_generation(wm_generation *g, wm_sequence prompt, const wm_generate_options *options,
-                                 wm_error *error) {
+static wm_status open_generation(wm_generation *g, wm_sequence prompt,
+                                 const wm_generate_options *options, wm_error *error) {
     wm_pipeline *p = g->pipeline;
     size_t V = p->model->arch.vocabulary, room = wm_model_max_tokens(p->model);
     if (room == WM_LIMIT_POSITIONS && !(options && options->max_new_tokens)) room = FREE_CONTEXT;
     WM_TRY(begin_prompt(g, &prompt, error));
     if (prompt.count == 0 || prompt.count > room)
         return wm_fail(error, prompt.count ? WM_ERROR_LIMIT : WM_ERROR_ARG, 0,
-                       "the prompt has %u tokens, the model takes 1 to %u", (uint64_t)prompt.count, (uint64_t)room);
+                       "the prompt has %u tokens, the model takes 1 to %u", (uint64_t)prompt.count,
+                       (uint64_t)room);
     WM_TRY(wm_sampler_init(&g->sampler, options, &p->rules, V, &g->arena, error));
     wm_sampler_begin(&g->sampler, prompt.count, room - prompt.count, 0);
     WM_TRY(WM_ALLOC(&g->arena, g->logits, V * g->sampler.options.num_beams, error));
     WM_TRY(WM_ALLOC(&g->arena, g->ids, g->sampler.limit, error));
     memcpy(g->ids, prompt.ids, prompt.count * sizeof *g->ids);
-    if (g->sampler.options.num_beams > 1) WM_TRY(wm_beams_init(&g->beams, &g->sampler, g->ids, &g->arena, error));
+    if (g->sampler.options.num_beams > 1)
+        WM_TRY(wm_beams_init(&g->beams, &g->sampler, g->ids, &g->arena, error));
     return begin_sequence(g, error);
 }
 
-wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, const int32_t *ids, size_t count,
-                                 const wm_generate_options *options, wm_error *error) {
+wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, const int32_t *ids,
+                                 size_t count, const wm_generate_options *options,
+                                 wm_error *error) {
     *generation = NULL;
     if (!p->model->weights.head.data || p->model->arch.kind == WM_ENCODER)
-        return wm_fail(error, WM_ERROR_STATE, 0, "this model generates no text: it is an encoder, or lacks its head");
+        return wm_fail(error, WM_ERROR_STATE, 0,
+                       "this model generates no text: it is an encoder, or lacks its head");
     wm_arena arena;
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);
@@ -212,14 +231,17 @@ static wm_status next_of_beams(wm_generation *g, wm_error *error) {
     return WM_OK;
 }
 
-// The text that may go out now. What ends in half a character, or may yet become a stop string, waits.
+// The text that may go out now. What ends in half a character, or may yet become a stop string,
+// waits.
 static wm_status next_text(wm_generation *g, wm_span *text, wm_error *error) {
     const wm_generate_options *options = &g->sampler.options;
     bool last = g->finish != WM_FINISH_NONE, stopped = false;
     size_t prompt = g->sampler.prompt;
-    WM_TRY(wm_tokenizer_decode(g->pipeline->tokenizer, g->ids + prompt, g->count - prompt, true, &g->decoding, error));
+    WM_TRY(wm_tokenizer_decode(g->pipeline->tokenizer, g->ids + prompt, g->count - prompt, true,
+                               &g->decoding, error));
     size_t end = g->decoding.n;
-    while (!last && end >= 3 && memcmp(g->decoding.text + end - 3, "\xEF\xBF\xBD", 3) == 0) end -= 3;
+    while (!last && end >= 3 && memcmp(g->decoding.text + end - 3, "\xEF\xBF\xBD", 3) == 0)
+        end -= 3;
     if (end < g->text_out) end = g->text_out;
     *text = (wm_span){(const uint8_t *)g->decoding.text + g->text_out, end - g->text_out};
     text->n = wm_stop_scan(*text, options->stop, options->stop_count, last, &stopped);
@@ -231,8 +253,10 @@ static wm_status next_text(wm_generation *g, wm_span *text, wm_error *error) {
 // Goes on to the next of several sequences.
 static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
     size_t sequences = g->sampler.options.num_return_sequences;
-    if (beams) sequences = WM_MIN(sequences, g->beams.hypothesis_count); // fewer where tokens are banned
-    if (g->sequence + 1 >= sequences) return wm_fail(error, WM_ERROR_STATE, 0, "the generation is over");
+    if (beams)
+        sequences = WM_MIN(sequences, g->beams.hypothesis_count); // fewer where tokens are banned
+    if (g->sequence + 1 >= sequences)
+        return wm_fail(error, WM_ERROR_STATE, 0, "the generation is over");
     g->sequence++;
     g->over = false;
     if (!beams) return begin_sequence(g, error);
@@ -254,6 +278,7 @@ wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *erro
         WM_TRY(next_text(g, &text, error));
     }
     g->over = g->finish != WM_FINISH_NONE;
-    *out = (wm_generated){.id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish, .text = text};
+    *out = (wm_generated){
+        .id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish, .text = text};
     return WM_OK;
 }

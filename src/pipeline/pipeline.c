@@ -12,16 +12,18 @@ static void read_options(void *to, size_t size, const void *from) {
     memcpy(to, from ? from : to, WM_MIN(given, size));
 }
 
-// ---- Open -----------------------------------------------------------------------------------------------
+// ---- Open
+// -----------------------------------------------------------------------------------------------
 
 static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
-    const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
+    const wm_source *file =
+        wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
     if (!file) return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
     wm_config *config;
     WM_TRY(wm_config_from_json(&config, file->bytes, &p->allocator, error));
     wm_pipeline_options options = {.size = sizeof options, .allocator = &p->allocator, .isa = isa};
-    wm_status status =
-        wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count, &options, error);
+    wm_status status = wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count,
+                                     &options, error);
     wm_config_close(config);
     WM_TRY(status);
     return wm_session_open(&p->session, p->model, &p->allocator, error);
@@ -29,7 +31,8 @@ static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
 
 // "mean", or "cls+mean" where the files ask for both
 static wm_status name_pooling(wm_pipeline *p, wm_error *error) {
-    static const char *const names[WM_POOL_KINDS] = {"cls", "max", "mean", "mean_sqrt_len", "weighted_mean", "last"};
+    static const char *const names[WM_POOL_KINDS] = {"cls",           "max",           "mean",
+                                                     "mean_sqrt_len", "weighted_mean", "last"};
     char *name;
     size_t n = 0;
     WM_TRY(WM_ALLOC(&p->arena, name, 64, error));
@@ -43,24 +46,28 @@ static wm_status name_pooling(wm_pipeline *p, wm_error *error) {
     return WM_OK;
 }
 
-static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t count, const char *isa,
-                               wm_error *error) {
+static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t count,
+                               const char *isa, wm_error *error) {
     wm_sentence *sentence = &p->sentence;
     WM_TRY(wm_sentence_open(sentence, files, count, &p->arena, error));
     WM_TRY(open_model(p, isa, error));
-    WM_TRY(wm_tokenizer_open(&p->tokenizer, sentence->files, sentence->file_count, &p->allocator, error));
+    WM_TRY(wm_tokenizer_open(&p->tokenizer, sentence->files, sentence->file_count, &p->allocator,
+                             error));
     size_t pieces = wm_tokenizer_vocabulary(p->tokenizer);
     if (pieces > p->model->arch.vocabulary)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "the tokenizer has %u ids, the model's vocabulary is %u",
-                       (uint64_t)pieces, (uint64_t)p->model->arch.vocabulary);
+        return wm_fail(error, WM_ERROR_SHAPE, 0,
+                       "the tokenizer has %u ids, the model's vocabulary is %u", (uint64_t)pieces,
+                       (uint64_t)p->model->arch.vocabulary);
     WM_TRY(wm_sentence_fit(sentence, p->model->arch.width, error));
     uint32_t widest = 0;
-    for (uint32_t i = 0; i < sentence->step_count; i++) widest = WM_MAX(widest, sentence->steps[i].width);
+    for (uint32_t i = 0; i < sentence->step_count; i++)
+        widest = WM_MAX(widest, sentence->steps[i].width);
     for (uint32_t i = 0; i < 2; i++) WM_TRY(WM_ALLOC(&p->arena, p->vectors[i], widest, error));
     WM_TRY(name_pooling(p, error));
     WM_TRY(wm_pipeline_read_rules(p, error));
     p->dim = sentence->steps[sentence->step_count - 1].width;
-    uint32_t said = sentence->max_length ? sentence->max_length : wm_tokenizer_model_max_length(p->tokenizer);
+    uint32_t said =
+        sentence->max_length ? sentence->max_length : wm_tokenizer_model_max_length(p->tokenizer);
     p->max_tokens = wm_model_max_tokens(p->model);
     if (said) p->max_tokens = WM_MIN(p->max_tokens, said);
     p->model_bytes = p->budget.used;
@@ -70,7 +77,8 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
 // LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
 static wm_status within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
     if (status != WM_ERROR_NOMEM || !p->budget.refused) return status;
-    return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u", p->budget.limit);
+    return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u",
+                   p->budget.limit);
 }
 
 wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
@@ -80,7 +88,9 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     *pipeline = NULL;
     wm_allocator host = o.allocator ? *o.allocator : wm_allocator_default;
     wm_pipeline *p = host.allocate(host.context, sizeof *p);
-    if (!p) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", (uint64_t)sizeof *p);
+    if (!p)
+        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted",
+                       (uint64_t)sizeof *p);
     *p = (wm_pipeline){.budget = {.host = host, .limit = o.max_bytes}};
     p->allocator = wm_budget_allocator(&p->budget);
     wm_arena_init(&p->arena, &p->allocator);
@@ -105,13 +115,14 @@ void wm_pipeline_close(wm_pipeline *p) {
     host.release(host.context, p);
 }
 
-// ---- Text → ids -----------------------------------------------------------------------------------------
+// ---- Text → ids
+// -----------------------------------------------------------------------------------------
 
 // What str.strip of Python drops: [\t-\r\x1c-\x20\x85\xa0] and Unicode's spaces.
 static bool python_space(uint32_t code) {
-    return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 ||
-           code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
-           code == 0x202F || code == 0x205F || code == 0x3000;
+    return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 ||
+           code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+           code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 static wm_span strip(wm_span text) {
@@ -138,13 +149,16 @@ typedef struct embedding_call {
     wm_error *error;
 } embedding_call;
 
-static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span text, wm_encoding *encoding) {
+static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span text,
+                               wm_encoding *encoding) {
     wm_pipeline *p = call->pipeline;
     wm_mark mark = wm_arena_mark(&p->arena);
-    wm_encode_options options = {
-        .size = sizeof options, .truncate = call->options.truncate, .lower_case = p->sentence.lower};
+    wm_encode_options options = {.size = sizeof options,
+                                 .truncate = call->options.truncate,
+                                 .lower_case = p->sentence.lower};
     options.max_length = p->max_tokens;
-    if (call->options.max_length) options.max_length = WM_MIN(call->options.max_length, wm_model_max_tokens(p->model));
+    if (call->options.max_length)
+        options.max_length = WM_MIN(call->options.max_length, wm_model_max_tokens(p->model));
     wm_status status = WM_OK;
     if (prompt.n) {
         uint8_t *whole;
@@ -163,7 +177,8 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
     return status;
 }
 
-// ---- Ids → vector ---------------------------------------------------------------------------------------
+// ---- Ids → vector
+// ---------------------------------------------------------------------------------------
 
 static uint32_t pools_of(const wm_pipeline *p, wm_pooling pooling) {
     switch (pooling) {
@@ -211,7 +226,8 @@ static wm_status run_steps(embedding_call *call, float *vector, const float *hid
     for (uint32_t i = 0; i < p->dim; i++)
         if (!(vector[i] - vector[i] == 0)) // NaN and infinity alone fail this
             return wm_fail(call->error, WM_ERROR_NUMERIC, 0,
-                           "number %u of the embedding is NaN or infinite: the weights are damaged", (uint64_t)i);
+                           "number %u of the embedding is NaN or infinite: the weights are damaged",
+                           (uint64_t)i);
     return WM_OK;
 }
 
@@ -221,7 +237,8 @@ static wm_status embed_group(embedding_call *call, size_t count, float *vectors)
     wm_sequence sequences[GROUP_TEXTS];
     const float *hidden;
     for (size_t i = 0; i < count; i++)
-        sequences[i] = (wm_sequence){p->encodings[i].ids, p->encodings[i].types, p->encodings[i].count};
+        sequences[i] =
+            (wm_sequence){p->encodings[i].ids, p->encodings[i].types, p->encodings[i].count};
     WM_TRY(wm_session_run(p->session, sequences, count, &hidden, call->error));
     for (size_t i = 0; i < count; i++) {
         WM_TRY(run_steps(call, vectors + i * p->dim, hidden, sequences[i].count));
@@ -235,21 +252,27 @@ static wm_status prepare_call(embedding_call *call) {
     const wm_embed_options *o = &call->options;
     if ((unsigned)o->pooling > WM_POOLING_LAST || (unsigned)o->normalize > WM_OFF ||
         (unsigned)o->truncate > WM_TRUNCATE_ERROR)
-        return wm_fail(call->error, WM_ERROR_ARG, 0, "pooling, normalize or truncate is none of its values");
-    if (o->pooling != WM_POOLING_FILES && p->sentence.steps[0].width != p->model->arch.width)
         return wm_fail(call->error, WM_ERROR_ARG, 0,
-                       "pooling: this model joins several poolings (%z), one alone would change the dimension", p->pooling);
+                       "pooling, normalize or truncate is none of its values");
+    if (o->pooling != WM_POOLING_FILES && p->sentence.steps[0].width != p->model->arch.width)
+        return wm_fail(
+            call->error, WM_ERROR_ARG, 0,
+            "pooling: this model joins several poolings (%z), one alone would change the dimension",
+            p->pooling);
     call->prompt = o->prompt;
-    if (!o->prompt.p) WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));
-    if (call->prompt.p && p->sentence.steps[0].without_prompt) { // an empty one has the opening special token
+    if (!o->prompt.p)
+        WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));
+    if (call->prompt.p &&
+        p->sentence.steps[0].without_prompt) { // an empty one has the opening special token
         WM_TRY(tokenize_text(call, call->prompt, (wm_span){NULL, 0}, &p->encodings[0]));
-        call->prompt_tokens = (uint32_t)p->encodings[0].count - 1; // without the closing special token
+        call->prompt_tokens =
+            (uint32_t)p->encodings[0].count - 1; // without the closing special token
     }
     return WM_OK;
 }
 
-static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t count, float *vectors,
-                             wm_embed_info *infos) {
+static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t count,
+                             float *vectors, wm_embed_info *infos) {
     wm_pipeline *p = call->pipeline;
     WM_TRY(prepare_call(call));
     size_t grouped = 0, tokens = 0;
@@ -267,27 +290,29 @@ static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t 
 }
 
 wm_status wm_pipeline_embed_batch(wm_pipeline *p, const wm_span *texts, size_t count,
-                                  const wm_embed_options *options, float *vectors, wm_embed_info *infos,
-                                  wm_error *error) {
+                                  const wm_embed_options *options, float *vectors,
+                                  wm_embed_info *infos, wm_error *error) {
     embedding_call call = {.pipeline = p, .error = error};
     read_options(&call.options, sizeof call.options, options);
     if (count > WM_LIMIT_BATCH)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u", (uint64_t)count,
-                       (uint64_t)WM_LIMIT_BATCH);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u",
+                       (uint64_t)count, (uint64_t)WM_LIMIT_BATCH);
     p->budget.refused = false;
     return within_budget(p, embed_texts(&call, texts, count, vectors, infos), error);
 }
 
-wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options *options, float *vector,
-                            wm_embed_info *info, wm_error *error) {
+wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options *options,
+                            float *vector, wm_embed_info *info, wm_error *error) {
     return wm_pipeline_embed_batch(p, &text, 1, options, vector, info, error);
 }
 
-wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, float *hidden, wm_error *error) {
+wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, float *hidden,
+                             wm_error *error) {
     return wm_session_hidden(p->session, ids, count, hidden, error);
 }
 
-// ---- Facts ----------------------------------------------------------------------------------------------
+// ---- Facts
+// ----------------------------------------------------------------------------------------------
 
 size_t wm_pipeline_dim(const wm_pipeline *p) { return p->dim; }
 
@@ -315,7 +340,8 @@ void wm_pipeline_info_get(const wm_pipeline *p, wm_pipeline_info *info) {
         .weight_bytes = p->model->weight_bytes,
         .model_bytes = p->model_bytes,
         // a group may be one token short of full when the longest text joins it
-        .session_bytes = wm_session_bytes(p->model, GROUP_TOKENS - 1 + (size_t)wm_model_max_tokens(p->model)),
+        .session_bytes =
+            wm_session_bytes(p->model, GROUP_TOKENS - 1 + (size_t)wm_model_max_tokens(p->model)),
     };
     for (uint32_t i = 0; i < p->sentence.step_count; i++)
         info->normalize |= p->sentence.steps[i].kind == WM_STEP_NORMALIZE;

@@ -26,12 +26,13 @@ struct wm_pipeline {
     uint64_t model_bytes;
     wm_token_rules rules;  // of generation, as the files say
     int32_t decoder_start; // -1: none
-    int32_t *remembered;   // [remembered_room] ids whose keys and values lane 0 of the session holds
+    int32_t *remembered; // [remembered_room] ids whose keys and values lane 0 of the session holds
     size_t remembered_count, remembered_room;
     wm_arena memory; // of `remembered`
 };
 
-// Fills rules and decoder_start from generation_config.json, else config.json; nothing for an encoder.
+// Fills rules and decoder_start from generation_config.json, else config.json; nothing for an
+// encoder.
 wm_status wm_pipeline_read_rules(wm_pipeline *pipeline, wm_error *error);
 
 #endif

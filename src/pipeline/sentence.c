@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Source: sentence_transformers, SentenceTransformer.py and models/{Transformer,Pooling,Dense,Normalize}.py
+// Source: sentence_transformers, SentenceTransformer.py and
+// models/{Transformer,Pooling,Dense,Normalize}.py
 #include "sentence.h"
 
 typedef struct sentence_reader {
@@ -20,7 +21,8 @@ static bool is_of_type(wm_json value, wm_json_type type) {
 }
 
 // The files under `folder`, their paths cut to what follows it; all of them for the empty folder.
-static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source **files, size_t *count) {
+static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source **files,
+                             size_t *count) {
     *files = r->files;
     *count = r->file_count;
     if (!folder.n) return WM_OK;
@@ -29,7 +31,8 @@ static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source
     WM_TRY(WM_ALLOC(r->arena, found, r->file_count, r->error));
     for (size_t i = 0; i < r->file_count; i++) {
         wm_span path = r->files[i].path;
-        if (path.n <= folder.n || path.p[folder.n] != '/' || memcmp(path.p, folder.p, folder.n)) continue;
+        if (path.n <= folder.n || path.p[folder.n] != '/' || memcmp(path.p, folder.p, folder.n))
+            continue;
         size_t cut = folder.n + 1;
         found[n++] = (wm_source){{path.p + cut, path.n - cut}, r->files[i].bytes};
     }
@@ -38,7 +41,8 @@ static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source
     return WM_OK;
 }
 
-static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name, wm_span *text) {
+static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name,
+                             wm_span *text) {
     if (!is_of_type(string, WM_JSON_STRING))
         return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: %z is no string", &r->path, name);
     uint8_t *decoded;
@@ -59,7 +63,8 @@ static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *
     return WM_OK;
 }
 
-// ---- Steps ------------------------------------------------------------------------------------------
+// ---- Steps
+// ------------------------------------------------------------------------------------------
 
 static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step) {
     wm_sentence *sentence = r->sentence;
@@ -89,10 +94,12 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
     wm_json mode = wm_json_get(config, "pooling_mode"); // one by name goes before the flags
     bool named = wm_json_present(mode) && wm_json_type_of(mode) != WM_JSON_NULL;
     for (uint32_t i = 0; i < WM_POOL_KINDS; i++)
-        if (named ? wm_json_string_is(mode, pool_modes[i].mode) : wm_json_flag(config, pool_modes[i].key, i == WM_POOL_MEAN))
+        if (named ? wm_json_string_is(mode, pool_modes[i].mode)
+                  : wm_json_flag(config, pool_modes[i].key, i == WM_POOL_MEAN))
             step->pools |= 1u << i;
     if (!step->pools)
-        return refuse_file(r, WM_ERROR_FORMAT, "no pooling_mode_… is true, or pooling_mode is unknown");
+        return refuse_file(r, WM_ERROR_FORMAT,
+                           "no pooling_mode_… is true, or pooling_mode is unknown");
     step->without_prompt = !wm_json_flag(config, "include_prompt", true);
     uint64_t width;
     if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))
@@ -115,16 +122,20 @@ static wm_span last_part(wm_span dotted) {
     return (wm_span){dotted.p + start, dotted.n - start};
 }
 
-static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count, wm_step *step,
-                              bool bias) {
+static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count,
+                              wm_step *step, bool bias) {
     wm_tensors tensors;
     WM_TRY(wm_tensors_open(&tensors, files, count, r->arena, r->error));
     uint32_t weight = wm_tensors_index(&tensors, WM_TEXT("linear.weight"));
     uint32_t vector = wm_tensors_index(&tensors, WM_TEXT("linear.bias"));
     if (weight == tensors.count || (bias && vector == tensors.count))
-        return refuse_file(r, WM_ERROR_MISSING, "its model.safetensors lacks linear.weight or linear.bias");
-    WM_TRY(wm_matrix_view(&step->dense, tensors.all[weight], step->width, step->dense.cols, r->arena, r->error));
-    return bias ? wm_vector_f32(&step->dense.bias, tensors.all[vector], step->width, r->arena, r->error) : WM_OK;
+        return refuse_file(r, WM_ERROR_MISSING,
+                           "its model.safetensors lacks linear.weight or linear.bias");
+    WM_TRY(wm_matrix_view(&step->dense, tensors.all[weight], step->width, step->dense.cols,
+                          r->arena, r->error));
+    return bias ? wm_vector_f32(&step->dense.bias, tensors.all[vector], step->width, r->arena,
+                                r->error)
+                : WM_OK;
 }
 
 static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *file) {
@@ -135,17 +146,21 @@ static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *
     WM_TRY(check_json(r, file, &config));
     WM_TRY(add_step(r, WM_STEP_DENSE, &step));
     uint64_t in, out;
-    if (!wm_json_u64(wm_json_get(config, "in_features"), &in) || in == 0 || in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
+    if (!wm_json_u64(wm_json_get(config, "in_features"), &in) || in == 0 ||
+        in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
         !wm_json_u64(wm_json_get(config, "out_features"), &out) || out == 0 || out > WM_LIMIT_WIDTH)
-        return refuse_file(r, WM_ERROR_FORMAT, "in_features or out_features is missing or out of range");
+        return refuse_file(r, WM_ERROR_FORMAT,
+                           "in_features or out_features is missing or out of range");
     wm_json name = wm_json_get(config, "activation_function");
     wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
     if (wm_json_present(name)) WM_TRY(copy_string(r, name, "activation_function", &text));
     size_t i = 0;
-    while (i < WM_COUNT(dense_activations) && !wm_span_is(last_part(text), dense_activations[i].name)) i++;
+    while (i < WM_COUNT(dense_activations) &&
+           !wm_span_is(last_part(text), dense_activations[i].name))
+        i++;
     if (i == WM_COUNT(dense_activations))
-        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "%s: activation_function %s is not supported",
-                       &r->path, &text);
+        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
+                       "%s: activation_function %s is not supported", &r->path, &text);
     step->activation = dense_activations[i].activation;
     step->width = (uint32_t)out;
     step->dense.cols = (uint32_t)in;
@@ -158,9 +173,11 @@ static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source
         wm_span path = r->files[i].path;
         if (path.n <= folder.n || memcmp(path.p, folder.p, folder.n)) continue;
         *config = &r->files[i];
-        if (wm_span_is((wm_span){path.p + folder.n, path.n - folder.n}, "/config.json")) return WM_OK;
+        if (wm_span_is((wm_span){path.p + folder.n, path.n - folder.n}, "/config.json"))
+            return WM_OK;
     }
-    return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing", &folder);
+    return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing",
+                   &folder);
 }
 
 static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
@@ -183,7 +200,8 @@ static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
             return pooling ? add_pooling(r, config) : add_dense(r, folder, config);
         }
     }
-    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0, "modules.json: module %s is not supported here", &name);
+    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
+                   "modules.json: module %s is not supported here", &name);
 }
 
 static wm_status read_modules(sentence_reader *r) {
@@ -209,11 +227,13 @@ static wm_status read_modules(sentence_reader *r) {
     }
     for (uint32_t i = 0; i < r->sentence->step_count; i++)
         if ((r->sentence->steps[i].kind == WM_STEP_POOL) != (i == 0))
-            return refuse_file(r, WM_ERROR_UNSUPPORTED, "one Pooling right after the Transformer is supported");
+            return refuse_file(r, WM_ERROR_UNSUPPORTED,
+                               "one Pooling right after the Transformer is supported");
     return WM_OK;
 }
 
-// ---- Text settings ------------------------------------------------------------------------------------
+// ---- Text settings
+// ------------------------------------------------------------------------------------
 
 // sentence_bert_config.json, and the older names of it: sentence_roberta_config.json, …
 static wm_status read_settings(sentence_reader *r) {
@@ -239,12 +259,14 @@ static wm_status read_settings(sentence_reader *r) {
 }
 
 static wm_status read_prompts(sentence_reader *r) {
-    const wm_source *file = wm_source_find(r->files, r->file_count, "config_sentence_transformers.json");
+    const wm_source *file =
+        wm_source_find(r->files, r->file_count, "config_sentence_transformers.json");
     wm_sentence *sentence = r->sentence;
     wm_json config;
     if (!file) return WM_OK;
     WM_TRY(check_json(r, file, &config));
-    wm_json prompts = wm_json_get(config, "prompts"), name = wm_json_get(config, "default_prompt_name");
+    wm_json prompts = wm_json_get(config, "prompts"),
+            name = wm_json_get(config, "default_prompt_name");
     uint32_t count = 0;
     for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) count++;
     wm_prompt *list;
@@ -261,8 +283,8 @@ static wm_status read_prompts(sentence_reader *r) {
     for (uint32_t i = 0; i < count; i++)
         if (wm_span_equal(list[i].name, text)) sentence->default_prompt = &list[i];
     if (!sentence->default_prompt)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: default_prompt_name %s is not among the prompts",
-                       &file->path, &text);
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0,
+                       "%s: default_prompt_name %s is not among the prompts", &file->path, &text);
     return WM_OK;
 }
 
@@ -278,9 +300,12 @@ wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t
 wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error) {
     for (uint32_t i = 0; i < sentence->step_count; i++) {
         wm_step *step = &sentence->steps[i];
-        uint32_t want = step->kind == WM_STEP_DENSE ? step->dense.cols : step->width ? step->width : width;
+        uint32_t want = step->kind == WM_STEP_DENSE ? step->dense.cols
+                        : step->width               ? step->width
+                                                    : width;
         if (want != width)
-            return wm_fail(error, WM_ERROR_SHAPE, 0, "module %u takes vectors of %u numbers, the one before it gives %u",
+            return wm_fail(error, WM_ERROR_SHAPE, 0,
+                           "module %u takes vectors of %u numbers, the one before it gives %u",
                            (uint64_t)i + 1, (uint64_t)want, (uint64_t)width);
         if (step->kind == WM_STEP_POOL) {
             uint32_t pools = 0;
@@ -294,7 +319,8 @@ wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error
     return WM_OK;
 }
 
-wm_status wm_sentence_prompt(const wm_sentence *sentence, wm_span name, wm_span *text, wm_error *error) {
+wm_status wm_sentence_prompt(const wm_sentence *sentence, wm_span name, wm_span *text,
+                             wm_error *error) {
     *text = (wm_span){NULL, 0};
     if (!name.p) {
         if (sentence->default_prompt) *text = sentence->default_prompt->text;

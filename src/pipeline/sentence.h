@@ -35,8 +35,8 @@ typedef struct wm_sentence {
 } wm_sentence;
 
 // Reads modules.json and what it names, sentence_*_config.json, config_sentence_transformers.json.
-// Without modules.json: 1_Pooling/config.json if there is one, else the mean. Dense weights are read in
-// place; everything allocated is `arena`'s.
+// Without modules.json: 1_Pooling/config.json if there is one, else the mean. Dense weights are
+// read in place; everything allocated is `arena`'s.
 wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
                            wm_arena *arena, wm_error *error);
 
@@ -44,6 +44,7 @@ wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t
 wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error);
 
 // The text of the prompt called `name` (p NULL: the default one, or nothing).  Errors: ARG.
-wm_status wm_sentence_prompt(const wm_sentence *sentence, wm_span name, wm_span *text, wm_error *error);
+wm_status wm_sentence_prompt(const wm_sentence *sentence, wm_span name, wm_span *text,
+                             wm_error *error);
 
 #endif

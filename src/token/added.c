@@ -28,19 +28,21 @@ void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token) {
         token.id = (int32_t)tokenizer->next_added_id;
         tokenizer->fresh[tokenizer->fresh_count++] = (uint32_t)index;
     }
-    if ((uint32_t)token.id >= tokenizer->next_added_id) tokenizer->next_added_id = (uint32_t)token.id + 1;
+    if ((uint32_t)token.id >= tokenizer->next_added_id)
+        tokenizer->next_added_id = (uint32_t)token.id + 1;
     if ((uint32_t)token.id >= tokenizer->vocabulary) tokenizer->vocabulary = (uint32_t)token.id + 1;
     tokenizer->added[index] = token;
 }
 
 // The content as it looks after the normalizers, kept in the arena.
-static wm_status normalized_content(wm_tokenizer *tokenizer, wm_normalizing *state, wm_span *content,
-                                    wm_error *error) {
+static wm_status normalized_content(wm_tokenizer *tokenizer, wm_normalizing *state,
+                                    wm_span *content, wm_error *error) {
     static const wm_run same = {0, 0, WM_RUN_SAME};
     wm_text text = {content->p, content->n, &same, 1};
     size_t start = 0, stop = content->n;
     uint8_t *copy;
-    if (!wm_normalize(tokenizer->normalizers, tokenizer->normalizer_count, state, &text, &start, &stop))
+    if (!wm_normalize(tokenizer->normalizers, tokenizer->normalizer_count, state, &text, &start,
+                      &stop))
         return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory");
     WM_TRY(WM_ALLOC(&tokenizer->arena, copy, stop - start, error));
     memcpy(copy, text.p + start, stop - start);
@@ -48,12 +50,14 @@ static wm_status normalized_content(wm_tokenizer *tokenizer, wm_normalizing *sta
     return WM_OK;
 }
 
-static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool normalized, wm_normalizing *state,
-                          wm_error *error) {
+static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool normalized,
+                          wm_normalizing *state, wm_error *error) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < tokenizer->added_count; i++) count += tokenizer->added[i].normalized == normalized;
+    for (uint32_t i = 0; i < tokenizer->added_count; i++)
+        count += tokenizer->added[i].normalized == normalized;
     if (!count) return WM_OK;
-    WM_TRY(wm_vocabulary_init(&set->contents, &tokenizer->arena, tokenizer->added_count, count, error));
+    WM_TRY(wm_vocabulary_init(&set->contents, &tokenizer->arena, tokenizer->added_count, count,
+                              error));
     for (uint32_t i = 0; i < tokenizer->added_count; i++) {
         wm_span content = tokenizer->added[i].content;
         if (tokenizer->added[i].normalized != normalized) continue;
@@ -61,7 +65,8 @@ static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool norma
             WM_TRY(normalized_content(tokenizer, state, &content, error));
         if (!content.n) continue;
         wm_vocabulary_add(&set->contents, content, i);
-        set->first[content.p[0] >> 3] = (uint8_t)(set->first[content.p[0] >> 3] | 1u << (content.p[0] & 7));
+        set->first[content.p[0] >> 3] =
+            (uint8_t)(set->first[content.p[0] >> 3] | 1u << (content.p[0] & 7));
     }
     return wm_vocabulary_index(&set->contents, &tokenizer->arena, error);
 }
@@ -78,13 +83,14 @@ wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error) {
 
 // ---- Searching ----------------------------------------------------------------------------------
 
-wm_added_search wm_added_search_from(const wm_tokenizer *tokenizer, const wm_added_set *set, const wm_text *text,
-                                     size_t from, size_t stop, bool as_text) {
+wm_added_search wm_added_search_from(const wm_tokenizer *tokenizer, const wm_added_set *set,
+                                     const wm_text *text, size_t from, size_t stop, bool as_text) {
     return (wm_added_search){tokenizer, set, text, from, stop, from, from, as_text, NULL, 0, 0};
 }
 
 // The flags and the length of the character that ends at `at`, 0 where there is none after `from`.
-static uint32_t flags_before(const wm_added_search *search, size_t from, size_t at, size_t *length) {
+static uint32_t flags_before(const wm_added_search *search, size_t from, size_t at,
+                             size_t *length) {
     size_t start = at;
     uint32_t c = 0;
     while (start > from && (search->text->p[--start] & 0xC0) == 0x80) {}

@@ -4,8 +4,8 @@
 
 enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1, SHORT_WORD = 48 };
 
-
-// ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on ------------
+// ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on
+// ------------
 
 static bool is_plain_byte(uint32_t byte) {
     return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
@@ -13,7 +13,8 @@ static bool is_plain_byte(uint32_t byte) {
 
 size_t wm_byte_level_write(uint8_t byte, uint8_t *to) {
     uint32_t c = byte;
-    if (!is_plain_byte(byte)) c = byte <= ' ' ? 0x100u + byte : byte <= 0xA0 ? 0x121u + byte - 0x7F : 0x143;
+    if (!is_plain_byte(byte))
+        c = byte <= ' ' ? 0x100u + byte : byte <= 0xA0 ? 0x121u + byte - 0x7F : 0x143;
     return wm_utf8_encode(c, to);
 }
 
@@ -26,7 +27,8 @@ int wm_byte_level_read(uint32_t c) {
 // ---- Merges -------------------------------------------------------------------------------------
 
 static uint32_t hash_pair(int32_t left, int32_t right) {
-    uint64_t hash = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash =
+        ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * UINT64_C(0x9E3779B97F4A7C15);
     return (uint32_t)(hash >> 32) ^ (uint32_t)(hash >> 47);
 }
 
@@ -42,10 +44,11 @@ static uint32_t *find_merge(const wm_token_model *model, int32_t left, int32_t r
     }
 }
 
-wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges, uint64_t count,
-                       wm_error *error) {
+wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges,
+                       uint64_t count, wm_error *error) {
     if (count >= RANK_MASK)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "merges: %u of them, the limit is %u", count, (uint64_t)RANK_MASK);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "merges: %u of them, the limit is %u", count,
+                       (uint64_t)RANK_MASK);
     uint32_t slots = 16;
     while (slots < count + count / 2) slots *= 2;
     WM_TRY(WM_ALLOC(arena, model->merge_slots, slots, error));
@@ -95,7 +98,8 @@ static int32_t find_character(const wm_token_model *model, wm_span c, bool first
 
 // Symbols of all characters, or bytes, of the piece. What the vocabulary lacks becomes <0xXX>
 // pieces, else the unknown token (several in a row one, with fuse_unknown), else nothing: *lost.
-static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sink *sink, bool *lost) {
+static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sink *sink,
+                        bool *lost) {
     size_t unknown = 0; // bytes of the unknown token that is still open
     for (size_t at = 0, length; at < piece.n; at += length) {
         int32_t id;
@@ -106,7 +110,8 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             uint32_t c;
             length = wm_utf8_decode(piece.p + at, piece.n - at, &c);
             if (!length) return false;
-            id = find_character(model, (wm_span){piece.p + at, length}, at == 0, at + length == piece.n);
+            id = find_character(model, (wm_span){piece.p + at, length}, at == 0,
+                                at + length == piece.n);
         }
         if (id >= 0) {
             if (unknown && !add_symbol(sink, model->unk, unknown)) return false;
@@ -115,7 +120,8 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             continue;
         }
         bool fallback = model->byte_fallback;
-        for (size_t i = 0; fallback && i < length; i++) fallback = model->bytes[piece.p[at + i]] >= 0;
+        for (size_t i = 0; fallback && i < length; i++)
+            fallback = model->bytes[piece.p[at + i]] >= 0;
         if (fallback) {
             for (size_t i = 0; i < length; i++)
                 if (!add_symbol(sink, model->bytes[piece.p[at + i]], 1)) return false;
@@ -135,7 +141,8 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
 // Few symbols: look through all ranks for the lowest. Gives the number of symbols that are left.
 static uint32_t merge_short(const wm_token_model *model, bpe_symbol *symbols, uint32_t count) {
     uint32_t ranks[SHORT_WORD];
-    for (uint32_t i = 0; i + 1 < count; i++) ranks[i] = rank_of(model, symbols[i].id, symbols[i + 1].id);
+    for (uint32_t i = 0; i + 1 < count; i++)
+        ranks[i] = rank_of(model, symbols[i].id, symbols[i + 1].id);
     while (count > 1) {
         uint32_t best = 0;
         for (uint32_t i = 1; i + 1 < count; i++)
@@ -169,11 +176,13 @@ static void heap_push(uint64_t *heap, size_t *count, uint64_t value) {
     heap[at] = value;
 }
 
-// Many symbols: a linked list, and a heap of the merges that were possible when they were put there.
+// Many symbols: a linked list, and a heap of the merges that were possible when they were put
+// there.
 static bool merge_long(const wm_token_model *model, wm_token_sink *sink, uint32_t count) {
     bpe_symbol *symbols = sink->symbols.p;
     sink->queue.n = 0;
-    if (!wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t))) return false;
+    if (!wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t)))
+        return false;
     uint64_t *heap = sink->queue.p;
     size_t waiting = 0;
     for (uint32_t i = 0; i + 1 < count; i++) {
@@ -231,22 +240,25 @@ static size_t find_raw(wm_span piece, size_t at, size_t *raw, size_t *written) {
     return *raw;
 }
 
-// The symbols as tokens. `tokenizers` counts their places from the piece's start on without what was
-// lost, and for ByteLevel in bytes as they are written: then so do we.
-static bool emit_symbols(const wm_token_model *model, wm_piece piece, uint32_t count, bool lost, wm_token_sink *sink) {
+// The symbols as tokens. `tokenizers` counts their places from the piece's start on without what
+// was lost, and for ByteLevel in bytes as they are written: then so do we.
+static bool emit_symbols(const wm_token_model *model, wm_piece piece, uint32_t count, bool lost,
+                         wm_token_sink *sink) {
     const bpe_symbol *symbols = sink->symbols.p;
     wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
     size_t at = 0, raw = 0, raw_written = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!symbols[i].length) continue;
         bool written = lost && model->byte_level;
-        size_t start = at, end = written ? at + model->vocabulary.pieces[symbols[i].id].n : at + symbols[i].length;
+        size_t start = at, end = written ? at + model->vocabulary.pieces[symbols[i].id].n
+                                         : at + symbols[i].length;
         at = end;
         if (written) {
             start = find_raw(text, start, &raw, &raw_written);
             end = find_raw(text, end - 1, &raw, &raw_written) + 1;
         }
-        if (!wm_token_emit(sink, symbols[i].id, piece.start + start, piece.start + end)) return false;
+        if (!wm_token_emit(sink, symbols[i].id, piece.start + start, piece.start + end))
+            return false;
     }
     return true;
 }
@@ -259,7 +271,9 @@ bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *s
     sink->symbols.n = 0;
     if (!add_symbols(model, text, sink, &lost)) return false;
     uint32_t count = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
-    if (count > 1 && count <= SHORT_WORD) count = merge_short(model, sink->symbols.p, count);
-    else if (count > 1 && !merge_long(model, sink, count)) return false;
+    if (count > 1 && count <= SHORT_WORD)
+        count = merge_short(model, sink->symbols.p, count);
+    else if (count > 1 && !merge_long(model, sink, count))
+        return false;
     return emit_symbols(model, piece, count, lost, sink);
 }

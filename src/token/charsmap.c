@@ -6,13 +6,15 @@
 wm_status wm_charsmap_open(wm_charsmap *map, wm_span blob, wm_error *error) {
     uint64_t size = blob.n >= 4 ? wm_read_u32(blob.p) : 0;
     if (size < 4 || size % 4 || size > blob.n - 4)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "precompiled_charsmap: a trie of %u bytes in %u", size,
-                       (uint64_t)blob.n);
+        return wm_fail(error, WM_ERROR_FORMAT, 0, "precompiled_charsmap: a trie of %u bytes in %u",
+                       size, (uint64_t)blob.n);
     map->units = blob.p + 4;
     map->unit_count = (uint32_t)(size / 4);
     map->texts = (wm_span){blob.p + 4 + size, blob.n - 4 - (size_t)size};
-    if ((map->texts.n && map->texts.p[map->texts.n - 1]) || wm_utf8_check(map->texts) < map->texts.n)
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "precompiled_charsmap: a text that does not end or is not UTF-8");
+    if ((map->texts.n && map->texts.p[map->texts.n - 1]) ||
+        wm_utf8_check(map->texts) < map->texts.n)
+        return wm_fail(error, WM_ERROR_FORMAT, 0,
+                       "precompiled_charsmap: a text that does not end or is not UTF-8");
     return WM_OK;
 }
 

@@ -7,8 +7,10 @@ static const wm_added_token *find_fresh(const wm_tokenizer *tokenizer, int32_t i
     uint32_t low = 0, high = tokenizer->fresh_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (tokenizer->added[tokenizer->fresh[middle]].id < id) low = middle + 1;
-        else high = middle;
+        if (tokenizer->added[tokenizer->fresh[middle]].id < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
     if (low == tokenizer->fresh_count) return NULL;
     const wm_added_token *token = &tokenizer->added[tokenizer->fresh[low]];
@@ -27,8 +29,8 @@ static wm_span piece_of(const wm_tokenizer *tokenizer, int32_t id, bool skip_spe
     return index >= 0 && tokenizer->added[index].special ? (wm_span){0} : piece;
 }
 
-wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
-                              wm_decoding *decoding, wm_error *error) {
+wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                              bool skip_special, wm_decoding *decoding, wm_error *error) {
     const wm_allocator *host = &tokenizer->arena.host;
     const wm_decoder spaced = {.kind = WM_DECODER_SPACED};
     const wm_decoder *steps = tokenizer->decoder_count ? tokenizer->decoders : &spaced;

@@ -19,7 +19,8 @@ static void put_replacement(decoder_job *job) { put_bytes(job, "\xEF\xBF\xBD", 3
 
 static void end_piece(decoder_job *job) {
     uint32_t end = (uint32_t)job->to->bytes.n;
-    if (!job->failed && !wm_array_push(&job->to->ends, job->host, &end, sizeof end)) job->failed = true;
+    if (!job->failed && !wm_array_push(&job->to->ends, job->host, &end, sizeof end))
+        job->failed = true;
 }
 
 bool wm_pieces_push(wm_pieces *pieces, const wm_allocator *host, wm_span piece) {
@@ -29,7 +30,8 @@ bool wm_pieces_push(wm_pieces *pieces, const wm_allocator *host, wm_span piece) 
     return !job.failed;
 }
 
-// ---- Bytes to text --------------------------------------------------------------------------------
+// ---- Bytes to text
+// --------------------------------------------------------------------------------
 
 // How many bytes at `p` could begin a character but do not: what one U+FFFD stands for.
 static size_t broken_length(const uint8_t *p, size_t left) {
@@ -96,14 +98,18 @@ static int fallback_byte(wm_span piece) {
     if (piece.n != 6 || memcmp(piece.p, "<0x", 3) != 0 || piece.p[5] != '>') return -1;
     for (size_t i = 3; i < 5; i++) {
         uint8_t digit = piece.p[i], letter = digit | 0x20;
-        if (digit >= '0' && digit <= '9') value = value * 16 + digit - '0';
-        else if (letter >= 'a' && letter <= 'f') value = value * 16 + letter - 'a' + 10;
-        else return -1;
+        if (digit >= '0' && digit <= '9')
+            value = value * 16 + digit - '0';
+        else if (letter >= 'a' && letter <= 'f')
+            value = value * 16 + letter - 'a' + 10;
+        else
+            return -1;
     }
     return value;
 }
 
-// Ends a run of bytes that began at `start` of the output: a piece of text, or U+FFFD for each byte.
+// Ends a run of bytes that began at `start` of the output: a piece of text, or U+FFFD for each
+// byte.
 static void end_byte_run(decoder_job *job, size_t start) {
     wm_array *bytes = &job->to->bytes;
     size_t n = bytes->n - start;
@@ -138,7 +144,8 @@ static void decode_byte_fallback(decoder_job *job, const wm_pieces *from) {
     end_byte_run(job, run);
 }
 
-// ---- Piece by piece -------------------------------------------------------------------------------
+// ---- Piece by piece
+// -------------------------------------------------------------------------------
 
 static bool begins_with(wm_span text, wm_span what) {
     return what.n && text.n >= what.n && memcmp(text.p, what.p, what.n) == 0;
@@ -155,8 +162,9 @@ static void put_replaced(decoder_job *job, wm_span text, wm_span pattern, wm_spa
 
 // What the last `n` bytes of the output are is replaced, as `tokenizers` cleans up English.
 static void clean_up(decoder_job *job, size_t start) {
-    static const char rules[] = " .\0.\0 ?\0?\0 !\0!\0 ,\0,\0 ' \0'\0 n't\0n't\0 'm\0'm\0 do not\0 don't\0 's\0's\0"
-                                " 've\0've\0 're\0're\0";
+    static const char rules[] =
+        " .\0.\0 ?\0?\0 !\0!\0 ,\0,\0 ' \0'\0 n't\0n't\0 'm\0'm\0 do not\0 don't\0 's\0's\0"
+        " 've\0've\0 're\0're\0";
     wm_array *bytes = &job->to->bytes;
     for (const char *rule = rules; *rule && !job->failed;) {
         wm_span pattern = wm_span_of(rule), content = wm_span_of(rule + pattern.n + 1);
@@ -164,8 +172,10 @@ static void clean_up(decoder_job *job, size_t start) {
         size_t n = bytes->n - start, kept = 0;
         for (size_t at = 0; at < n;) { // never longer than it was
             bool match = begins_with((wm_span){p + at, n - at}, pattern);
-            if (match) memcpy(p + kept, content.p, content.n);
-            else p[kept] = p[at];
+            if (match)
+                memcpy(p + kept, content.p, content.n);
+            else
+                p[kept] = p[at];
             kept += match ? content.n : 1;
             at += match ? pattern.n : 1;
         }
@@ -179,7 +189,8 @@ static void put_stripped(decoder_job *job, wm_span piece) {
     for (uint32_t i = 0; i < job->step->start && begins_with(piece, content); i++)
         piece = (wm_span){piece.p + content.n, piece.n - content.n};
     for (uint32_t i = 0; i < job->step->stop && piece.n >= content.n &&
-                         memcmp(piece.p + piece.n - content.n, content.p, content.n) == 0; i++)
+                         memcmp(piece.p + piece.n - content.n, content.p, content.n) == 0;
+         i++)
         piece.n -= content.n;
     put_bytes(job, piece.p, piece.n);
 }
@@ -191,12 +202,14 @@ static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last)
     case WM_DECODER_WORDPIECE:
         if (!first && (!step->content.n || begins_with(piece, step->content)))
             piece = (wm_span){piece.p + step->content.n, piece.n - step->content.n};
-        else if (!first) put_bytes(job, " ", 1);
+        else if (!first)
+            put_bytes(job, " ", 1);
         put_bytes(job, piece.p, piece.n);
         if (step->flag) clean_up(job, start);
         break;
     case WM_DECODER_METASPACE:
-        put_replaced(job, piece, step->content, first && !step->flag ? (wm_span){piece.p, 0} : WM_TEXT(" "));
+        put_replaced(job, piece, step->content,
+                     first && !step->flag ? (wm_span){piece.p, 0} : WM_TEXT(" "));
         break;
     case WM_DECODER_BPE:
         put_replaced(job, piece, step->content, last ? (wm_span){piece.p, 0} : WM_TEXT(" "));
@@ -211,16 +224,20 @@ static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last)
     }
 }
 
-bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to, const wm_allocator *host) {
+bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to,
+                    const wm_allocator *host) {
     decoder_job job = {step, host, to, false};
     const uint32_t *ends = from->ends.p;
     size_t count = from->ends.n / sizeof *ends;
     to->bytes.n = to->ends.n = 0;
-    if (step->kind == WM_DECODER_BYTE_LEVEL) decode_byte_level(&job, from);
-    else if (step->kind == WM_DECODER_BYTE_FALLBACK) decode_byte_fallback(&job, from);
+    if (step->kind == WM_DECODER_BYTE_LEVEL)
+        decode_byte_level(&job, from);
+    else if (step->kind == WM_DECODER_BYTE_FALLBACK)
+        decode_byte_fallback(&job, from);
     else {
         for (size_t i = 0, start = 0; i < count && !job.failed; start = ends[i++]) {
-            decode_piece(&job, (wm_span){(const uint8_t *)from->bytes.p + start, ends[i] - start}, i == 0, i + 1 == count);
+            decode_piece(&job, (wm_span){(const uint8_t *)from->bytes.p + start, ends[i] - start},
+                         i == 0, i + 1 == count);
             if (step->kind != WM_DECODER_FUSE || i + 1 == count) end_piece(&job);
         }
     }

@@ -6,15 +6,16 @@
 #include "text.h"
 
 typedef enum wm_decoder_kind {
-    WM_DECODER_BYTE_LEVEL,    // ByteLevel's alphabet back to bytes, all pieces one
-    WM_DECODER_WORDPIECE,     // a space before each but the first, or `content` is taken off; cleaned up
-    WM_DECODER_METASPACE,     // `content` to a space, in the first piece to nothing
+    WM_DECODER_BYTE_LEVEL, // ByteLevel's alphabet back to bytes, all pieces one
+    WM_DECODER_WORDPIECE,  // a space before each but the first, or `content` is taken off; cleaned
+                           // up
+    WM_DECODER_METASPACE,  // `content` to a space, in the first piece to nothing
     WM_DECODER_BYTE_FALLBACK, // runs of <0xXX> to their bytes
     WM_DECODER_FUSE,          // all pieces one
     WM_DECODER_STRIP,         // up to `start` and `stop` of `content` off each piece's ends
     WM_DECODER_REPLACE,       // `pattern` by `content`
-    WM_DECODER_BPE,           // `content`, the suffix of words, to a space, in the last piece to nothing
-    WM_DECODER_SPACED,        // a space between pieces: where there is no decoder
+    WM_DECODER_BPE,    // `content`, the suffix of words, to a space, in the last piece to nothing
+    WM_DECODER_SPACED, // a space between pieces: where there is no decoder
 } wm_decoder_kind;
 
 typedef struct wm_decoder {
@@ -32,6 +33,7 @@ typedef struct wm_pieces {
 bool wm_pieces_push(wm_pieces *pieces, const wm_allocator *host, wm_span piece);
 
 // Runs a step from `from` into `to`. False: no memory.
-bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to, const wm_allocator *host);
+bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to,
+                    const wm_allocator *host);
 
 #endif

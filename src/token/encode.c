@@ -19,7 +19,8 @@ bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end) {
     return wm_array_push(&sink->tokens, sink->host, &token, sizeof token);
 }
 
-// ---- Spaces at a token's ends, for trim_offsets ---------------------------------------------------
+// ---- Spaces at a token's ends, for trim_offsets
+// ---------------------------------------------------
 
 // Counts the spaces that `written` begins and ends with; ByteLevel's U+0120 is one too.
 static void count_spaces(const wm_unicode *unicode, wm_span written, wm_token *token) {
@@ -40,29 +41,32 @@ static void count_spaces(const wm_unicode *unicode, wm_span written, wm_token *t
 static void trim_token(wm_token *token, wm_span text, bool first, bool prefix_space) {
     uint32_t before = token->spaces_before, after = token->spaces_after;
     if ((first || token->start == 0) && prefix_space && before == 1) before = 0;
-    for (; before && token->start < token->end; before--)
-        do token->start++;
+    for (; before && token->start < token->end; before--) do
+            token->start++;
         while (token->start < token->end && (text.p[token->start] & 0xC0) == 0x80);
     uint32_t end = token->end;
-    for (; after && end > 0; after--)
-        do end--;
+    for (; after && end > 0; after--) do
+            end--;
         while (end > 0 && (text.p[end] & 0xC0) == 0x80);
     if (!after) token->end = WM_MAX(end, token->start);
 }
 
-// ---- One text -------------------------------------------------------------------------------------
+// ---- One text
+// -------------------------------------------------------------------------------------
 
 static bool is_full(const encode_call *call) {
     return call->sink.tokens.n / sizeof(wm_token) > call->sink.limit;
 }
 
-// Fills in the spaces of the tokens from the `from`-th on; `written` NULL: as the vocabulary has them.
+// Fills in the spaces of the tokens from the `from`-th on; `written` NULL: as the vocabulary has
+// them.
 static void note_spaces(encode_call *call, size_t from, const wm_span *written) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     wm_token *tokens = call->sink.tokens.p;
     if (!tokenizer->trim_offsets) return;
     for (size_t i = from; i < call->sink.tokens.n / sizeof *tokens; i++)
-        count_spaces(&tokenizer->unicode, written ? *written : tokenizer->model.vocabulary.pieces[tokens[i].id],
+        count_spaces(&tokenizer->unicode,
+                     written ? *written : tokenizer->model.vocabulary.pieces[tokens[i].id],
                      &tokens[i]);
 }
 
@@ -90,8 +94,8 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
     wm_text text = *normal;
     const wm_array *pieces;
     if (start == stop) return true;
-    if (!wm_pre_tokenize(tokenizer->splitters, tokenizer->splitter_count, &call->splitting, &text, start, stop,
-                         &pieces))
+    if (!wm_pre_tokenize(tokenizer->splitters, tokenizer->splitter_count, &call->splitting, &text,
+                         start, stop, &pieces))
         return false;
     const wm_piece *piece = pieces->p;
     size_t count = pieces->n / sizeof *piece, before = call->sink.tokens.n / sizeof(wm_token);
@@ -106,10 +110,11 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
 static bool encode_segment(encode_call *call, const wm_text *source, size_t start, size_t stop) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     wm_text text = *source;
-    if (!wm_normalize(tokenizer->normalizers, tokenizer->normalizer_count, &call->normalizing, &text, &start, &stop))
+    if (!wm_normalize(tokenizer->normalizers, tokenizer->normalizer_count, &call->normalizing,
+                      &text, &start, &stop))
         return false;
-    wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->normalized, &text, start, stop,
-                                                  call->options->special_as_text);
+    wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->normalized, &text, start,
+                                                  stop, call->options->special_as_text);
     while (!is_full(call) && wm_added_next(&search)) {
         if (start < search.start && !encode_plain(call, &text, start, search.start)) return false;
         if (!emit_added(call, &text, &search)) return false;
@@ -129,8 +134,8 @@ static bool encode_text(encode_call *call, wm_span bytes) {
         if (bytes.n) text = wm_writer_text(&call->lowered);
     }
     size_t start = 0;
-    wm_added_search search =
-        wm_added_search_from(tokenizer, &tokenizer->raw, &text, 0, text.n, call->options->special_as_text);
+    wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->raw, &text, 0, text.n,
+                                                  call->options->special_as_text);
     while (!is_full(call) && wm_added_next(&search)) {
         if (start < search.start && !encode_segment(call, &text, start, search.start)) return false;
         if (!emit_added(call, &text, &search)) return false;
@@ -139,7 +144,8 @@ static bool encode_text(encode_call *call, wm_span bytes) {
     return is_full(call) || start == text.n || encode_segment(call, &text, start, text.n);
 }
 
-// ---- The result -----------------------------------------------------------------------------------
+// ---- The result
+// -----------------------------------------------------------------------------------
 
 // How many tokens of each text may stay, as HF's longest_first has it.
 static void longest_first(size_t *n1, size_t *n2, size_t most) {
@@ -155,13 +161,16 @@ static void longest_first(size_t *n1, size_t *n2, size_t most) {
     *n2 = WM_MIN(*n2, first_is_small ? large : small);
 }
 
-static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, size_t count, wm_error *error) {
+static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, size_t count,
+                           wm_error *error) {
     if (encoding->ids && count <= encoding->capacity) return WM_OK;
     wm_encoding_free(encoding);
     // One block: ids, starts, ends, types.
     uint64_t capacity = (uint64_t)count + 32;
-    uint8_t *memory = capacity * 13 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 13) : NULL;
-    if (!memory) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", capacity * 13);
+    uint8_t *memory =
+        capacity * 13 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 13) : NULL;
+    if (!memory)
+        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", capacity * 13);
     encoding->allocator = *host;
     encoding->capacity = (size_t)capacity;
     encoding->ids = (int32_t *)(void *)memory;
@@ -171,7 +180,8 @@ static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, size
     return WM_OK;
 }
 
-static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_t end, uint8_t type) {
+static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_t end,
+                      uint8_t type) {
     size_t at = encoding->count++;
     encoding->ids[at] = id;
     encoding->starts[at] = start;
@@ -180,8 +190,9 @@ static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_
 }
 
 // Puts the texts' tokens [from[i], from[i] + n[i]) where the template has them.
-static void fill_template(const encode_call *call, const wm_template *template, bool special, const wm_span *texts,
-                          const size_t *from, const size_t *n, wm_encoding *encoding) {
+static void fill_template(const encode_call *call, const wm_template *template, bool special,
+                          const wm_span *texts, const size_t *from, const size_t *n,
+                          wm_encoding *encoding) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     for (uint32_t step = 0; step < template->count; step++) {
         int32_t id = template->steps[step].id;
@@ -195,14 +206,15 @@ static void fill_template(const encode_call *call, const wm_template *template, 
         const wm_token *tokens = (const wm_token *)call->tokens[which].p + from[which];
         for (size_t i = 0; i < n[which]; i++) {
             wm_token token = tokens[i];
-            if (tokenizer->trim_offsets) trim_token(&token, texts[which], i == 0, tokenizer->trim_prefix_space);
+            if (tokenizer->trim_offsets)
+                trim_token(&token, texts[which], i == 0, tokenizer->trim_prefix_space);
             put_token(encoding, token.id, token.start, token.end, type);
         }
     }
 }
 
-static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair, wm_encoding *encoding,
-                        wm_error *error) {
+static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
+                        wm_encoding *encoding, wm_error *error) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     const wm_encode_options *options = call->options;
     const wm_template *template = is_pair ? &tokenizer->pair : &tokenizer->single;
@@ -211,15 +223,19 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair, w
     for (int i = 0; i < 2; i++) all[i] = n[i] = call->tokens[i].n / sizeof(wm_token);
     if (options->max_length) {
         if (added > options->max_length)
-            return wm_fail(error, WM_ERROR_ARG, 0, "max_length %u leaves no room for the %u special tokens",
+            return wm_fail(error, WM_ERROR_ARG, 0,
+                           "max_length %u leaves no room for the %u special tokens",
                            (uint64_t)options->max_length, (uint64_t)added);
         size_t most = options->max_length - added;
-        if (is_pair) longest_first(&n[0], &n[1], most);
-        else n[0] = WM_MIN(n[0], most);
+        if (is_pair)
+            longest_first(&n[0], &n[1], most);
+        else
+            n[0] = WM_MIN(n[0], most);
     }
     bool truncated = n[0] < all[0] || n[1] < all[1];
     if (truncated && options->truncate == WM_TRUNCATE_ERROR)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "the text has more than the %u tokens of max_length",
+        return wm_fail(error, WM_ERROR_LIMIT, 0,
+                       "the text has more than the %u tokens of max_length",
                        (uint64_t)options->max_length);
     if (options->truncate == WM_TRUNCATE_START)
         for (int i = 0; i < 2; i++) from[i] = all[i] - n[i];
@@ -247,11 +263,12 @@ static void free_call(encode_call *call) {
 
 static wm_status encode_one(encode_call *call, wm_span text, wm_array *tokens, wm_error *error) {
     if (text.n > WM_LIMIT_TEXT)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "text: %u bytes, the limit is %u", (uint64_t)text.n,
-                       (uint64_t)WM_LIMIT_TEXT);
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "text: %u bytes, the limit is %u",
+                       (uint64_t)text.n, (uint64_t)WM_LIMIT_TEXT);
     size_t valid = wm_utf8_check(text);
     if (valid < text.n)
-        return wm_fail(error, WM_ERROR_UTF8, valid, "text: byte %u begins no UTF-8 character", (uint64_t)valid);
+        return wm_fail(error, WM_ERROR_UTF8, valid, "text: byte %u begins no UTF-8 character",
+                       (uint64_t)valid);
     if (!encode_text(call, text)) return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory");
     if (call->sink.limit == WM_LIMIT_TOKENS && is_full(call))
         return wm_fail(error, WM_ERROR_LIMIT, 0, "text: over %u tokens", (uint64_t)WM_LIMIT_TOKENS);
@@ -261,7 +278,8 @@ static wm_status encode_one(encode_call *call, wm_span text, wm_array *tokens, w
 }
 
 wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const wm_span *pair,
-                              const wm_encode_options *options, wm_encoding *encoding, wm_error *error) {
+                              const wm_encode_options *options, wm_encoding *encoding,
+                              wm_error *error) {
     wm_encode_options defaults = {.size = sizeof defaults};
     wm_span texts[2] = {text, pair ? *pair : (wm_span){0}};
     encode_call call = {.tokenizer = tokenizer, .options = options ? options : &defaults};
@@ -269,10 +287,11 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
     encoding->count = 0;
     encoding->truncated = false;
     if (options && options->size < sizeof *options)
-        return wm_fail(error, WM_ERROR_ARG, 0, "wm_encode_options: size %u, expected %u", (uint64_t)options->size,
-                       (uint64_t)sizeof *options);
+        return wm_fail(error, WM_ERROR_ARG, 0, "wm_encode_options: size %u, expected %u",
+                       (uint64_t)options->size, (uint64_t)sizeof *options);
     call.normalizing.unicode = call.splitting.unicode = &tokenizer->unicode;
-    for (int i = 0; i < 2; i++) call.normalizing.writers[i].host = call.splitting.writers[i].host = host;
+    for (int i = 0; i < 2; i++)
+        call.normalizing.writers[i].host = call.splitting.writers[i].host = host;
     call.lowered.host = call.sink.host = host;
     call.sink.limit = WM_LIMIT_TOKENS;
     // Of a pair all tokens count: which text is the longer one decides who keeps the odd token.

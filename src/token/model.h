@@ -26,11 +26,11 @@ typedef struct wm_token_model {
     const wm_merge *merges;
     uint32_t *merge_slots; // rank + 1 in the low bits, hash above; 0: free
     uint32_t merge_mask;
-    wm_span suffix;        // of the last piece of a word
-    bool byte_level;       // pieces are written in ByteLevel's alphabet
-    bool byte_fallback;    // a character without a piece becomes <0xXX> pieces
+    wm_span suffix;     // of the last piece of a word
+    bool byte_level;    // pieces are written in ByteLevel's alphabet
+    bool byte_fallback; // a character without a piece becomes <0xXX> pieces
     bool fuse_unknown, ignore_merges;
-    int32_t bytes[256];    // byte level: each byte's id; byte fallback: <0xXX>'s
+    int32_t bytes[256]; // byte level: each byte's id; byte fallback: <0xXX>'s
     // Unigram
     const double *scores; // of each id
     double unknown_score;
@@ -38,8 +38,9 @@ typedef struct wm_token_model {
 
 typedef struct wm_token {
     int32_t id;
-    uint32_t start, end;                   // in the caller's text
-    uint16_t spaces_before, spaces_after; // of the token as it is written, where offsets are trimmed
+    uint32_t start, end; // in the caller's text
+    uint16_t spaces_before,
+        spaces_after; // of the token as it is written, where offsets are trimmed
 } wm_token;
 
 // Where the tokens of one text go, and what the models need on the way.
@@ -59,8 +60,8 @@ bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *s
 bool wm_unigram_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
 
 // Builds the table of a BPE model's merges.
-wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges, uint64_t count,
-                       wm_error *error);
+wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *merges,
+                       uint64_t count, wm_error *error);
 
 // ByteLevel's alphabet: how a byte is written (one or two bytes of UTF-8), and back (-1: no such).
 size_t wm_byte_level_write(uint8_t byte, uint8_t *to);

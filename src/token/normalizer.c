@@ -69,8 +69,8 @@ static bool flush_held(wm_normalizing *state, wm_writer *to, wm_cursor *places, 
 }
 
 // NFC or NFD, cluster by cluster: a character and what may combine with it.
-static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size_t start, size_t stop, wm_writer *to,
-                                bool compose) {
+static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size_t start,
+                                size_t stop, wm_writer *to, bool compose) {
     const uint32_t joins = WM_CHAR_COMBINING | WM_CHAR_SECOND;
     const uint32_t changes = compose ? WM_CHAR_EXCLUDED : WM_CHAR_DECOMPOSES;
     wm_cursor cursor = wm_cursor_from(text, start, stop), ahead;
@@ -112,7 +112,8 @@ static bool copy_ascii(wm_cursor *cursor, const uint8_t *ascii, wm_writer *to) {
     wm_cursor_seek(cursor, cursor->at);
     if (text->runs[cursor->run].end != WM_RUN_SAME) return false;
     size_t n = 0, left = cursor->stop - cursor->at;
-    if (cursor->run + 1 < text->run_count) left = WM_MIN(left, text->runs[cursor->run + 1].at - cursor->at);
+    if (cursor->run + 1 < text->run_count)
+        left = WM_MIN(left, text->runs[cursor->run + 1].at - cursor->at);
     const uint8_t *p = text->p + cursor->at;
     while (n < left && p[n] < 0x80 && ascii[p[n]] < 0x80) n++;
     uint8_t *bytes = n ? wm_writer_same(to, n, cursor->start) : NULL;
@@ -124,7 +125,8 @@ static bool copy_ascii(wm_cursor *cursor, const uint8_t *ascii, wm_writer *to) {
 }
 
 // One character, lower-cased, decomposed and stripped as the options say. False: see bert_pass.
-static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, const wm_cursor *at, wm_writer *to) {
+static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, const wm_cursor *at,
+                     wm_writer *to) {
     uint32_t parts[WM_DECOMPOSITION_MAX] = {c};
     size_t count = options & WM_BERT_STRIP ? wm_char_decompose(unicode, c, parts) : 1;
     for (size_t i = 0; i < count; i++) {
@@ -142,7 +144,8 @@ static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, co
 
 // All of BERT's steps character by character. False where that is not the same as one after the
 // other: marks that stay (of a combining class, but not Mn) would have to change places.
-static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cursor, wm_writer *to) {
+static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cursor,
+                      wm_writer *to) {
     uint8_t ascii[128]; // 0x80: nothing is left of it
     for (uint32_t c = 0; c < 128; c++) {
         ascii[c] = (uint8_t)(options & WM_BERT_LOWER ? wm_char_lower(unicode, c) : c);
@@ -167,10 +170,11 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cur
     return true;
 }
 
-// What may stand inside a word without being a letter of it: marks, apostrophes, dots, soft hyphens.
+// What may stand inside a word without being a letter of it: marks, apostrophes, dots, soft
+// hyphens.
 static bool inside_word(const wm_unicode *unicode, uint32_t c) {
-    return wm_char_flags(unicode, c) & WM_CHAR_MARK || c == '\'' || c == '.' || c == ':' || c == 0xAD ||
-           c == 0xB7 || c == 0x2019;
+    return wm_char_flags(unicode, c) & WM_CHAR_MARK || c == '\'' || c == '.' || c == ':' ||
+           c == 0xAD || c == 0xB7 || c == 0x2019;
 }
 
 static bool letter_follows(const wm_unicode *unicode, wm_cursor cursor) {
@@ -197,7 +201,8 @@ bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *
 static void strip_accents(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to) {
     uint32_t c;
     while (!to->failed && wm_cursor_next(&cursor, &c))
-        if (!(wm_char_flags(unicode, c) & WM_CHAR_ACCENT)) wm_writer_put(to, c, cursor.start, cursor.end);
+        if (!(wm_char_flags(unicode, c) & WM_CHAR_ACCENT))
+            wm_writer_put(to, c, cursor.start, cursor.end);
 }
 
 // All characters of `content`, for the source's [start, end).
@@ -262,10 +267,11 @@ static void strip_ends(const wm_unicode *unicode, uint32_t options, wm_cursor *c
     cursor->stop = WM_MAX(kept, cursor->at);
 }
 
-// ---- Precompiled charsmaps ------------------------------------------------------------------------
+// ---- Precompiled charsmaps
+// ------------------------------------------------------------------------
 
-// The last character that a charsmap gave: it is written when it is known how many source characters
-// go with it.
+// The last character that a charsmap gave: it is written when it is known how many source
+// characters go with it.
 typedef struct charsmap_job {
     wm_writer *to;
     wm_cursor places;
@@ -322,13 +328,16 @@ static size_t grapheme_end(const wm_unicode *unicode, const wm_text *text, size_
     return at;
 }
 
-// As `tokenizers` has it: short graphemes as a whole, if the map has that, else character by character.
-static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor cursor, wm_writer *to) {
+// As `tokenizers` has it: short graphemes as a whole, if the map has that, else character by
+// character.
+static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor cursor,
+                           wm_writer *to) {
     charsmap_job job = {.to = to, .places = cursor};
     const wm_text *text = cursor.text;
     while (cursor.at < cursor.stop && !to->failed) {
         size_t end = grapheme_end(unicode, text, cursor.at, cursor.stop), length;
-        if (end - cursor.at < 6 && give_mapped(&job, map, (wm_span){text->p + cursor.at, end - cursor.at})) {
+        if (end - cursor.at < 6 &&
+            give_mapped(&job, map, (wm_span){text->p + cursor.at, end - cursor.at})) {
             cursor.at = end;
             continue;
         }
@@ -336,7 +345,8 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
             uint32_t c;
             length = wm_utf8_decode(text->p + cursor.at, end - cursor.at, &c);
             if (!length) return false;
-            if (!give_mapped(&job, map, (wm_span){text->p + cursor.at, length})) give_char(&job, c, 0);
+            if (!give_mapped(&job, map, (wm_span){text->p + cursor.at, length}))
+                give_char(&job, c, 0);
         }
     }
     if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
@@ -372,7 +382,8 @@ static void take_writer(wm_stage *stage, const wm_writer *writer) {
 static bool run_bert(wm_stage *stage, uint32_t options) {
     const wm_unicode *unicode = stage->state->unicode;
     wm_writer *to = next_writer(stage);
-    bool simple = bert_pass(unicode, options, wm_cursor_from(&stage->text, stage->start, stage->stop), to);
+    bool simple =
+        bert_pass(unicode, options, wm_cursor_from(&stage->text, stage->start, stage->stop), to);
     if (!simple) {
         wm_writer_clear(to);
         bert_pass(unicode, options & (WM_BERT_CLEAN | WM_BERT_IDEOGRAPHS),
@@ -380,7 +391,10 @@ static bool run_bert(wm_stage *stage, uint32_t options) {
         if (to->failed) return false;
         take_writer(stage, to);
         to = next_writer(stage);
-        if (!normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to, false) || to->failed) return false;
+        if (!normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
+                                 false) ||
+            to->failed)
+            return false;
         take_writer(stage, to);
         to = next_writer(stage);
         bert_pass(unicode, (options & (WM_BERT_STRIP | WM_BERT_LOWER)) | BERT_DECOMPOSED,
@@ -414,7 +428,9 @@ static bool run_step(wm_stage *stage, const wm_normalizer *step) {
         break;
     case WM_NORMALIZER_PREPEND: prepend_content(step->content, cursor, to); break;
     case WM_NORMALIZER_REPLACE: wm_normalizer_replace(step, cursor, to); break;
-    case WM_NORMALIZER_CHARSMAP: changed = apply_charsmap(unicode, &step->charsmap, cursor, to); break;
+    case WM_NORMALIZER_CHARSMAP:
+        changed = apply_charsmap(unicode, &step->charsmap, cursor, to);
+        break;
     }
     if (!canonical || to->failed) return false;
     if (changed) take_writer(stage, to);
@@ -430,8 +446,8 @@ void wm_normalizing_free(wm_normalizing *state) {
 bool wm_normalize(const wm_normalizer *steps, size_t count, wm_normalizing *state, wm_text *text,
                   size_t *start, size_t *stop) {
     wm_stage stage = {state, *text, *start, *stop, 0};
-    // The longest that a character becomes, U+FDFA, is 11 times as long: files that ask for more than
-    // 64 times want the memory.
+    // The longest that a character becomes, U+FDFA, is 11 times as long: files that ask for more
+    // than 64 times want the memory.
     uint64_t limit = (uint64_t)(*stop - *start) * 64 + 65536;
     for (int i = 0; i < 2; i++) state->writers[i].bytes.limit = (uint32_t)WM_MIN(limit, UINT32_MAX);
     for (size_t i = 0; i < count && stage.start < stage.stop; i++)

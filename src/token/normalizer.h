@@ -19,7 +19,7 @@ typedef enum wm_normalizer_kind {
     WM_NORMALIZER_CHARSMAP, // Precompiled
 } wm_normalizer_kind;
 
-enum { // of BERT's
+enum {                      // of BERT's
     WM_BERT_CLEAN = 1,      // drops control characters, makes every space ' '
     WM_BERT_IDEOGRAPHS = 2, // puts spaces around ideographs
     WM_BERT_STRIP = 4,      // decomposes and drops the marks
@@ -42,8 +42,8 @@ typedef struct wm_normalizing {
     wm_array held;
 } wm_normalizing;
 
-// The rest of the cursor's text in lower case as Python's str.lower has it: a sigma that ends a word
-// is final. False: no memory.
+// The rest of the cursor's text in lower case as Python's str.lower has it: a sigma that ends a
+// word is final. False: no memory.
 bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to);
 
 // A WM_NORMALIZER_REPLACE of the cursor's range; `content` for the source's [start, end).

@@ -62,7 +62,8 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
     job->open_match = match;
 }
 
-// ---- Single characters and literal texts ------------------------------------------------------------
+// ---- Single characters and literal texts
+// ------------------------------------------------------------
 
 static void split_characters(splitter_job *job, size_t start, uint32_t matched) {
     size_t at = start, length;
@@ -80,7 +81,8 @@ static void split_characters(splitter_job *job, size_t start, uint32_t matched) 
 static void split_literal(splitter_job *job, size_t start) {
     wm_span content = job->step->content;
     for (size_t at = start; at + content.n <= job->end;) {
-        if (job->text->p[at] != content.p[0] || memcmp(job->text->p + at, content.p, content.n) != 0) {
+        if (job->text->p[at] != content.p[0] ||
+            memcmp(job->text->p + at, content.p, content.n) != 0) {
             at++;
             continue;
         }
@@ -105,7 +107,8 @@ static void split_word_runs(splitter_job *job, size_t start) {
     } while (at += length, length);
 }
 
-// ---- Words, numbers, marks and spaces: the patterns of GPT-2 and its kin ------------------------------
+// ---- Words, numbers, marks and spaces: the patterns of GPT-2 and its kin
+// ------------------------------
 
 enum { WORD_FLAGS = WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_SPACE };
 
@@ -114,12 +117,14 @@ static bool is_line_end(uint8_t byte) { return byte == '\r' || byte == '\n'; }
 // The end of the run of at most `most` characters of one kind (of WORD_FLAGS) that begins at `at`.
 static size_t run_end(const splitter_job *job, size_t at, uint32_t kind, size_t most) {
     size_t length;
-    for (; most && (flags_at(job, at, &length) & WORD_FLAGS) == kind && length; at += length) most--;
+    for (; most && (flags_at(job, at, &length) & WORD_FLAGS) == kind && length; at += length)
+        most--;
     return at;
 }
 
-// The end of what the pattern takes of the spaces at `at`: up to their last line end (if lines count),
-// else all but the last one, which goes with the next word; all where no word follows, or one is all.
+// The end of what the pattern takes of the spaces at `at`: up to their last line end (if lines
+// count), else all but the last one, which goes with the next word; all where no word follows, or
+// one is all.
 static size_t spaces_end(const splitter_job *job, size_t at, bool lines) {
     const uint8_t *p = job->text->p;
     size_t end = run_end(job, at, WM_CHAR_SPACE, SIZE_MAX), last = end;
@@ -140,7 +145,10 @@ static size_t contraction(const splitter_job *job, size_t at, bool any_case) {
     uint8_t first = p[1] | fold, second = left > 2 ? p[2] | fold : 0;
     if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
     if (any_case && left > 2 && p[1] == 0xC5 && p[2] == 0xBF) return 3; // U+017F, a long s
-    return (first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l') ? 3 : 0;
+    return (first == 'r' && second == 'e') || (first == 'v' && second == 'e') ||
+                   (first == 'l' && second == 'l')
+               ? 3
+               : 0;
 }
 
 static void split_words(splitter_job *job, size_t start) {
@@ -152,18 +160,22 @@ static void split_words(splitter_job *job, size_t start) {
         uint32_t next = flags_at(job, start + length, &next_length) & WORD_FLAGS;
         size_t body = start, short_length = p[start] == '\'' ? contraction(job, start, lines) : 0;
         if (!length) return;
-        // One character may go before a word: a space; before letters any that is no line end, if lines
-        // count, and then none before numbers.
-        bool before = p[start] == ' ' && next != WM_CHAR_SPACE && !(lines && next == WM_CHAR_NUMBER);
+        // One character may go before a word: a space; before letters any that is no line end, if
+        // lines count, and then none before numbers.
+        bool before =
+            p[start] == ' ' && next != WM_CHAR_SPACE && !(lines && next == WM_CHAR_NUMBER);
         if (lines && next == WM_CHAR_LETTER && kind != WM_CHAR_LETTER && kind != WM_CHAR_NUMBER)
             before = !is_line_end(p[start]);
         if (before && next_length) {
             body += length;
             kind = next;
         }
-        if (short_length) end = start + short_length;
-        else if (kind == WM_CHAR_SPACE) end = spaces_end(job, start, lines);
-        else end = run_end(job, body, kind, kind == WM_CHAR_NUMBER && digits ? digits : SIZE_MAX);
+        if (short_length)
+            end = start + short_length;
+        else if (kind == WM_CHAR_SPACE)
+            end = spaces_end(job, start, lines);
+        else
+            end = run_end(job, body, kind, kind == WM_CHAR_NUMBER && digits ? digits : SIZE_MAX);
         while (lines && !short_length && !kind && end < job->end && is_line_end(p[end])) end++;
         add_part(job, start, end, true);
         start = end;
@@ -176,19 +188,25 @@ static void split_words(splitter_job *job, size_t start) {
 static void rewrite_pieces(splitter_job *job, const wm_piece *pieces, size_t count, wm_writer *to) {
     const wm_splitter *step = job->step;
     bool meta = step->kind == WM_SPLITTER_METASPACE;
-    const wm_normalizer spaces = {.kind = WM_NORMALIZER_REPLACE, .pattern = WM_TEXT(" "), .content = step->content};
+    const wm_normalizer spaces = {
+        .kind = WM_NORMALIZER_REPLACE, .pattern = WM_TEXT(" "), .content = step->content};
     wm_writer_clear(to);
     for (size_t i = 0; i < count && !to->failed; i++) {
         size_t begin = to->bytes.n;
-        wm_span piece = {job->text->p + pieces[i].start, pieces[i].end - pieces[i].start}, content = step->content;
-        wm_cursor cursor = wm_cursor_from(job->text, pieces[i].start, pieces[i].end), first = cursor;
+        wm_span piece = {job->text->p + pieces[i].start, pieces[i].end - pieces[i].start},
+                content = step->content;
+        wm_cursor cursor = wm_cursor_from(job->text, pieces[i].start, pieces[i].end),
+                  first = cursor;
         uint32_t c;
         wm_cursor_next(&first, &c);
         bool has = c == ' ' || (piece.n >= content.n && memcmp(piece.p, content.p, content.n) == 0);
-        bool wanted = step->options & WM_METASPACE_ALWAYS || (step->options & WM_METASPACE_FIRST && first.start == 0);
+        bool wanted = step->options & WM_METASPACE_ALWAYS ||
+                      (step->options & WM_METASPACE_FIRST && first.start == 0);
         if (wanted && !has) wm_normalizer_put(to, content, first.start, first.end);
-        if (meta) wm_normalizer_replace(&spaces, cursor, to);
-        else wm_writer_copy(to, &cursor);
+        if (meta)
+            wm_normalizer_replace(&spaces, cursor, to);
+        else
+            wm_writer_copy(to, &cursor);
         add_piece(job, begin, to->bytes.n);
     }
     job->failed |= to->failed;

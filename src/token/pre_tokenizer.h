@@ -27,9 +27,11 @@ typedef enum wm_split_behavior {
 } wm_split_behavior;
 
 // Options of WM_SPLITTER_WORDS:
-//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+      none of them (GPT-2)
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+      none of them
+//   (GPT-2)
 //   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|
-//   \s*[\r\n]+|\s+(?!\S)|\s+                         LINES and three digits (cl100k, Llama 3), or one (Qwen)
+//   \s*[\r\n]+|\s+(?!\S)|\s+                         LINES and three digits (cl100k, Llama 3), or
+//   one (Qwen)
 enum { WM_WORDS_DIGITS = 15, WM_WORDS_LINES = 16 };
 
 // Of WM_SPLITTER_METASPACE: before every piece, before one at the text's start.
@@ -51,8 +53,8 @@ typedef struct wm_splitting {
 
 void wm_splitting_free(wm_splitting *state);
 
-// Splits [start, stop) of *text; the pieces are *pieces, in *text, which a step may have replaced by
-// one of the writers'. Both are valid until the next call. False: no memory.
+// Splits [start, stop) of *text; the pieces are *pieces, in *text, which a step may have replaced
+// by one of the writers'. Both are valid until the next call. False: no memory.
 bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state, wm_text *text,
                      size_t start, size_t stop, const wm_array **pieces);
 

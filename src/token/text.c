@@ -109,7 +109,8 @@ void wm_writer_free(wm_writer *writer) {
 }
 
 wm_text wm_writer_text(const wm_writer *writer) {
-    return (wm_text){writer->bytes.p, writer->bytes.n, writer->runs.p, writer->runs.n / sizeof(wm_run)};
+    return (wm_text){writer->bytes.p, writer->bytes.n, writer->runs.p,
+                     writer->runs.n / sizeof(wm_run)};
 }
 
 // What comes next is as the source's [start, end), or the same as its bytes from `start` on.

@@ -2,20 +2,24 @@
 #include "tokenizer_read.h"
 
 // model_max_length; HF writes 1e30 for "none".
-static wm_status read_max_length(wm_tokenizer *tokenizer, const wm_source *config, wm_error *error) {
+static wm_status read_max_length(wm_tokenizer *tokenizer, const wm_source *config,
+                                 wm_error *error) {
     wm_json root;
     double length;
     if (!config) return WM_OK;
     WM_TRY(wm_json_check(config->bytes, "tokenizer_config.json", WM_JSON_PYTHON, &root, error));
-    if (wm_json_f64(wm_json_get(root, "model_max_length"), &length) && length >= 1 && length < INT32_MAX)
+    if (wm_json_f64(wm_json_get(root, "model_max_length"), &length) && length >= 1 &&
+        length < INT32_MAX)
         tokenizer->model_max_length = (uint32_t)length;
     return WM_OK;
 }
 
-static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count, wm_error *error) {
+static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count,
+                                wm_error *error) {
     const wm_source *json = wm_source_find(files, file_count, "tokenizer.json");
     WM_TRY(wm_unicode_open(&tokenizer->unicode, &tokenizer->arena, error));
-    WM_TRY(read_max_length(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"), error));
+    WM_TRY(read_max_length(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"),
+                           error));
     if (json) return wm_tokenizer_read_json(tokenizer, json->bytes, error);
     return wm_tokenizer_read_vocabulary(tokenizer, files, file_count, error);
 }
@@ -29,8 +33,10 @@ wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files, si
     *opened = (wm_tokenizer){0};
     wm_arena_init(&opened->arena, host);
     wm_status status = read_tokenizer(opened, files, file_count, error);
-    if (status == WM_OK) *tokenizer = opened;
-    else wm_tokenizer_close(opened);
+    if (status == WM_OK)
+        *tokenizer = opened;
+    else
+        wm_tokenizer_close(opened);
     return status;
 }
 
@@ -41,7 +47,9 @@ void wm_tokenizer_close(wm_tokenizer *tokenizer) {
     host.release(host.context, tokenizer);
 }
 
-uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer) { return tokenizer->model_max_length; }
+uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer) {
+    return tokenizer->model_max_length;
+}
 
 size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer) { return tokenizer->vocabulary; }
 

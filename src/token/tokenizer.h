@@ -50,7 +50,7 @@ struct wm_tokenizer {
     wm_token_model model;
     wm_added_token *added;
     wm_vocabulary added_names; // their contents: indices of `added`
-    uint32_t *fresh; // indices of those whose id is not the model's, ids rising
+    uint32_t *fresh;           // indices of those whose id is not the model's, ids rising
     uint32_t added_count, added_room, fresh_count, next_added_id;
     wm_added_set raw, normalized;
     wm_template single, pair;
@@ -60,7 +60,8 @@ struct wm_tokenizer {
     uint32_t vocabulary; // highest id + 1
 };
 
-// ---- Added tokens ---------------------------------------------------------------------------------
+// ---- Added tokens
+// ---------------------------------------------------------------------------------
 
 // A search in [from, stop) of a text, match by match.
 typedef struct wm_added_search {
@@ -68,31 +69,31 @@ typedef struct wm_added_search {
     const wm_added_set *set;
     const wm_text *text;
     size_t from, stop;
-    size_t at, after; // where the search goes on; where the last match's spaces end
-    bool as_text;     // special tokens are left alone
+    size_t at, after;            // where the search goes on; where the last match's spaces end
+    bool as_text;                // special tokens are left alone
     const wm_added_token *token; // the match: its bytes, with the spaces that it takes, are
     size_t start, end;           // [start, end)
 } wm_added_search;
 
-wm_added_search wm_added_search_from(const wm_tokenizer *tokenizer, const wm_added_set *set, const wm_text *text,
-                                     size_t from, size_t stop, bool as_text);
+wm_added_search wm_added_search_from(const wm_tokenizer *tokenizer, const wm_added_set *set,
+                                     const wm_text *text, size_t from, size_t stop, bool as_text);
 bool wm_added_next(wm_added_search *search);
 
 // Room for `count` added tokens; the model is there.
 wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error);
 
-// Adds a token, with the id that `tokenizers` gives it: the model's, else the next free one. One that
-// is there already gets the new properties. An empty one is ignored.
+// Adds a token, with the id that `tokenizers` gives it: the model's, else the next free one. One
+// that is there already gets the new properties. An empty one is ignored.
 void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token);
 
 // Builds both sets, after the last token; the normalizers are there.
 wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error);
 
-// ---- Reading the files ----------------------------------------------------------------------------
+// ---- Reading the files
+// ----------------------------------------------------------------------------
 
 wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error *error);
-wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count,
-                                       wm_error *error);
-
+wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files,
+                                       size_t file_count, wm_error *error);
 
 #endif

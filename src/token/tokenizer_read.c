@@ -3,8 +3,10 @@
 
 enum { STRING_POOL = 4096 };
 
-wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what, const wm_span *name) {
-    return wm_fail(reading->error, status, 0, name ? "%z: %z \"%s\"" : "%z: %z", reading->file, what, name);
+wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what,
+                          const wm_span *name) {
+    return wm_fail(reading->error, status, 0, name ? "%z: %z \"%s\"" : "%z: %z", reading->file,
+                   what, name);
 }
 
 // Room for one more step of a chain.
@@ -62,19 +64,22 @@ wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object) {
         bool number = wm_json_u64(piece.value, &id);
         if (!number || id >= WM_LIMIT_VOCABULARY) {
             wm_span text = {piece.value.p, piece.value.n};
-            return wm_reading_fail(reading, number ? WM_ERROR_LIMIT : WM_ERROR_FORMAT, "an odd id", &text);
+            return wm_reading_fail(reading, number ? WM_ERROR_LIMIT : WM_ERROR_FORMAT, "an odd id",
+                                   &text);
         }
         ids = WM_MAX(ids, id + 1);
     }
     if (ids > count * 2 + 65536)
-        return wm_reading_fail(reading, WM_ERROR_FORMAT, "an id far above the number of pieces", NULL);
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "an id far above the number of pieces",
+                               NULL);
     WM_TRY(wm_vocabulary_init(vocabulary, &reading->tokenizer->arena, ids, count, reading->error));
     for (wm_json_iter piece = wm_json_each(*object); wm_json_next(&piece);) {
         wm_span text;
         WM_TRY(wm_reading_string(reading, piece.key, &text));
         wm_json_u64(piece.value, &id);
         if (vocabulary->pieces[id].p || !wm_vocabulary_add(vocabulary, text, (uint32_t)id))
-            return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of", &text);
+            return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
+                                   &text);
     }
     reading->tokenizer->vocabulary = (uint32_t)ids;
     return wm_vocabulary_check(vocabulary, reading->error);
@@ -98,7 +103,9 @@ wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *mer
     const wm_vocabulary *vocabulary = &model->vocabulary;
     wm_span rest = sides[1], none = {0};
     merge->left = wm_vocabulary_find(vocabulary, none, sides[0]);
-    if (merge->left < 0) return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary lacks the left of a merge", &sides[0]);
+    if (merge->left < 0)
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary lacks the left of a merge",
+                               &sides[0]);
     merge->right = wm_vocabulary_find(vocabulary, none, rest);
     merge->into = -1;
     if (rest.n >= model->prefix.n) { // the right side's prefix is only for inside a word
@@ -108,15 +115,18 @@ wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *mer
     if (merge->right >= 0 && merge->into >= 0) return WM_OK;
     return wm_reading_fail(reading, WM_ERROR_FORMAT,
                            merge->right < 0 ? "the vocabulary lacks the right of a merge"
-                                            : "the vocabulary lacks what a merge makes with", &sides[1]);
+                                            : "the vocabulary lacks what a merge makes with",
+                           &sides[1]);
 }
 
 void wm_bpe_find_bytes(wm_token_model *model) {
     for (uint32_t byte = 0; byte < 256; byte++) {
         static const char digits[] = "0123456789ABCDEF";
-        uint8_t written[6] = {'<', '0', 'x', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15], '>'};
+        uint8_t written[6] = {'<', '0', 'x', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15],
+                              '>'};
         size_t n = model->byte_level ? wm_byte_level_write((uint8_t)byte, written) : sizeof written;
-        model->bytes[byte] = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){written, n});
+        model->bytes[byte] =
+            wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){written, n});
     }
 }
 
@@ -137,7 +147,8 @@ wm_status wm_template_keep(wm_reading *reading, const wm_template_list *list, wm
     for (uint32_t i = 0; i < list->count; i++) {
         if (steps[i].id < 0) continue;
         to->special++;
-        reading->tokenizer->vocabulary = WM_MAX(reading->tokenizer->vocabulary, (uint32_t)steps[i].id + 1);
+        reading->tokenizer->vocabulary =
+            WM_MAX(reading->tokenizer->vocabulary, (uint32_t)steps[i].id + 1);
     }
     return WM_OK;
 }
@@ -149,7 +160,8 @@ wm_status wm_template_plain(wm_reading *reading) {
     return wm_template_keep(reading, &list, &reading->tokenizer->pair);
 }
 
-wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice, uint8_t second) {
+wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice,
+                              uint8_t second) {
     wm_template_list list = {{{cls, 0}, {WM_TEMPLATE_A, 0}, {sep, 0}}, 3};
     WM_TRY(wm_template_keep(reading, &list, &reading->tokenizer->single));
     if (twice) list.steps[list.count++] = (wm_template_step){sep, 0};
@@ -158,7 +170,8 @@ wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, boo
     return wm_template_keep(reading, &list, &reading->tokenizer->pair);
 }
 
-// ---- Added tokens ---------------------------------------------------------------------------------
+// ---- Added tokens
+// ---------------------------------------------------------------------------------
 
 wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object) {
     wm_added_token token = {.id = -1};

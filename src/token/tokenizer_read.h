@@ -17,7 +17,8 @@ typedef struct wm_reading {
 } wm_reading;
 
 // "FILE: WHAT", and in quotes `name` where it is not NULL.
-wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what, const wm_span *name);
+wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what,
+                          const wm_span *name);
 
 // A JSON string that lives as long as the tokenizer: a view of the file where it has no escapes.
 wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to);
@@ -48,7 +49,8 @@ wm_status wm_template_keep(wm_reading *reading, const wm_template_list *list, wm
 
 // Both templates: A and A B; cls A sep and cls A sep (sep, if `twice`) B sep, B of type `second`.
 wm_status wm_template_plain(wm_reading *reading);
-wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice, uint8_t second);
+wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice,
+                              uint8_t second);
 
 // Appends the added token with this content (a string) and the flags of `object`.
 wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Unigram: the pieces whose scores add up to the most, by Viterbi over the places between characters.
+// Unigram: the pieces whose scores add up to the most, by Viterbi over the places between
+// characters.
 #include "model.h"
 
 // The best way to reach a place.
@@ -22,20 +23,24 @@ static void find_ways(const wm_token_model *model, wm_span text, unigram_node *n
         int32_t id;
         double score = nodes[at].score;
         for (length = 1; at + length < text.n && (text.p[at + length] & 0xC0) == 0x80;) length++;
-        wm_walk walk = wm_walk_from(&model->vocabulary, (wm_span){0}, (wm_span){text.p + at, text.n - at});
+        wm_walk walk =
+            wm_walk_from(&model->vocabulary, (wm_span){0}, (wm_span){text.p + at, text.n - at});
         while ((id = wm_walk_next(&walk)) >= 0) {
             single = single || walk.at == length;
             offer(&nodes[at + walk.at], score + model->scores[id], (uint32_t)at, id);
         }
-        if (!single) offer(&nodes[at + length], score + model->unknown_score, (uint32_t)at, model->unk);
+        if (!single)
+            offer(&nodes[at + length], score + model->unknown_score, (uint32_t)at, model->unk);
     }
 }
 
-// Unknown characters in a row are one token: the piece that they happen to be, else their bytes' pieces,
-// else the unknown token.
-static bool emit_unknown(const wm_token_model *model, size_t start, size_t end, wm_token_sink *sink) {
+// Unknown characters in a row are one token: the piece that they happen to be, else their bytes'
+// pieces, else the unknown token.
+static bool emit_unknown(const wm_token_model *model, size_t start, size_t end,
+                         wm_token_sink *sink) {
     const uint8_t *p = sink->cursor.text->p;
-    int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){p + start, end - start});
+    int32_t id =
+        wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){p + start, end - start});
     bool fallback = model->byte_fallback && id < 0;
     for (size_t i = start; fallback && i < end; i++) fallback = model->bytes[p[i]] >= 0;
     if (!fallback) return wm_token_emit(sink, id >= 0 ? id : model->unk, start, end);
@@ -47,7 +52,9 @@ static bool emit_unknown(const wm_token_model *model, size_t start, size_t end, 
 bool wm_unigram_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
     wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
     sink->symbols.n = 0;
-    if (!wm_array_reserve(&sink->symbols, sink->host, (uint64_t)(text.n + 1) * sizeof(unigram_node))) return false;
+    if (!wm_array_reserve(&sink->symbols, sink->host,
+                          (uint64_t)(text.n + 1) * sizeof(unigram_node)))
+        return false;
     unigram_node *nodes = sink->symbols.p;
     find_ways(model, text, nodes);
     // Back along the best way, leaving in each place where its piece ends.
@@ -68,8 +75,9 @@ bool wm_unigram_encode(const wm_token_model *model, wm_piece piece, wm_token_sin
             stop = next;
             next = nodes[stop].start;
         }
-        bool emitted = id == model->unk ? emit_unknown(model, piece.start + at, piece.start + stop, sink)
-                                        : wm_token_emit(sink, id, piece.start + at, piece.start + stop);
+        bool emitted = id == model->unk
+                           ? emit_unknown(model, piece.start + at, piece.start + stop, sink)
+                           : wm_token_emit(sink, id, piece.start + at, piece.start + stop);
         if (!emitted) return false;
         at = stop;
     }

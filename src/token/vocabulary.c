@@ -24,12 +24,13 @@ static uint32_t power_of_two(uint64_t n) {
     return size > UINT32_MAX ? 0 : (uint32_t)size;
 }
 
-wm_status wm_vocabulary_init(wm_vocabulary *vocabulary, wm_arena *arena, uint64_t ids, uint64_t count,
-                             wm_error *error) {
+wm_status wm_vocabulary_init(wm_vocabulary *vocabulary, wm_arena *arena, uint64_t ids,
+                             uint64_t count, wm_error *error) {
     *vocabulary = (wm_vocabulary){0};
     if (ids >= WM_LIMIT_VOCABULARY || count >= WM_LIMIT_VOCABULARY)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: %u pieces, ids to %u: the limit is %u",
-                       count, ids, (uint64_t)WM_LIMIT_VOCABULARY);
+        return wm_fail(error, WM_ERROR_LIMIT, 0,
+                       "vocabulary: %u pieces, ids to %u: the limit is %u", count, ids,
+                       (uint64_t)WM_LIMIT_VOCABULARY);
     uint32_t slots = power_of_two(count + count / 2);
     WM_TRY(WM_ALLOC(arena, vocabulary->pieces, ids, error));
     WM_TRY(WM_ALLOC(arena, vocabulary->slots, slots, error));
@@ -41,7 +42,8 @@ wm_status wm_vocabulary_init(wm_vocabulary *vocabulary, wm_arena *arena, uint64_
 }
 
 // The slot that holds `first` and `second` put together, else the free one where they would go.
-static uint32_t *find_slot(const wm_vocabulary *vocabulary, uint32_t hash, wm_span first, wm_span second) {
+static uint32_t *find_slot(const wm_vocabulary *vocabulary, uint32_t hash, wm_span first,
+                           wm_span second) {
     hash = hash_finish(hash);
     for (uint32_t i = hash;; i++) {
         uint32_t *slot = &vocabulary->slots[i & vocabulary->slot_mask];
@@ -71,15 +73,20 @@ bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
 }
 
 int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span first, wm_span second) {
-    uint32_t slot = *find_slot(vocabulary, hash_more(hash_more(HASH_START, first), second), first, second);
+    uint32_t slot =
+        *find_slot(vocabulary, hash_more(hash_more(HASH_START, first), second), first, second);
     return (int32_t)(slot & SLOT_ID_MASK) - 1;
 }
 
 wm_status wm_vocabulary_check(const wm_vocabulary *vocabulary, wm_error *error) {
-    return vocabulary->crowded ? wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: too many pieces of one hash") : WM_OK;
+    return vocabulary->crowded
+               ? wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: too many pieces of one hash")
+               : WM_OK;
 }
 
-static size_t character_length(uint8_t lead) { return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4; }
+static size_t character_length(uint8_t lead) {
+    return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
 
 wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_error *error) {
     uint64_t characters = 0;
@@ -87,12 +94,15 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
     for (uint32_t id = 0; id < vocabulary->ids; id++) {
         wm_span piece = vocabulary->pieces[id];
         if (piece.n > WM_LIMIT_PIECE)
-            return wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: piece %u has %u bytes, the limit is %u",
-                           (uint64_t)id, (uint64_t)piece.n, (uint64_t)WM_LIMIT_PIECE);
+            return wm_fail(error, WM_ERROR_LIMIT, 0,
+                           "vocabulary: piece %u has %u bytes, the limit is %u", (uint64_t)id,
+                           (uint64_t)piece.n, (uint64_t)WM_LIMIT_PIECE);
         for (size_t i = 0; i < piece.n; i++) characters += (piece.p[i] & 0xC0) != 0x80;
     }
     uint32_t bits = power_of_two(characters * 6);
-    if (!bits) return wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: %u characters are too many", characters);
+    if (!bits)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "vocabulary: %u characters are too many",
+                       characters);
     WM_TRY(WM_ALLOC(arena, vocabulary->beginnings, bits / 8, error));
     memset(vocabulary->beginnings, 0, bits / 8);
     vocabulary->beginning_mask = bits - 1;
@@ -103,7 +113,8 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
             hash = hash_more(hash, (wm_span){piece.p + i, 1});
             if (i + 1 < piece.n && (piece.p[i + 1] & 0xC0) == 0x80) continue;
             uint32_t bit = hash_finish(hash) & vocabulary->beginning_mask;
-            vocabulary->beginnings[bit >> 3] = (uint8_t)(vocabulary->beginnings[bit >> 3] | 1u << (bit & 7));
+            vocabulary->beginnings[bit >> 3] =
+                (uint8_t)(vocabulary->beginnings[bit >> 3] | 1u << (bit & 7));
         }
     }
     return WM_OK;

@@ -12,7 +12,8 @@ static bool is_too_long(wm_span word, uint32_t max_characters) {
 bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
     const uint8_t *p = sink->cursor.text->p;
     size_t before = sink->tokens.n, at = piece.start;
-    bool known = !is_too_long((wm_span){p + piece.start, piece.end - piece.start}, model->max_characters);
+    bool known =
+        !is_too_long((wm_span){p + piece.start, piece.end - piece.start}, model->max_characters);
     wm_cursor cursor = sink->cursor;
     while (known && at < piece.end) {
         wm_span prefix = at > piece.start ? model->prefix : (wm_span){0};

@@ -32,7 +32,8 @@ static uint32_t read_signed(size_t *nibble, uint32_t base) {
     return value & 1 ? base - (value + 1) / 2 : base + value / 2;
 }
 
-static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_t step, uint32_t flag) {
+static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_t step,
+                     uint32_t flag) {
     for (uint32_t c = start; c < stop && c < WM_UNICODE_DIRECT; c += step)
         unicode->flags[c] = (uint16_t)(unicode->flags[c] ^ flag);
     if (stop > WM_UNICODE_DIRECT && unicode->high_count < WM_UNICODE_RANGES)
@@ -41,7 +42,8 @@ static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_
 
 // One table's ranges: their flag, and their values where `rows` is not NULL. Gives how many code
 // points there are in them; *nibble is moved past them.
-static uint32_t unpack_ranges(wm_unicode *unicode, uint32_t table, wm_char_mapping *rows, size_t *nibble) {
+static uint32_t unpack_ranges(wm_unicode *unicode, uint32_t table, wm_char_mapping *rows,
+                              size_t *nibble) {
     uint32_t c = 0, total = 0;
     for (uint32_t count = read_number(nibble); count > 0; count--) {
         uint32_t start = c + read_number(nibble), value = 1;
@@ -92,14 +94,16 @@ static wm_status unpack_decompositions(wm_unicode *unicode, wm_arena *arena, wm_
     memset(unicode->compositions, 0, WM_COMPOSITIONS * sizeof *unicode->compositions);
     unicode->decomposition_count = count;
     uint32_t seconds[128], second_count = read_number(&nibble), last = 0, firsts[2] = {0, 0};
-    for (uint32_t i = 0; i < second_count; i++) last = seconds[i % WM_COUNT(seconds)] = read_signed(&nibble, last);
+    for (uint32_t i = 0; i < second_count; i++)
+        last = seconds[i % WM_COUNT(seconds)] = read_signed(&nibble, last);
     wm_char_mapping *to = unicode->decompositions;
     for (uint32_t c = 0; count > 0; c++) {
         if (!(unicode->flags[c] & WM_CHAR_DECOMPOSES)) continue;
         uint32_t second = seconds[read_number(&nibble)], *first = &firsts[second != 0];
         *first = read_signed(&nibble, *first);
         *to++ = (wm_char_mapping){c, *first, second};
-        if (!second) unicode->flags[c] |= WM_CHAR_EXCLUDED;
+        if (!second)
+            unicode->flags[c] |= WM_CHAR_EXCLUDED;
         else if (!(unicode->flags[c] & WM_CHAR_EXCLUDED))
             *find_composition(unicode, *first, second) = (uint16_t)(to - unicode->decompositions);
         count--;
@@ -124,7 +128,8 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
         }
         unpack_ranges(unicode, table, rows, &nibble);
     }
-    for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++) unicode->flags[c] = (uint16_t)with_related(unicode->flags[c]);
+    for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++)
+        unicode->flags[c] = (uint16_t)with_related(unicode->flags[c]);
     add_flag(unicode, 0x130, 0x131, 1, WM_CHAR_UPPER);
     return unpack_decompositions(unicode, arena, error);
 }
@@ -134,7 +139,8 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
 uint32_t wm_char_high_flags(const wm_unicode *unicode, uint32_t c) {
     uint32_t flags = 0;
     for (uint32_t i = 0; i < unicode->high_count; i++)
-        if (c >= unicode->high[i].start && c < unicode->high[i].stop) flags ^= unicode->high[i].flag;
+        if (c >= unicode->high[i].start && c < unicode->high[i].stop)
+            flags ^= unicode->high[i].flag;
     return with_related(flags);
 }
 
@@ -175,7 +181,8 @@ size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts)
     size_t count = 0;
     uint32_t seconds[WM_DECOMPOSITION_MAX];
     while (count < WM_DECOMPOSITION_MAX - 1 && wm_char_flags(unicode, c) & WM_CHAR_DECOMPOSES) {
-        const wm_char_mapping *step = find_row(unicode->decompositions, unicode->decomposition_count, c);
+        const wm_char_mapping *step =
+            find_row(unicode->decompositions, unicode->decomposition_count, c);
         c = step->first;
         if (step->second) seconds[count++] = step->second;
     }
@@ -187,7 +194,8 @@ size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts)
 uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t second) {
     if (first - 0x1100 < 19 && second - 0x1161 < 21)
         return HANGUL_FIRST + ((first - 0x1100) * 21 + (second - 0x1161)) * 28;
-    if (first - HANGUL_FIRST < HANGUL_COUNT && (first - HANGUL_FIRST) % 28 == 0 && second - 0x11A8 < 27)
+    if (first - HANGUL_FIRST < HANGUL_COUNT && (first - HANGUL_FIRST) % 28 == 0 &&
+        second - 0x11A8 < 27)
         return first + (second - 0x11A7);
     if (!second) return 0;
     uint32_t index = *find_composition(unicode, first, second);
@@ -195,7 +203,7 @@ uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t sec
 }
 
 bool wm_char_is_ideograph(uint32_t c) {
-    static const uint32_t blocks[][2] = {{0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF},
+    static const uint32_t blocks[][2] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
                                          {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F},
                                          {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
     for (size_t i = 0; i < WM_COUNT(blocks) && c >= blocks[i][0]; i++)

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the `tokenizers` wheel knows of each code point: classes, lower case, canonical decomposition,
-// combining classes. The generated tables are unpacked once, for lookups without a search.
+// What the `tokenizers` wheel knows of each code point: classes, lower case, canonical
+// decomposition, combining classes. The generated tables are unpacked once, for lookups without a
+// search.
 #ifndef WM_UNICODE_H
 #define WM_UNICODE_H
 
 #include "../base/arena.h"
 
-enum wm_char_flag { // the first ones in the order of tables.h
-    WM_CHAR_LETTER = 1,       // \p{L}
-    WM_CHAR_NUMBER = 2,       // \p{N}
-    WM_CHAR_SPACE = 4,        // White_Space
-    WM_CHAR_PUNCTUATION = 8,  // as BERT splits it
-    WM_CHAR_MARK = 16,        // Mn, as BERT strips it
-    WM_CHAR_DROPPED = 32,     // control and the like, as BERT's clean text drops it
-    WM_CHAR_WORD = 64,        // \w
-    WM_CHAR_JOINS = 128,      // is of one grapheme with the character before it
-    WM_CHAR_PREPENDS = 256,   // … with the one after it
-    WM_CHAR_BREAKS = 512,     // a grapheme by itself: controls
-    WM_CHAR_ACCENT = 1024,    // as StripAccents strips it
-    WM_CHAR_EXCLUDED = 2048,  // decomposes, and nothing composes to it
-    WM_CHAR_UPPER = 4096,     // has another lower case
-    WM_CHAR_COMBINING = 8192, // canonical combining class above 0
+enum wm_char_flag {             // the first ones in the order of tables.h
+    WM_CHAR_LETTER = 1,         // \p{L}
+    WM_CHAR_NUMBER = 2,         // \p{N}
+    WM_CHAR_SPACE = 4,          // White_Space
+    WM_CHAR_PUNCTUATION = 8,    // as BERT splits it
+    WM_CHAR_MARK = 16,          // Mn, as BERT strips it
+    WM_CHAR_DROPPED = 32,       // control and the like, as BERT's clean text drops it
+    WM_CHAR_WORD = 64,          // \w
+    WM_CHAR_JOINS = 128,        // is of one grapheme with the character before it
+    WM_CHAR_PREPENDS = 256,     // … with the one after it
+    WM_CHAR_BREAKS = 512,       // a grapheme by itself: controls
+    WM_CHAR_ACCENT = 1024,      // as StripAccents strips it
+    WM_CHAR_EXCLUDED = 2048,    // decomposes, and nothing composes to it
+    WM_CHAR_UPPER = 4096,       // has another lower case
+    WM_CHAR_COMBINING = 8192,   // canonical combining class above 0
     WM_CHAR_DECOMPOSES = 16384, // canonically; Hangul syllables too
-    WM_CHAR_SECOND = 32768,   // may compose with the character before it, or begins with one that may
+    WM_CHAR_SECOND = 32768, // may compose with the character before it, or begins with one that may
 };
 
 enum { WM_COMPOSITIONS = 2048 };
@@ -43,7 +44,8 @@ typedef struct wm_unicode {
     // `from` on, for what is flagged; decompositions are of one code point each.
     wm_char_mapping *rows[2], *decompositions;
     uint32_t high_count, row_counts[2], decomposition_count;
-    uint16_t *compositions; // [WM_COMPOSITIONS] hashed by both parts: index + 1 of the decomposition
+    // [WM_COMPOSITIONS] hashed by both parts: index + 1 of the decomposition
+    uint16_t *compositions;
 } wm_unicode;
 
 // Unpacks the tables into `arena`: some 480 KB, well under a millisecond.
