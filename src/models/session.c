@@ -55,8 +55,7 @@ void wm_session_close(wm_session *session) {
     wm_arena_free(&arena);
 }
 
-// ---- Memory
-// -------------------------------------------------------------------------------------------
+// ---- Memory -------------------------------------------------------------------------------------
 
 // Buffers for `tokens` tokens whose queries see up to `longest` keys; what is there is kept if it
 // will do.
@@ -185,8 +184,7 @@ static wm_status reserve_cache(wm_session *session, size_t lanes, size_t needed,
     return renew_cache(session, WM_MAX(lanes, session->lanes), capacity, NULL, 0, error);
 }
 
-// ---- Runs
-// ---------------------------------------------------------------------------------------------
+// ---- Runs ---------------------------------------------------------------------------------------
 
 static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence, size_t past,
                                 wm_error *error) {
@@ -213,17 +211,20 @@ static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached,
                                wm_error *error) {
     static const size_t none[WM_MAX_SEQUENCES] = {0};
     const wm_arch *arch = &session->model->arch;
+    size_t T = 0, keys = 0;
+    if (cached) WM_TRY(reserve_cache(session, count, 1, error)); // a lane, and so a past, for each
+    for (size_t i = 0; i < count; i++) {
+        size_t past = cached ? session->past[i] : 0;
+        WM_TRY(check_sequence(arch, &sequences[i], past, error));
+        T += sequences[i].count;
+        keys = WM_MAX(keys, past + sequences[i].count);
+    }
+    if (cached) WM_TRY(reserve_cache(session, count, keys, error));
+    WM_TRY(reserve(session, T, WM_MAX(keys, session->encoded), error));
+    WM_TRY(reserve_bias(session, stack, keys, error));
     wm_pass pass = {session, stack,     stack == 1 || arch->kind == WM_DECODER,
                     cached,  sequences, cached ? session->past : none,
-                    count,   0};
-    size_t longest = session->encoded;
-    for (size_t i = 0; i < count; i++) {
-        WM_TRY(check_sequence(arch, &sequences[i], pass.past[i], error));
-        pass.T += sequences[i].count;
-        longest = WM_MAX(longest, pass.past[i] + sequences[i].count);
-    }
-    WM_TRY(reserve(session, pass.T, longest, error));
-    WM_TRY(reserve_bias(session, stack, longest, error));
+                    count,   T};
     wm_pass_stack(&pass);
     for (size_t i = 0; i < count && cached; i++) session->past[i] += sequences[i].count;
     *hidden = session->buffers.hidden;
@@ -237,26 +238,18 @@ wm_status wm_session_run(wm_session *session, const wm_sequence *sequences, size
 
 wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, size_t count,
                             const float **hidden, wm_error *error) {
-    const wm_arch *arch = &session->model->arch;
     uint32_t stack = is_two_stacks(session);
-    size_t needed = 0;
-    if (arch->kind == WM_ENCODER || (stack && !session->encoded))
+    if (session->model->arch.kind == WM_ENCODER || (stack && !session->encoded))
         return wm_fail(error, WM_ERROR_STATE, 0,
                        stack ? "no text has been encoded for the decoder"
                              : "this model is an encoder: it generates nothing");
-    WM_TRY(reserve_cache(session, count, 1, error));
-    for (size_t i = 0; i < count; i++) {
-        WM_TRY(check_sequence(arch, &sequences[i], session->past[i], error));
-        needed = WM_MAX(needed, session->past[i] + sequences[i].count);
-    }
-    WM_TRY(reserve_cache(session, count, needed, error));
     return run_sequences(session, stack, true, sequences, count, hidden, error);
 }
 
 wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, const float **hidden,
                             wm_error *error) {
     const wm_model *model = session->model;
-    if (model->arch.kind != WM_ENCODER_DECODER)
+    if (!is_two_stacks(session))
         return wm_fail(error, WM_ERROR_STATE, 0, "this model has no encoder beside a decoder");
     wm_session_rewind(session, 0);
     session->encoded = 0;

@@ -32,8 +32,7 @@ static bool has_encoder(const wm_generation *g) {
     return g->pipeline->model->arch.kind == WM_ENCODER_DECODER;
 }
 
-// ---- What the files say
-// -----------------------------------------------------------------------------------
+// ---- What the files say -------------------------------------------------------------------------
 
 wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     const wm_sentence *sentence = &p->sentence;
@@ -54,8 +53,7 @@ wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     return WM_OK;
 }
 
-// ---- The model's side
-// -----------------------------------------------------------------------------------
+// ---- The model's side ---------------------------------------------------------------------------
 
 // logits [V] of the token after ids [count] on lane 0, of which the session remembers the first
 // `known`.
@@ -84,10 +82,12 @@ static size_t keep_prefix(wm_generation *g) {
                p->remembered[same] == g->ids[same])
             same++;
     wm_session_rewind(p->session, same);
+    p->remembered_count = same;
     return same;
 }
 
-// Notes ids [count] as what the session remembers, for the next call.
+// Notes that the session now remembers ids [count] too. What is noted is never more than it
+// remembers, so a run that fails half way leaves nothing wrong.
 static wm_status remember(wm_generation *g, wm_error *error) {
     wm_pipeline *p = g->pipeline;
     if (p->remembered_room < g->count) {
@@ -96,7 +96,8 @@ static wm_status remember(wm_generation *g, wm_error *error) {
         WM_TRY(WM_ALLOC(&p->memory, p->remembered, 2 * g->count, error));
         p->remembered_room = 2 * g->count;
     }
-    memcpy(p->remembered, g->ids, g->count * sizeof *g->ids);
+    size_t known = p->remembered_count;
+    memcpy(p->remembered + known, g->ids + known, (g->count - known) * sizeof *g->ids);
     p->remembered_count = g->count;
     return WM_OK;
 }
@@ -104,11 +105,10 @@ static wm_status remember(wm_generation *g, wm_error *error) {
 static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     g->count = g->sampler.prompt;
     g->told = g->text_out = 0;
-    g->finish =
-        wm_sampler_finish(&g->sampler, g->ids, g->count); // LENGTH: the prompt fills the context
+    // LENGTH where the prompt fills the context.
+    g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count);
     g->sampler.stream = (uint32_t)g->sequence;
     size_t known = keep_prefix(g);
-    g->pipeline->remembered_count = 0; // until this call is done: it may fail half way
     WM_TRY(run_prompt(g, g->ids, known, g->count, error));
     return remember(g, error);
 }
@@ -118,7 +118,6 @@ static wm_status draw_token(wm_generation *g, wm_error *error) {
     if (g->told) {
         wm_sequence last = {g->ids + g->count - 1, NULL, 1};
         const float *hidden;
-        g->pipeline->remembered_count = 0;
         WM_TRY(wm_session_append(session_of(g), &last, 1, &hidden, error));
         wm_session_logits_of(session_of(g), hidden, 1, g->logits);
         WM_TRY(remember(g, error));
@@ -151,8 +150,7 @@ static wm_status search_beams(wm_generation *g, wm_error *error) {
     return WM_OK;
 }
 
-// ---- The caller's side
-// ------------------------------------------------------------------------------------
+// ---- The caller's side --------------------------------------------------------------------------
 
 // Where the decoder begins: the prompt, or the start token of a decoder that attends to it.
 static wm_status begin_prompt(wm_generation *g, wm_sequence *prompt, wm_error *error) {
