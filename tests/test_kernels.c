@@ -83,8 +83,7 @@ static double ulps(float got, double want) {
     return magnitude((double)got - want) / ulp;
 }
 
-// ---- Functions in f64, to some 1e-13
-// ----------------------------------------------------------------
+// ---- Functions in f64, to some 1e-13 ------------------------------------------------------------
 
 static double power_of_two(int n) {
     double p = 1;
@@ -198,8 +197,7 @@ static void functions_are_exact(void **state) {
     }
 }
 
-// ---- Products
-// -------------------------------------------------------------------------------------
+// ---- Products -----------------------------------------------------------------------------------
 
 // One product: transposed (linear) or not (linear_t), at ld's wider than the rows.
 typedef struct product {
@@ -337,8 +335,7 @@ static void every_half_widens(void **state) {
     free(halves), free(wide);
 }
 
-// ---- Rows
-// -----------------------------------------------------------------------------------------
+// ---- Rows ---------------------------------------------------------------------------------------
 
 static const size_t lengths[] = {96, 128, 384, 511, 1000, MOST};
 static size_t length_of(size_t i) { return i < SIZES ? i : lengths[i - SIZES]; }

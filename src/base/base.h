@@ -68,8 +68,7 @@ wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char
         if (wm_try_status != WM_OK) return wm_try_status; \
     } while (0)
 
-// ---- Checked arithmetic: *result is written only on success
-// --------------------------------------
+// ---- Checked arithmetic: *result is written only on success -------------------------------------
 
 static inline bool wm_add(uint64_t a, uint64_t b, uint64_t *result) {
     if (a > UINT64_MAX - b) return false;

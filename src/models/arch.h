@@ -66,8 +66,7 @@ typedef struct wm_arch {
     bool scaled_head;              // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
-// ---- Weights, by slot
-// -------------------------------------------------------------------------------
+// ---- Weights, by slot ---------------------------------------------------------------------------
 
 typedef struct wm_model_weights {
     wm_matrix token, position, type; // [V, E], [P, E], [Y, E]
@@ -91,8 +90,7 @@ typedef struct wm_layer_weights {
     wm_norm ffn_norm;
 } wm_layer_weights;
 
-// ---- What a family file says
-// ------------------------------------------------------------------------
+// ---- What a family file says --------------------------------------------------------------------
 
 typedef enum wm_key_kind {
     // uint32_t from 1 to the limit of that name; null leaves a default of 0

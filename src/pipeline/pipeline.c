@@ -12,8 +12,7 @@ static void read_options(void *to, size_t size, const void *from) {
     memcpy(to, from ? from : to, WM_MIN(given, size));
 }
 
-// ---- Open
-// -----------------------------------------------------------------------------------------------
+// ---- Open ---------------------------------------------------------------------------------------
 
 static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
     const wm_source *file =
@@ -115,8 +114,7 @@ void wm_pipeline_close(wm_pipeline *p) {
     host.release(host.context, p);
 }
 
-// ---- Text → ids
-// -----------------------------------------------------------------------------------------
+// ---- Text → ids ---------------------------------------------------------------------------------
 
 // What str.strip of Python drops: [\t-\r\x1c-\x20\x85\xa0] and Unicode's spaces.
 static bool python_space(uint32_t code) {
@@ -177,8 +175,7 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
     return status;
 }
 
-// ---- Ids → vector
-// ---------------------------------------------------------------------------------------
+// ---- Ids → vector -------------------------------------------------------------------------------
 
 static uint32_t pools_of(const wm_pipeline *p, wm_pooling pooling) {
     switch (pooling) {
@@ -311,8 +308,7 @@ wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, f
     return wm_session_hidden(p->session, ids, count, hidden, error);
 }
 
-// ---- Facts
-// ----------------------------------------------------------------------------------------------
+// ---- Facts --------------------------------------------------------------------------------------
 
 size_t wm_pipeline_dim(const wm_pipeline *p) { return p->dim; }
 

@@ -63,8 +63,7 @@ static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *
     return WM_OK;
 }
 
-// ---- Steps
-// ------------------------------------------------------------------------------------------
+// ---- Steps --------------------------------------------------------------------------------------
 
 static wm_status add_step(sentence_reader *r, wm_step_kind kind, wm_step **step) {
     wm_sentence *sentence = r->sentence;
@@ -232,8 +231,7 @@ static wm_status read_modules(sentence_reader *r) {
     return WM_OK;
 }
 
-// ---- Text settings
-// ------------------------------------------------------------------------------------
+// ---- Text settings ------------------------------------------------------------------------------
 
 // sentence_bert_config.json, and the older names of it: sentence_roberta_config.json, …
 static wm_status read_settings(sentence_reader *r) {

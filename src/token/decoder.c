@@ -30,8 +30,7 @@ bool wm_pieces_push(wm_pieces *pieces, const wm_allocator *host, wm_span piece) 
     return !job.failed;
 }
 
-// ---- Bytes to text
-// --------------------------------------------------------------------------------
+// ---- Bytes to text ------------------------------------------------------------------------------
 
 // How many bytes at `p` could begin a character but do not: what one U+FFFD stands for.
 static size_t broken_length(const uint8_t *p, size_t left) {
@@ -144,8 +143,7 @@ static void decode_byte_fallback(decoder_job *job, const wm_pieces *from) {
     end_byte_run(job, run);
 }
 
-// ---- Piece by piece
-// -------------------------------------------------------------------------------
+// ---- Piece by piece -----------------------------------------------------------------------------
 
 static bool begins_with(wm_span text, wm_span what) {
     return what.n && text.n >= what.n && memcmp(text.p, what.p, what.n) == 0;

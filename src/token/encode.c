@@ -19,8 +19,7 @@ bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end) {
     return wm_array_push(&sink->tokens, sink->host, &token, sizeof token);
 }
 
-// ---- Spaces at a token's ends, for trim_offsets
-// ---------------------------------------------------
+// ---- Spaces at a token's ends, for trim_offsets -------------------------------------------------
 
 // Counts the spaces that `written` begins and ends with; ByteLevel's U+0120 is one too.
 static void count_spaces(const wm_unicode *unicode, wm_span written, wm_token *token) {
@@ -51,8 +50,7 @@ static void trim_token(wm_token *token, wm_span text, bool first, bool prefix_sp
     if (!after) token->end = WM_MAX(end, token->start);
 }
 
-// ---- One text
-// -------------------------------------------------------------------------------------
+// ---- One text -----------------------------------------------------------------------------------
 
 static bool is_full(const encode_call *call) {
     return call->sink.tokens.n / sizeof(wm_token) > call->sink.limit;
@@ -144,8 +142,7 @@ static bool encode_text(encode_call *call, wm_span bytes) {
     return is_full(call) || start == text.n || encode_segment(call, &text, start, text.n);
 }
 
-// ---- The result
-// -----------------------------------------------------------------------------------
+// ---- The result ---------------------------------------------------------------------------------
 
 // How many tokens of each text may stay, as HF's longest_first has it.
 static void longest_first(size_t *n1, size_t *n2, size_t most) {

@@ -267,8 +267,7 @@ static void strip_ends(const wm_unicode *unicode, uint32_t options, wm_cursor *c
     cursor->stop = WM_MAX(kept, cursor->at);
 }
 
-// ---- Precompiled charsmaps
-// ------------------------------------------------------------------------
+// ---- Precompiled charsmaps ----------------------------------------------------------------------
 
 // The last character that a charsmap gave: it is written when it is known how many source
 // characters go with it.

@@ -62,8 +62,7 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
     job->open_match = match;
 }
 
-// ---- Single characters and literal texts
-// ------------------------------------------------------------
+// ---- Single characters and literal texts --------------------------------------------------------
 
 static void split_characters(splitter_job *job, size_t start, uint32_t matched) {
     size_t at = start, length;
@@ -107,8 +106,7 @@ static void split_word_runs(splitter_job *job, size_t start) {
     } while (at += length, length);
 }
 
-// ---- Words, numbers, marks and spaces: the patterns of GPT-2 and its kin
-// ------------------------------
+// ---- Words, numbers, marks and spaces: the patterns of GPT-2 and its kin ------------------------
 
 enum { WORD_FLAGS = WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_SPACE };
 

@@ -60,8 +60,7 @@ struct wm_tokenizer {
     uint32_t vocabulary; // highest id + 1
 };
 
-// ---- Added tokens
-// ---------------------------------------------------------------------------------
+// ---- Added tokens -------------------------------------------------------------------------------
 
 // A search in [from, stop) of a text, match by match.
 typedef struct wm_added_search {
@@ -89,8 +88,7 @@ void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token);
 // Builds both sets, after the last token; the normalizers are there.
 wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error);
 
-// ---- Reading the files
-// ----------------------------------------------------------------------------
+// ---- Reading the files --------------------------------------------------------------------------
 
 wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error *error);
 wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files,

@@ -83,8 +83,7 @@ static const token_family *find_token_family(const side_files *side, size_t firs
     return NULL;
 }
 
-// ---- Special tokens
-// -------------------------------------------------------------------------------
+// ---- Special tokens -----------------------------------------------------------------------------
 
 // What the files say of a special token; absent: nothing.
 static wm_json special_value(const side_files *side, const char *key) {
@@ -155,8 +154,7 @@ static wm_status set_cls_sep(wm_reading *reading, const int32_t *ids, const toke
                                second);
 }
 
-// ---- Lines
-// ----------------------------------------------------------------------------------------
+// ---- Lines --------------------------------------------------------------------------------------
 
 // The next line of a text, without its end (\n, \r\n or \r, as Python reads them). False: there is
 // none.
@@ -179,8 +177,7 @@ static wm_status check_text(const wm_reading *reading, wm_span text) {
                    reading->file, (uint64_t)valid);
 }
 
-// ---- vocab.txt
-// ------------------------------------------------------------------------------------
+// ---- vocab.txt ----------------------------------------------------------------------------------
 
 static wm_status read_vocab_txt(wm_reading *reading, wm_span text) {
     wm_tokenizer *tokenizer = reading->tokenizer;
@@ -227,8 +224,7 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
     return set_cls_sep(reading, ids, family, 1);
 }
 
-// ---- vocab.json and merges.txt
-// ----------------------------------------------------------------------
+// ---- vocab.json and merges.txt ------------------------------------------------------------------
 
 // merges.txt as HF's slow tokenizers read it: the first line and what follows the last \n do not
 // count.

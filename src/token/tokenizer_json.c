@@ -2,8 +2,7 @@
 // Reads tokenizer.json: each component is compiled into the tokenizer's steps, or refused by name.
 #include "tokenizer_read.h"
 
-// ---- Members
-// --------------------------------------------------------------------------------------
+// ---- Members ------------------------------------------------------------------------------------
 
 // Every key that is looked at, and where it stands among an object's members.
 static const char json_keys[] =
@@ -114,8 +113,7 @@ static bool flag_of(const json_members *members, int key, bool otherwise) {
     return wm_json_bool(members->v[key], &flag) ? flag : otherwise;
 }
 
-// ---- Components
-// -----------------------------------------------------------------------------------
+// ---- Components ---------------------------------------------------------------------------------
 
 // A component and those of the Sequences inside it, in order, without recursion.
 typedef struct component_walk {
@@ -347,8 +345,7 @@ static wm_status read_chains(wm_reading *reading, const json_members *members,
     return WM_OK;
 }
 
-// ---- Models
-// ---------------------------------------------------------------------------------------
+// ---- Models -------------------------------------------------------------------------------------
 
 // Both sides of a merge, "a b" or ["a", "b"]; `scratch` has room for it.
 static bool read_merge(const wm_json *merge, uint8_t *scratch, wm_span *sides) {
@@ -502,8 +499,7 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     return kind == WM_TOKENS_BPE ? read_bpe(reading, &members) : read_wordpiece(reading, &members);
 }
 
-// ---- Decoders
-// ---------------------------------------------------------------------------------------
+// ---- Decoders -----------------------------------------------------------------------------------
 
 static bool read_count(const wm_json *value, uint32_t *count) {
     uint64_t number;
@@ -547,8 +543,7 @@ static wm_status read_decoder(wm_reading *reading, const json_members *members) 
     return wm_reading_decoder(reading, step);
 }
 
-// ---- Post-processors
-// --------------------------------------------------------------------------------
+// ---- Post-processors ----------------------------------------------------------------------------
 
 static bool read_token_id(const wm_json *value, int32_t *id) {
     uint64_t number;
@@ -652,8 +647,7 @@ static wm_status read_post_processors(wm_reading *reading, const wm_json *root,
     return WM_OK;
 }
 
-// ---- Added tokens and the whole
-// -----------------------------------------------------------------------
+// ---- Added tokens and the whole -----------------------------------------------------------------
 
 static wm_status read_added_tokens(wm_reading *reading, const wm_json *list) {
     uint64_t count = 0;

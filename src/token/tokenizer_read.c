@@ -170,8 +170,7 @@ wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, boo
     return wm_template_keep(reading, &list, &reading->tokenizer->pair);
 }
 
-// ---- Added tokens
-// ---------------------------------------------------------------------------------
+// ---- Added tokens -------------------------------------------------------------------------------
 
 wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object) {
     wm_added_token token = {.id = -1};
