@@ -136,7 +136,7 @@ typedef struct wm_embed_options {
     wm_pooling pooling;
     wm_toggle normalize;
     wm_truncate truncate;
-    wm_span prompt; // put before the text; p NULL: by prompt_name
+    wm_span prompt;      // put before the text; p NULL: by prompt_name
     wm_span prompt_name; // of config_sentence_transformers.json's prompts; p NULL: its default
 } wm_embed_options;
 
@@ -289,6 +289,73 @@ WM_API void wm_generation_close(wm_generation *generation);
 // finished), NOMEM.
 WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token,
                                     wm_error *error);
+
+// ---- Heads: what a model says of a text
+// -----------------------------------------------------------
+
+typedef enum wm_task {
+    WM_TASK_NONE = 0,
+    WM_TASK_CLASSIFY,  // text, or text and its pair → labels, best first
+    WM_TASK_RERANK,    // query, then documents → documents, best first; by a CLASSIFY head
+    WM_TASK_FILL_MASK, // text → tokens for each of its masks, best first
+    WM_TASK_ANSWER,    // question, context → spans of the context, best first
+    WM_TASK_TAG,       // text → spans and their labels, in the text's order
+} wm_task;
+
+typedef struct wm_predict_options {
+    size_t size;
+    uint32_t top_k;      // at most so many (of each mask); 0: 5 tokens, 1 answer, all labels
+    uint32_t max_length; // tokens of text and pair, special ones counted; 0: the model's limit
+    wm_truncate truncate;
+    bool raw;            // CLASSIFY, RERANK: logits as they are
+    bool all;            // TAG: each token by itself, "O" included; else joined B-, I- spans
+    uint32_t max_answer; // ANSWER: tokens of the longest; 0: 15
+    uint32_t stride;     // ANSWER: tokens that windows on a long context share; 0: 128
+} wm_predict_options;
+
+typedef struct wm_prediction {
+    wm_span text;        // the label, the token's text, the answer; empty for RERANK
+    float score;         // a probability, but for raw ones, regression, and as RERANK's files say
+    int32_t index;       // of the label or the document from 0 on; the token's id; 0 for ANSWER
+    uint32_t start, end; // bytes: of the mask or span in the text, of the answer in the context
+} wm_prediction;
+
+typedef struct wm_predictions {
+    const wm_prediction *items; // [count]; they and their texts are the pipeline's until its next
+    size_t count;               // call
+    size_t rows;                // of items, one after another: FILL_MASK one a mask, else 1
+    uint32_t tokens;            // read, special ones counted, over all texts
+    bool truncated;             // some of a text did not fit
+} wm_predictions;
+
+// The task that the model's head is for; NONE: it has none.
+WM_API wm_task wm_pipeline_task(const wm_pipeline *pipeline);
+
+// texts [count] as the task asks. Errors: STATE (the model has no such head), ARG (the number of
+// texts; no mask in the text), UTF8, LIMIT (WM_TRUNCATE_ERROR), NOMEM, NUMERIC.
+WM_API wm_status wm_pipeline_predict(wm_pipeline *pipeline, wm_task task, const wm_span *texts,
+                                     size_t count, const wm_predict_options *options,
+                                     wm_predictions *predictions, wm_error *error);
+
+// ---- Chat ---------------------------------------------------------------------------------------
+
+typedef struct wm_message {
+    wm_span role; // "system", "user", "assistant"
+    wm_span content;
+} wm_message;
+
+// *prompt = the conversation as the model's chat_template writes it, with the opening of the answer
+// if `answer`; the pipeline's until its next call. Known templates are formatted in code, none is
+// ever evaluated. Errors: MISSING (no template), UNSUPPORTED (an unknown one), ARG (messages that
+// the template refuses), NOMEM.
+WM_API wm_status wm_pipeline_chat(wm_pipeline *pipeline, const wm_message *messages, size_t count,
+                                  bool answer, wm_span *prompt, wm_error *error);
+
+// A generation that answers the conversation. Special tokens are the template's alone. What an
+// earlier turn has run is not run again.  Errors: as wm_pipeline_chat and wm_generation_open.
+WM_API wm_status wm_generation_open_chat(wm_generation **generation, wm_pipeline *pipeline,
+                                         const wm_message *messages, size_t count,
+                                         const wm_generate_options *options, wm_error *error);
 
 // ---- Tokenizer: works without a model ---------------------------------------------------------
 
