@@ -176,6 +176,26 @@ WM_API wm_status wm_pipeline_embed_batch(wm_pipeline *pipeline, const wm_span *t
 WM_API wm_status wm_pipeline_hidden(wm_pipeline *pipeline, const int32_t *ids, size_t count,
                                     float *hidden, wm_error *error);
 
+// *hidden [*count, width] = the last hidden states of a text's tokens, special ones included, none
+// cut off (T5 kinds: the encoder's); the pipeline's memory, until its next call.
+WM_API wm_status wm_pipeline_encode_t5(wm_pipeline *pipeline, wm_span text, const float **hidden,
+                                       size_t *count, wm_error *error);
+
+// logits [count, vocabulary] of each id from an empty memory; encoder-decoders: [decoder_count,
+// vocabulary] of the decoder's ids, the encoder reads `ids`. Other models take no decoder_ids.
+// Errors: as wm_session_hidden; STATE (the model has no head, or is an encoder), ARG.
+WM_API wm_status wm_pipeline_logits(wm_pipeline *pipeline, const int32_t *ids, size_t count,
+                                    const int32_t *decoder_ids, size_t decoder_count, float *logits,
+                                    wm_error *error);
+
+// values [count], or [decoder_count]: the natural logarithm of each id's probability after those
+// before it; 0 for the first, which none stands before. Perplexity is exp(-mean) of the others.
+// Arguments and errors as wm_pipeline_logits.
+WM_API wm_status wm_pipeline_log_probabilities(wm_pipeline *pipeline, const int32_t *ids,
+                                               size_t count, const int32_t *decoder_ids,
+                                               size_t decoder_count, float *values,
+                                               wm_error *error);
+
 // What the pipeline is made of. Strings are static or owned by the pipeline.
 typedef struct wm_pipeline_info {
     const char *model_type; // the family: "bert", "roberta", …
@@ -290,8 +310,7 @@ WM_API void wm_generation_close(wm_generation *generation);
 WM_API wm_status wm_generation_next(wm_generation *generation, wm_generated *token,
                                     wm_error *error);
 
-// ---- Heads: what a model says of a text
-// -----------------------------------------------------------
+// ---- Heads: what a model says of a text ---------------------------------------------------------
 
 typedef enum wm_task {
     WM_TASK_NONE = 0,
@@ -497,6 +516,51 @@ WM_API wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size
 // decoder).
 WM_API wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
                            wm_error *error);
+
+// ---- Quantised weights -------------------------------------------------------------------------
+
+// How a matrix [N, K], N outputs, stands in a file: as tensor X, with X.scale and X.zero beside it.
+typedef enum wm_quant {
+    WM_QUANT_I8, // q · scale: X I8 [N, K], scale F32 [N]
+    WM_QUANT_U8, // (q - zero) · scale: X U8 [N, K], scale F32 [N], zero U8 [N]
+    // (q - 8) · scale of each 32: X U8 [N, 16 · ⌈K/32⌉], two a byte, the first in its low half;
+    // scale F16 [N, ⌈K/32⌉]
+    WM_QUANT_Q4,
+    WM_QUANT_F16, // X F16 in its own shape, no scale
+    WM_QUANT_KINDS,
+} wm_quant;
+
+WM_API const char *wm_quant_name(wm_quant kind); // "i8", "u8", "q4", "f16"
+
+// What quantising does with a tensor.
+typedef enum wm_quant_role {
+    WM_QUANT_KEEP,      // norms, biases, small tables, what the model does not know
+    WM_QUANT_ROWS,      // [N, K] as it stands: linear layers, the token table
+    WM_QUANT_TRANSPOSE, // stored [K, N] (GPT-2's Conv1D), quantised as [N, K]
+} wm_quant_role;
+WM_API wm_quant_role wm_config_quant_role(const wm_config *config, wm_span tensor);
+
+// The tensors that take one's place: dtype, shape and bytes.n are what a file's header says; bytes.p
+// is NULL, as is the name but of `data`. scale and zero: rank 0 where there is none.
+typedef struct wm_quant_plan {
+    wm_quant kind;
+    wm_quant_role role;
+    uint64_t rows, cols; // N, K
+    wm_tensor data, scale, zero;
+} wm_quant_plan;
+
+// Errors: SHAPE (not a matrix), UNSUPPORTED (dtype other than F64, F32, F16, BF16), OVERFLOW.
+WM_API wm_status wm_quantize_plan(wm_quant_plan *plan, const wm_tensor *tensor, wm_quant kind,
+                                  wm_quant_role role, wm_error *error);
+
+// Fills the three tensors' bytes [plan->….bytes.n]; scale and zero may be NULL where there is none.
+// Rounds to nearest, ties to even.  Errors: NUMERIC (NaN, infinity).
+WM_API wm_status wm_quantize(const wm_quant_plan *plan, const wm_tensor *tensor, void *data,
+                             void *scale, void *zero, wm_error *error);
+
+// y [cols] = row `row` of what wm_quantize made, in f32.
+WM_API void wm_dequantize_row(const wm_quant_plan *plan, const void *data, const void *scale,
+                              const void *zero, uint64_t row, float *y);
 
 #ifdef __cplusplus
 }

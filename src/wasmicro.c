@@ -31,6 +31,8 @@
 #include "token/tokenizer_files.c"
 #include "token/tokenizer.c"
 
+#include "quant/quant.c"
+
 #include "kernels/kernels_scalar.c"
 #include "kernels/kernels_simd128.c"
 #include "kernels/kernels_sse2.c"
@@ -51,6 +53,7 @@
 #include "models/families/t5.c"
 #include "models/config.c"
 #include "models/weights.c"
+#include "models/quant_role.c"
 #include "models/session.c"
 #include "models/transformer.c"
 

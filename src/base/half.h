@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Half floats widened exactly to f32, one at a time (kernels do whole rows).
+// Half floats to f32, exactly, and back, one at a time (kernels do whole rows).
 #ifndef WM_HALF_H
 #define WM_HALF_H
 
@@ -21,6 +21,19 @@ static inline float wm_f16_to_f32(uint16_t half) {
     }
     bits |= sign;
     return wm_read_f32(&bits);
+}
+
+// To nearest, ties to even; 65520 and more: infinity. A NaN stays one.
+static inline uint16_t wm_f32_to_f16(float x) {
+    uint32_t bits = wm_read_u32(&x), sign = bits >> 16 & 0x8000;
+    bits &= 0x7FFFFFFF;
+    if (bits > 0x7F800000) return (uint16_t)(sign | 0x7E00);
+    if (bits >= 0x477FF000) return (uint16_t)(sign | 0x7C00);
+    if (bits < 0x38800000) { // subnormal: the sum's last bit is f16's
+        float sum = wm_read_f32(&bits) + 0.5f;
+        return (uint16_t)(sign | (wm_read_u32(&sum) - 0x3F000000));
+    }
+    return (uint16_t)(sign | ((bits + 0xFFF + (bits >> 13 & 1) - 0x38000000) >> 13));
 }
 
 #endif

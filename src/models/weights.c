@@ -2,7 +2,7 @@
 // Tensors' names → slots, by the family's table. Every shape is checked against the descriptor
 // before anything is allocated for it. Matrices stay where the file has them; norms and biases
 // become f32.
-#include "../base/half.h"
+#include "../quant/quant.h"
 #include "model.h"
 
 typedef struct binder {
@@ -54,6 +54,7 @@ static uint32_t letter_size(const wm_arch *arch, char letter) {
     case 'Y': return arch->token_types;
     case 'E': return arch->embedding_width;
     case 'D': return arch->width;
+    case 'L': return arch->labels;
     case 'F': return arch->ffn_width;
     case 'd': return arch->head_width;
     case 'H': return arch->heads;
@@ -82,21 +83,10 @@ static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t c
     return WM_OK;
 }
 
-static float number_at(const wm_tensor *tensor, uint64_t i) {
-    const uint8_t *p = tensor->bytes.p;
-    double wide;
-    switch (tensor->dtype) {
-    case WM_DTYPE_F16: return wm_f16_to_f32(wm_read_u16(p + 2 * i));
-    case WM_DTYPE_BF16: return wm_bf16_to_f32(wm_read_u16(p + 2 * i));
-    case WM_DTYPE_F64: memcpy(&wide, p + 8 * i, sizeof wide); return (float)wide;
-    default: return wm_read_f32(p + 4 * i);
-    }
-}
-
 static wm_status copy_f32(float **copy, const wm_tensor *tensor, uint64_t count, wm_arena *arena,
                           wm_error *error) {
     WM_TRY(WM_ALLOC(arena, *copy, count, error));
-    for (uint64_t i = 0; i < count; i++) (*copy)[i] = number_at(tensor, i);
+    for (uint64_t i = 0; i < count; i++) (*copy)[i] = wm_tensor_number(tensor, i);
     return WM_OK;
 }
 
@@ -243,6 +233,59 @@ static wm_status bind_stack(binder *b, uint32_t index) {
     return WM_OK;
 }
 
+// ---- Head ---------------------------------------------------------------------------------------
+
+// Whether `name` has a weight: outside the base model, or in it. Leaves the prefix that it has.
+static bool head_has(binder *b, const char *name) {
+    b->prefix = "";
+    if (find_tensor(b, name, 0, ".weight")) return true;
+    b->prefix = b->model->family->prefix;
+    return find_tensor(b, name, 0, ".weight") != NULL;
+}
+
+static wm_status bind_head_of(binder *b, const wm_head_table *table) {
+    wm_model *model = b->model;
+    wm_head *head = &model->head;
+    bool fill = table->task == WM_TASK_FILL_MASK;
+    wm_slot slot = {table->dense, 0, WM_SLOT_LINEAR, {fill ? 'E' : 'D', 'D', 0}, WM_ALWAYS};
+    if (table->dense && head_has(b, table->dense)) WM_TRY(bind_matrix(b, &slot, 0, &head->dense));
+    b->prefix = "";
+    slot = (wm_slot){table->norm, 0, WM_SLOT_NORM, "E", WM_ALWAYS};
+    if (table->norm) WM_TRY(bind_norm(b, &slot, 0, &head->norm));
+    slot =
+        (wm_slot){table->out, 0, WM_SLOT_LINEAR_FREE, {fill ? 'V' : 'L', fill ? 'E' : 'D', 0}, 0};
+    if (!fill || !model->arch.tied_head) {
+        WM_TRY(bind_matrix(b, &slot, 0, &head->out));
+    } else {
+        head->out = model->weights.token;
+        WM_TRY(bind_vector(b, &slot, 0, ".bias", NULL, &head->out.bias));
+    }
+    slot.name = table->bias;
+    if (slot.name && !head->out.bias)
+        WM_TRY(bind_vector(b, &slot, 0, ".bias", NULL, &head->out.bias));
+    head->activation = table->activation ? table->activation : model->arch.activation;
+    head->task = (wm_task)table->task;
+    return WM_OK;
+}
+
+// The first head that `architectures` allows and whose tensors are there.
+static wm_status bind_head(binder *b) {
+    static const wm_head_table plain[] = {
+        {WM_TASK_ANSWER, WM_IDENTITY, NULL, NULL, "qa_outputs", NULL},
+        {WM_TASK_TAG, WM_IDENTITY, NULL, NULL, "classifier", NULL},
+    };
+    const wm_arch *arch = &b->model->arch;
+    const wm_head_table *own = b->model->family->heads;
+    for (size_t i = 0; own && i < WM_FAMILY_HEADS + WM_COUNT(plain); i++) {
+        const wm_head_table *table = i < WM_FAMILY_HEADS ? &own[i] : &plain[i - WM_FAMILY_HEADS];
+        bool tied = table->task == WM_TASK_FILL_MASK && arch->tied_head;
+        if (arch->tasks >> table->task & 1 && (!table->dense || head_has(b, table->dense)) &&
+            (tied || head_has(b, table->out)))
+            return bind_head_of(b, table);
+    }
+    return WM_OK;
+}
+
 // The names of tensors that no slot asked for, so that a user can see what was left out.
 static wm_status list_ignored(binder *b) {
     wm_model *model = b->model;
@@ -266,6 +309,7 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     if (arch->tied_head) model->weights.head = model->weights.token;
     WM_TRY(bind_stack(b, 0));
     if (arch->kind == WM_ENCODER_DECODER) WM_TRY(bind_stack(b, 1));
+    WM_TRY(bind_head(b));
     if (arch->position == WM_POSITION_ROTARY) {
         WM_TRY(WM_ALLOC(&model->arena, model->frequencies, arch->rotary_width / 2, b->error));
         wm_rotary_frequencies(model->frequencies, arch->rotary_width, arch->rotary_theta,
