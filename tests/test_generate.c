@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Generation through the pipeline: Hugging Face's greedy tokens, and what a pipeline remembers.
+#include "../src/base/maths.h"
 #include "../src/base/utf8.h"
 #include "../src/pipeline/pipeline.h"
 #include "tiny.h"
@@ -227,6 +228,106 @@ static void no_memory_is_survived(void **state) {
     wm_arena_free(&arena);
 }
 
+// wm_pipeline_logits against float64, and the log probabilities against those logits.
+static size_t check_logits(const tiny *folder, wm_pipeline *pipeline) {
+    size_t V = pipeline->model->arch.vocabulary, checked = 0;
+    wm_error error = {0};
+    for (wm_json_iter i = wm_json_each(wm_json_get(folder->golden, "logits")); wm_json_next(&i);) {
+        size_t count, decoder_count;
+        const int32_t *ids = tiny_ids(folder->arena, wm_json_get(i.value, "ids"), &count);
+        const int32_t *decoder_ids =
+            tiny_ids(folder->arena, wm_json_get(i.value, "decoder_ids"), &decoder_count);
+        const int32_t *scored = decoder_count ? decoder_ids : ids;
+        size_t rows = decoder_count ? decoder_count : count;
+        const float *want = tiny_floats(folder->arena, wm_json_get(i.value, "values"), rows * V);
+        float *got = tiny_allocate(folder->arena, rows * V, sizeof *got);
+        float *values = tiny_allocate(folder->arena, rows, sizeof *values);
+        tiny_expect(
+            folder->name,
+            wm_pipeline_logits(pipeline, ids, count, decoder_ids, decoder_count, got, &error),
+            &error, WM_OK, "");
+        assert_true(tiny_distance(got, want, rows, V) <= 2e-5);
+        tiny_expect(folder->name,
+                    wm_pipeline_log_probabilities(pipeline, ids, count, decoder_ids, decoder_count,
+                                                  values, &error),
+                    &error, WM_OK, "");
+        assert_true(values[0] == 0);
+        for (size_t t = 1; t < rows; t++, checked++) {
+            double sum = 0, off;
+            const float *row = want + (t - 1) * V;
+            for (size_t v = 0; v < V; v++) sum += wm_exp((double)row[v]);
+            off = (double)values[t] - ((double)row[scored[t]] - wm_log(sum));
+            assert_true(off < 1e-4 && off > -1e-4);
+        }
+    }
+    return checked;
+}
+
+static void logits_of_given_ids(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "gpt_neox-f16", "llama-bf16", "t5-f32"};
+    size_t checked = 0;
+    for (size_t i = 0; i < WM_COUNT(names); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[i]);
+        wm_pipeline *pipeline = open_tiny(&folder);
+        checked += check_logits(&folder, pipeline);
+        // Generation after them starts from nothing that they left.
+        wm_json_iter greedy = wm_json_each(wm_json_get(folder.golden, "greedy"));
+        assert_true(wm_json_next(&greedy));
+        check_greedy(&folder, pipeline, greedy.value);
+        checked += check_logits(&folder, pipeline);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+    assert_true(checked > 20);
+}
+
+static void logits_and_their_arguments(void **state) {
+    (void)state;
+    const int32_t ids[] = {5, 6};
+    float *logits = malloc(sizeof *logits * 4000);
+    wm_error error = {0};
+    wm_arena arena = tiny_arena();
+    tiny gpt2 = tiny_open(&arena, "gpt2-f32"), t5 = tiny_open(&arena, "t5-f32"),
+         bert = tiny_open(&arena, "bert-f32");
+    wm_pipeline *decoder = open_tiny(&gpt2), *both = open_tiny(&t5), *encoder = open_tiny(&bert);
+    tiny_expect("none", wm_pipeline_logits(decoder, ids, 0, NULL, 0, logits, &error), &error,
+                WM_ERROR_ARG, "0 ids");
+    tiny_expect("decoder ids", wm_pipeline_logits(decoder, ids, 2, ids, 1, logits, &error), &error,
+                WM_ERROR_ARG, "no encoder");
+    tiny_expect("no decoder ids", wm_pipeline_logits(both, ids, 2, NULL, 0, logits, &error), &error,
+                WM_ERROR_ARG, "0 ids");
+    tiny_expect("encoder", wm_pipeline_logits(encoder, ids, 2, NULL, 0, logits, &error), &error,
+                WM_ERROR_STATE, "this model");
+    wm_pipeline_close(decoder);
+    wm_pipeline_close(both);
+    wm_pipeline_close(encoder);
+    wm_arena_free(&arena);
+    free(logits);
+}
+
+static void an_encoded_text_is_its_ids_states(void **state) {
+    (void)state;
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "t5-f32");
+    wm_pipeline *pipeline = open_tiny(&folder);
+    wm_json_iter texts = wm_json_each(wm_json_get(folder.golden, "texts"));
+    while (wm_json_next(&texts)) {
+        size_t count, rows, width = pipeline->model->arch.width;
+        const int32_t *ids = tiny_ids(&arena, wm_json_get(texts.value, "ids"), &count);
+        wm_span text = tiny_string(&arena, wm_json_get(texts.value, "text"));
+        float *want = tiny_allocate(&arena, count * width, sizeof *want);
+        const float *got;
+        assert_int_equal(wm_pipeline_hidden(pipeline, ids, count, want, NULL), WM_OK);
+        assert_int_equal(wm_pipeline_encode_t5(pipeline, text, &got, &rows, NULL), WM_OK);
+        assert_int_equal(rows, count);
+        assert_memory_equal(got, want, count * width * sizeof *got);
+    }
+    wm_pipeline_close(pipeline);
+    wm_arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_tokens_are_hugging_faces),
@@ -234,6 +335,9 @@ int main(void) {
         cmocka_unit_test(the_text_is_what_the_tokens_decode_to),
         cmocka_unit_test(a_full_context_ends_with_length),
         cmocka_unit_test(an_encoder_generates_nothing),
+        cmocka_unit_test(logits_of_given_ids),
+        cmocka_unit_test(logits_and_their_arguments),
+        cmocka_unit_test(an_encoded_text_is_its_ids_states),
         cmocka_unit_test(no_memory_is_survived),
     };
     return cmocka_run_group_tests_name("generate", tests, NULL, NULL);

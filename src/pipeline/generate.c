@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A prompt in, tokens out: one call, one token.
+#include "../base/maths.h"
 #include "../gen/beams.h"
 #include "../gen/stop.h"
 #include "pipeline.h"
@@ -148,6 +149,79 @@ static wm_status search_beams(wm_generation *g, wm_error *error) {
     }
     wm_beams_finish(beams);
     return WM_OK;
+}
+
+// ---- Logits of given ids ------------------------------------------------------------------------
+
+// Rows of logits made at once where only one number of each is wanted.
+enum { SCORED_TOKENS = 16 };
+
+// The natural logarithm of the probability of id `id`: torch.nn.functional.log_softmax
+static float log_probability(const float *logits, size_t V, int32_t id) {
+    double best = (double)logits[id], sum = 0;
+    for (size_t i = 0; i < V; i++) best = WM_MAX(best, (double)logits[i]);
+    for (size_t i = 0; i < V; i++) sum += wm_exp((double)logits[i] - best);
+    return (float)((double)logits[id] - best - wm_log(sum));
+}
+
+// Runs ids [count] from an empty memory on; `logits` is [count, V], or [SCORED_TOKENS, V] where
+// values [count] are wanted instead.
+static wm_status run_ids(wm_pipeline *p, const int32_t *ids, size_t count, float *logits,
+                         float *values, wm_error *error) {
+    size_t V = p->model->arch.vocabulary;
+    const float *hidden;
+    wm_session_rewind(p->session, 0);
+    p->remembered_count = 0;
+    for (size_t done = 0; done == 0 || done < count;) {
+        wm_sequence part = {ids + done, NULL,
+                            WM_MIN(count - done, (size_t)(values ? SCORED_TOKENS : PROMPT_TOKENS))};
+        WM_TRY(wm_session_append(p->session, &part, 1, &hidden, error));
+        wm_session_logits_of(p->session, hidden, part.count, logits);
+        done += part.count;
+        if (!values) logits += part.count * V;
+        for (size_t t = 0, at = done - part.count + 1; values && t < part.count && at < count;
+             t++, at++)
+            values[at] = log_probability(logits + t * V, V, ids[at]);
+    }
+    if (values) values[0] = 0;
+    return WM_OK;
+}
+
+// wm_pipeline_logits, or wm_pipeline_log_probabilities where `values` is given.
+static wm_status score_ids(wm_pipeline *p, wm_sequence ids, wm_sequence decoder, float *logits,
+                           float *values, wm_error *error) {
+    const wm_arch *arch = &p->model->arch;
+    const float *hidden;
+    if (!p->model->weights.head.data)
+        return wm_fail(error, WM_ERROR_STATE, 0, "this model has no output head for logits");
+    if (arch->kind != WM_ENCODER_DECODER) {
+        if (decoder.count)
+            return wm_fail(error, WM_ERROR_ARG, 0, "decoder ids: this model has no encoder");
+        decoder = ids;
+    } else {
+        WM_TRY(wm_session_encode(p->session, &ids, &hidden, error));
+    }
+    wm_mark mark = wm_arena_mark(&p->arena);
+    wm_status status = WM_OK;
+    if (values)
+        status = WM_ALLOC(&p->arena, logits, (uint64_t)SCORED_TOKENS * arch->vocabulary, error);
+    if (status == WM_OK) status = run_ids(p, decoder.ids, decoder.count, logits, values, error);
+    wm_arena_reset(&p->arena, mark);
+    return status;
+}
+
+wm_status wm_pipeline_logits(wm_pipeline *p, const int32_t *ids, size_t count,
+                             const int32_t *decoder_ids, size_t decoder_count, float *logits,
+                             wm_error *error) {
+    return score_ids(p, (wm_sequence){ids, NULL, count},
+                     (wm_sequence){decoder_ids, NULL, decoder_count}, logits, NULL, error);
+}
+
+wm_status wm_pipeline_log_probabilities(wm_pipeline *p, const int32_t *ids, size_t count,
+                                        const int32_t *decoder_ids, size_t decoder_count,
+                                        float *values, wm_error *error) {
+    return score_ids(p, (wm_sequence){ids, NULL, count},
+                     (wm_sequence){decoder_ids, NULL, decoder_count}, NULL, values, error);
 }
 
 // ---- The caller's side --------------------------------------------------------------------------

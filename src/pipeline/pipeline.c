@@ -308,6 +308,15 @@ wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, f
     return wm_session_hidden(p->session, ids, count, hidden, error);
 }
 
+wm_status wm_pipeline_encode_t5(wm_pipeline *p, wm_span text, const float **hidden, size_t *count,
+                                wm_error *error) {
+    wm_encoding *encoding = &p->encodings[0];
+    WM_TRY(wm_tokenizer_encode(p->tokenizer, text, NULL, NULL, encoding, error));
+    wm_sequence sequence = {encoding->ids, NULL, encoding->count};
+    *count = encoding->count;
+    return wm_session_run(p->session, &sequence, 1, hidden, error);
+}
+
 // ---- Facts --------------------------------------------------------------------------------------
 
 size_t wm_pipeline_dim(const wm_pipeline *p) { return p->dim; }
