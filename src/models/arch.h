@@ -34,11 +34,23 @@ typedef enum wm_fused {
     WM_FUSED_PER_HEAD
 } wm_fused; // [q | k | v]; [q k v] each head
 
+// A head of the family: out(norm(activation(dense(x)))), the first three where they have names.
+// ANSWER and TAG heads are the same everywhere and stand in weights.c.
+typedef struct wm_head_table {
+    uint8_t task;       // wm_task
+    uint8_t activation; // wm_activation; WM_IDENTITY: the layers'
+    const char *dense;  // may be of the base model: a pooler
+    const char *norm, *out;
+    const char *bias; // of `out`, where that has none of its own name
+} wm_head_table;
+
+enum { WM_FAMILY_HEADS = 2 };
+
 // Everything config.json decides. Sizes are checked against the limits of base.h; the tensors'
 // shapes are checked against these letters: V vocabulary, P positions, Y token types, E embedding
-// width, D width, F feed-forward width, d head width, H heads, A = H · d, K = kv_heads · d, W = A +
-// 2 K, R buckets. Enumerations are stored in bytes: every family has a descriptor of defaults in
-// the wasm.
+// width, D width, L labels, F feed-forward width, d head width, H heads, A = H · d, K = kv_heads ·
+// d, W = A + 2 K, R buckets. Enumerations are stored in bytes: every family has a descriptor of
+// defaults in the wasm.
 typedef struct wm_arch {
     uint32_t vocabulary, positions, token_types;
     uint32_t layers, decoder_layers; // of stack 0 and stack 1
@@ -53,16 +65,19 @@ typedef struct wm_arch {
     wm_rotary_scaling rotary_scaling;
     float norm_eps;
     float attention_scale; // of q·k before the softmax: 1/√d, or 1 if unscaled_attention
+    uint32_t labels;       // of a head: id2label's, else num_labels, else 2
     uint32_t window;       // of the layers in `local`: keys that a token sees, itself included
     uint64_t local;        // a bit a layer
     uint8_t kind, position, norm, norm_place, fused, activation; // wm_kind, wm_position_kind, …
-    uint8_t ffn_factor;     // ffn_width = this × width where config.json gives none
-    bool gated;             // feed-forward: down(act(gate(x)) · up(x))
-    bool parallel_residual; // x + attention(norm1(x)) + feed-forward(norm2(x))
+    uint8_t ffn_factor; // ffn_width = this × width where config.json gives none
+    uint8_t tasks; // a bit for each wm_task that `architectures` allows the head; all where absent
+    const wm_head_table *head_tables; // [WM_FAMILY_HEADS]; NULL: the family has none
+    bool gated;                       // feed-forward: down(act(gate(x)) · up(x))
+    bool parallel_residual;           // x + attention(norm1(x)) + feed-forward(norm2(x))
     bool unscaled_attention;
     bool attention_scale_by_layer; // attention_scale / (layer + 1)
     bool head_norms;               // q and k are normed head by head
-    bool tied_head;                // the output head is the token table
+    bool tied_head;                // the output (or FILL_MASK) head is the token table
     bool scaled_head;              // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
@@ -170,5 +185,7 @@ typedef struct wm_family {
     const wm_slot *model_slots;
     wm_stack_table stacks[2]; // the second for WM_ENCODER_DECODER
 } wm_family;
+
+extern const wm_head_table wm_roberta_heads[WM_FAMILY_HEADS]; // MPNet has them, too
 
 #endif

@@ -319,6 +319,34 @@ static bool ends_with(wm_json value, const char *end) {
     return value.n >= n && memcmp(value.p + value.n - n, end, n) == 0;
 }
 
+// What the class of transformers that saved the files says.
+static void read_class(wm_arch *arch, wm_json config) {
+    static const struct {
+        const char *end;
+        wm_task task;
+    } classes[] = {{"SequenceClassification\"", WM_TASK_CLASSIFY},
+                   {"TokenClassification\"", WM_TASK_TAG},
+                   {"QuestionAnswering\"", WM_TASK_ANSWER},
+                   {"MaskedLM\"", WM_TASK_FILL_MASK},
+                   {"PreTraining\"", WM_TASK_FILL_MASK}};
+    wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
+    arch->tasks = UINT8_MAX;
+    if (!wm_json_next(&names)) return;
+    // T5EncoderModel's files hold the encoder alone.
+    if (arch->kind == WM_ENCODER_DECODER && ends_with(names.value, "EncoderModel\""))
+        arch->kind = WM_ENCODER;
+    arch->tasks = 0;
+    for (size_t i = 0; i < WM_COUNT(classes); i++)
+        if (ends_with(names.value, classes[i].end)) arch->tasks = (uint8_t)(1u << classes[i].task);
+}
+
+static void read_labels(wm_arch *arch, wm_json config) {
+    uint64_t count = 0;
+    for (wm_json_iter i = wm_json_each(wm_json_get(config, "id2label")); wm_json_next(&i);) count++;
+    if (!count && !wm_json_u64(wm_json_get(config, "num_labels"), &count)) count = 2;
+    arch->labels = (uint32_t)WM_MIN(count, (uint64_t)UINT32_MAX); // the head's rows must agree
+}
+
 static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
     wm_arch *arch = &made->arch;
     WM_TRY(find_family(made, config, error));
@@ -327,11 +355,8 @@ static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
         wm_json value = wm_json_get(config, key->key);
         if (wm_json_present(value)) WM_TRY(read_key(arch, key, value, error));
     }
-    // T5EncoderModel's files hold the encoder alone.
-    wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
-    if (arch->kind == WM_ENCODER_DECODER && wm_json_next(&names) &&
-        ends_with(names.value, "EncoderModel\""))
-        arch->kind = WM_ENCODER;
+    read_class(arch, config);
+    read_labels(arch, config);
     return settle_arch(arch, error);
 }
 

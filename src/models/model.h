@@ -21,6 +21,13 @@ typedef struct wm_stack {
     float *bias_by_bucket;    // [heads, buckets] as f32; NULL: no relative positions
 } wm_stack;
 
+typedef struct wm_head {
+    wm_task task; // NONE: the model has no head
+    wm_activation activation;
+    wm_matrix dense, out; // [D or E, D]; [labels or V, rows of dense or D]
+    wm_norm norm;
+} wm_head;
+
 struct wm_model {
     const char *model_type;
     const wm_family *family;
@@ -28,6 +35,7 @@ struct wm_model {
     const wm_kernels *kernels;
     wm_model_weights weights;
     wm_stack stacks[2];
+    wm_head head;
     float *frequencies; // [rotary_width / 2]
     wm_arena arena;     // holds this struct too
     wm_span *ignored;   // [ignored_count] names of tensors that no slot asked for

@@ -275,7 +275,7 @@ static wm_status bind_head(binder *b) {
         {WM_TASK_TAG, WM_IDENTITY, NULL, NULL, "classifier", NULL},
     };
     const wm_arch *arch = &b->model->arch;
-    const wm_head_table *own = b->model->family->heads;
+    const wm_head_table *own = arch->head_tables;
     for (size_t i = 0; own && i < WM_FAMILY_HEADS + WM_COUNT(plain); i++) {
         const wm_head_table *table = i < WM_FAMILY_HEADS ? &own[i] : &plain[i - WM_FAMILY_HEADS];
         bool tied = table->task == WM_TASK_FILL_MASK && arch->tied_head;

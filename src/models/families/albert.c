@@ -18,6 +18,7 @@ static const wm_key albert_keys[] = {
     {"hidden_act", WM_ARCH(activation), WM_KEY_ACTIVATION},
     {"layer_norm_eps", WM_ARCH(norm_eps), WM_KEY_EPS},
     {"position_embedding_type", 0, WM_KEY_ABSOLUTE},
+    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
     {0},
 };
 
@@ -42,10 +43,17 @@ static const wm_slot albert_layer[] = {
     {0},
 };
 
+static const wm_head_table albert_heads[WM_FAMILY_HEADS] = {
+    {WM_TASK_CLASSIFY, WM_TANH, "pooler", NULL, "classifier", NULL},
+    {WM_TASK_FILL_MASK, WM_IDENTITY, "predictions.dense", "predictions.LayerNorm", "predictions.decoder",
+     "predictions"},
+};
+
 const wm_family wm_family_albert = {
     "albert.",
     {.vocabulary = 30000, .positions = 512, .token_types = 2, .layers = 12, .groups = 1, .inner = 1,
      .width = 4096, .embedding_width = 128, .heads = 64, .ffn_width = 16384, .pad_id = 0,
-     .position = WM_POSITION_LEARNED, .activation = WM_GELU_TANH, .norm_eps = 1e-12f},
+     .position = WM_POSITION_LEARNED, .activation = WM_GELU_TANH, .norm_eps = 1e-12f,
+     .tied_head = true, .head_tables = albert_heads},
     albert_keys, albert_model, {{NULL, "encoder.albert_layer_groups.%.albert_layers.%.", albert_layer}},
 };

@@ -18,6 +18,7 @@ static const wm_key bert_keys[] = {
     {"position_embedding_type", 0, WM_KEY_ABSOLUTE},
     {"is_decoder", 0, WM_KEY_FALSE},
     {"add_cross_attention", 0, WM_KEY_FALSE},
+    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
     {0},
 };
 
@@ -42,11 +43,29 @@ static const wm_slot bert_layer[] = {
     {0},
 };
 
+static const wm_head_table bert_heads[WM_FAMILY_HEADS] = {
+    {WM_TASK_CLASSIFY, WM_TANH, "pooler.dense", NULL, "classifier", NULL},
+    {WM_TASK_FILL_MASK, WM_IDENTITY, "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
+     "cls.predictions.decoder", "cls.predictions"},
+};
+
+// MPNet's, too.
+const wm_head_table wm_roberta_heads[WM_FAMILY_HEADS] = {
+    {WM_TASK_CLASSIFY, WM_TANH, "classifier.dense", NULL, "classifier.out_proj", NULL},
+    {WM_TASK_FILL_MASK, WM_GELU_ERF, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head"},
+};
+
+static const wm_head_table electra_heads[WM_FAMILY_HEADS] = {
+    {WM_TASK_CLASSIFY, WM_GELU_ERF, "classifier.dense", NULL, "classifier.out_proj", NULL},
+    {WM_TASK_FILL_MASK, WM_GELU_ERF, "generator_predictions.dense", "generator_predictions.LayerNorm",
+     "generator_lm_head", NULL},
+};
+
 const wm_family wm_family_bert = {
     "bert.",
     {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
      .ffn_width = 3072, .pad_id = 0, .position = WM_POSITION_LEARNED, .activation = WM_GELU_ERF,
-     .norm_eps = 1e-12f},
+     .norm_eps = 1e-12f, .tied_head = true, .head_tables = bert_heads},
     bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
 };
 
@@ -54,7 +73,7 @@ const wm_family wm_family_roberta = {
     "roberta.",
     {.vocabulary = 50265, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
      .ffn_width = 3072, .pad_id = 1, .position = WM_POSITION_LEARNED_PADDED, .activation = WM_GELU_ERF,
-     .norm_eps = 1e-12f},
+     .norm_eps = 1e-12f, .tied_head = true, .head_tables = wm_roberta_heads},
     bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
 };
 
@@ -62,6 +81,6 @@ const wm_family wm_family_electra = {
     "electra.",
     {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 256,
      .embedding_width = 128, .heads = 4, .ffn_width = 1024, .pad_id = 0, .position = WM_POSITION_LEARNED,
-     .activation = WM_GELU_ERF, .norm_eps = 1e-12f},
+     .activation = WM_GELU_ERF, .norm_eps = 1e-12f, .tied_head = true, .head_tables = electra_heads},
     bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
 };

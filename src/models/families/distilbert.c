@@ -12,6 +12,7 @@ static const wm_key distilbert_keys[] = {
     {"max_position_embeddings", WM_ARCH(positions), WM_KEY_POSITIONS},
     {"pad_token_id", WM_ARCH(pad_id), WM_KEY_ID},
     {"activation", WM_ARCH(activation), WM_KEY_ACTIVATION},
+    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
     {0},
 };
 
@@ -34,9 +35,15 @@ static const wm_slot distilbert_layer[] = {
     {0},
 };
 
+static const wm_head_table distilbert_heads[WM_FAMILY_HEADS] = {
+    {WM_TASK_CLASSIFY, WM_RELU, "pre_classifier", NULL, "classifier", NULL},
+    {WM_TASK_FILL_MASK, WM_IDENTITY, "vocab_transform", "vocab_layer_norm", "vocab_projector", NULL},
+};
+
 const wm_family wm_family_distilbert = {
     "distilbert.",
     {.vocabulary = 30522, .positions = 512, .layers = 6, .width = 768, .heads = 12, .ffn_width = 3072,
-     .pad_id = 0, .position = WM_POSITION_LEARNED, .activation = WM_GELU_ERF, .norm_eps = 1e-12f},
+     .pad_id = 0, .position = WM_POSITION_LEARNED, .activation = WM_GELU_ERF, .norm_eps = 1e-12f,
+     .tied_head = true, .head_tables = distilbert_heads},
     distilbert_keys, distilbert_model, {{NULL, "transformer.layer.%.", distilbert_layer}},
 };

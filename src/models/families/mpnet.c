@@ -13,6 +13,7 @@ static const wm_key mpnet_keys[] = {
     {"relative_attention_num_buckets", WM_ARCH(relative_buckets), WM_KEY_WIDTH},
     {"hidden_act", WM_ARCH(activation), WM_KEY_ACTIVATION},
     {"layer_norm_eps", WM_ARCH(norm_eps), WM_KEY_EPS},
+    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
     {0},
 };
 
@@ -45,6 +46,6 @@ const wm_family wm_family_mpnet = {
     "mpnet.",
     {.vocabulary = 30527, .positions = 512, .layers = 12, .width = 768, .heads = 12, .ffn_width = 3072,
      .pad_id = 1, .position = WM_POSITION_LEARNED_PADDED, .relative_buckets = 32, .relative_distance = 128,
-     .activation = WM_GELU_ERF, .norm_eps = 1e-12f},
+     .activation = WM_GELU_ERF, .norm_eps = 1e-12f, .tied_head = true, .head_tables = wm_roberta_heads},
     mpnet_keys, mpnet_model, {{mpnet_stack, "encoder.layer.%.", mpnet_layer}},
 };
