@@ -25,21 +25,22 @@ static uint32_t charsmap_unit(const wm_charsmap *map, uint32_t at) {
 
 static uint32_t charsmap_offset(uint32_t unit) { return unit >> 10 << ((unit & 0x200) >> 6); }
 
-bool wm_charsmap_find(const wm_charsmap *map, wm_span text, wm_span *to) {
+size_t wm_charsmap_find(const wm_charsmap *map, wm_span text, bool longest, wm_span *to) {
     uint32_t at = charsmap_offset(charsmap_unit(map, 0));
-    for (size_t i = 0; i < text.n && text.p[i]; i++) {
+    size_t found = 0;
+    for (size_t i = 0; i < text.n && text.p[i] && (longest || !found); i++) {
         at ^= text.p[i];
         uint32_t unit = charsmap_unit(map, at);
-        if ((unit & 0x800000FFu) != text.p[i]) return false;
+        if ((unit & 0x800000FFu) != text.p[i]) break;
         at ^= charsmap_offset(unit);
         if (!(unit & 0x100)) continue;
         size_t start = charsmap_unit(map, at) & 0x7FFFFFFF, n = 0;
-        if (at >= map->unit_count || start > map->texts.n) return false;
+        if (at >= map->unit_count || start > map->texts.n) break;
         while (start + n < map->texts.n && map->texts.p[start + n]) n++;
         *to = (wm_span){map->texts.p + start, n};
-        return true;
+        found = i + 1;
     }
-    return false;
+    return found;
 }
 
 static uint32_t base64_digit(uint8_t c) {

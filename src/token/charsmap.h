@@ -15,8 +15,9 @@ typedef struct wm_charsmap {
 // Errors: FORMAT.
 wm_status wm_charsmap_open(wm_charsmap *map, wm_span blob, wm_error *error);
 
-// What the shortest key that `text` begins with becomes. False: there is none.
-bool wm_charsmap_find(const wm_charsmap *map, wm_span text, wm_span *to);
+// What the shortest key that `text` begins with becomes, or the longest (as SentencePiece takes it).
+// The key's length, 0: there is none.
+size_t wm_charsmap_find(const wm_charsmap *map, wm_span text, bool longest, wm_span *to);
 
 // Bytes of base64 (RFC 4648, with its padding) written to `to`, which has room for 3 of each 4
 // characters; how many there are, SIZE_MAX: it is not base64.

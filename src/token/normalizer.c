@@ -296,7 +296,7 @@ static int count_chars(wm_span text) {
 static bool give_mapped(charsmap_job *job, const wm_charsmap *map, wm_span part) {
     wm_span text;
     uint32_t c;
-    if (!wm_charsmap_find(map, part, &text)) return false;
+    if (!wm_charsmap_find(map, part, false, &text)) return false;
     int old = count_chars(part), left = count_chars(text), added = left - old;
     for (size_t at = 0, length; at < text.n; at += length, left--) {
         length = wm_utf8_decode(text.p + at, text.n - at, &c);
