@@ -65,3 +65,4 @@
 #include "pipeline/sentence.c"
 #include "pipeline/pipeline.c"
 #include "pipeline/generate.c"
+#include "pipeline/heads.c"

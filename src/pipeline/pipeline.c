@@ -4,8 +4,7 @@
 
 #include "../base/utf8.h"
 
-// *to = the caller's options, zeros beyond what the caller's version of the struct holds.
-static void read_options(void *to, size_t size, const void *from) {
+void wm_options_read(void *to, size_t size, const void *from) {
     size_t given = 0;
     memset(to, 0, size);
     if (from) memcpy(&given, from, sizeof given);
@@ -64,6 +63,7 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
     for (uint32_t i = 0; i < 2; i++) WM_TRY(WM_ALLOC(&p->arena, p->vectors[i], widest, error));
     WM_TRY(name_pooling(p, error));
     WM_TRY(wm_pipeline_read_rules(p, error));
+    WM_TRY(wm_pipeline_read_head(p, error));
     p->dim = sentence->steps[sentence->step_count - 1].width;
     uint32_t said =
         sentence->max_length ? sentence->max_length : wm_tokenizer_model_max_length(p->tokenizer);
@@ -73,8 +73,7 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
     return WM_OK;
 }
 
-// LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
-static wm_status within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
+wm_status wm_pipeline_within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
     if (status != WM_ERROR_NOMEM || !p->budget.refused) return status;
     return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u",
                    p->budget.limit);
@@ -83,7 +82,7 @@ static wm_status within_budget(wm_pipeline *p, wm_status status, wm_error *error
 wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
                            const wm_pipeline_options *options, wm_error *error) {
     wm_pipeline_options o;
-    read_options(&o, sizeof o, options);
+    wm_options_read(&o, sizeof o, options);
     *pipeline = NULL;
     wm_allocator host = o.allocator ? *o.allocator : wm_allocator_default;
     wm_pipeline *p = host.allocate(host.context, sizeof *p);
@@ -94,7 +93,9 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     p->allocator = wm_budget_allocator(&p->budget);
     wm_arena_init(&p->arena, &p->allocator);
     wm_arena_init(&p->memory, &p->allocator);
-    wm_status status = within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
+    wm_arena_init(&p->results, &p->allocator);
+    wm_status status =
+        wm_pipeline_within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
     if (status == WM_OK)
         *pipeline = p;
     else
@@ -108,6 +109,7 @@ void wm_pipeline_close(wm_pipeline *p) {
     wm_session_close(p->session);
     wm_model_close(p->model);
     wm_tokenizer_close(p->tokenizer);
+    wm_arena_free(&p->results);
     wm_arena_free(&p->memory);
     wm_arena_free(&p->arena);
     wm_allocator host = p->budget.host;
@@ -123,7 +125,7 @@ static bool python_space(uint32_t code) {
            code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
-static wm_span strip(wm_span text) {
+wm_span wm_python_strip(wm_span text) {
     uint32_t code;
     size_t n;
     while ((n = wm_utf8_decode(text.p, text.n, &code)) && python_space(code)) {
@@ -168,7 +170,7 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
         }
     }
     if (status == WM_OK) {
-        if (p->sentence.strip) text = strip(text);
+        if (p->sentence.strip) text = wm_python_strip(text);
         status = wm_tokenizer_encode(p->tokenizer, text, NULL, &options, encoding, call->error);
     }
     wm_arena_reset(&p->arena, mark);
@@ -290,12 +292,12 @@ wm_status wm_pipeline_embed_batch(wm_pipeline *p, const wm_span *texts, size_t c
                                   const wm_embed_options *options, float *vectors,
                                   wm_embed_info *infos, wm_error *error) {
     embedding_call call = {.pipeline = p, .error = error};
-    read_options(&call.options, sizeof call.options, options);
+    wm_options_read(&call.options, sizeof call.options, options);
     if (count > WM_LIMIT_BATCH)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u",
                        (uint64_t)count, (uint64_t)WM_LIMIT_BATCH);
     p->budget.refused = false;
-    return within_budget(p, embed_texts(&call, texts, count, vectors, infos), error);
+    return wm_pipeline_within_budget(p, embed_texts(&call, texts, count, vectors, infos), error);
 }
 
 wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options *options,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A pipeline's parts: between pipeline.c and generate.c alone.
+// A pipeline's parts: between the files of this folder alone.
 #ifndef WM_PIPELINE_H
 #define WM_PIPELINE_H
 
@@ -28,11 +28,26 @@ struct wm_pipeline {
     int32_t decoder_start; // -1: none
     int32_t *remembered; // [remembered_room] ids whose keys and values lane 0 of the session holds
     size_t remembered_count, remembered_room;
-    wm_arena memory; // of `remembered`
+    wm_arena memory;                // of `remembered`
+    const wm_span *labels;          // [labels] names, of a CLASSIFY or TAG head
+    wm_activation classify, rerank; // how a CLASSIFY head's logits become scores …
+    bool softmax;                   // … or `classify` is a softmax
+    wm_arena results;               // of the last predictions, or the last chat prompt
 };
 
 // Fills rules and decoder_start from generation_config.json, else config.json; nothing for an
 // encoder.
 wm_status wm_pipeline_read_rules(wm_pipeline *pipeline, wm_error *error);
+
+// Fills labels, classify, rerank and softmax from config.json, as the head needs them.
+wm_status wm_pipeline_read_head(wm_pipeline *pipeline, wm_error *error);
+
+// *to = the caller's options, zeros beyond what the caller's version of the struct holds.
+void wm_options_read(void *to, size_t size, const void *from);
+
+// LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
+wm_status wm_pipeline_within_budget(wm_pipeline *pipeline, wm_status status, wm_error *error);
+
+wm_span wm_python_strip(wm_span text); // str.strip()
 
 #endif

@@ -121,6 +121,14 @@ static wm_span last_part(wm_span dotted) {
     return (wm_span){dotted.p + start, dotted.n - start};
 }
 
+bool wm_sentence_activation(wm_span name, wm_activation *activation) {
+    for (size_t i = 0; i < WM_COUNT(dense_activations); i++) {
+        *activation = dense_activations[i].activation;
+        if (wm_span_is(last_part(name), dense_activations[i].name)) return true;
+    }
+    return false;
+}
+
 static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t count,
                               wm_step *step, bool bias) {
     wm_tensors tensors;
@@ -153,14 +161,9 @@ static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *
     wm_json name = wm_json_get(config, "activation_function");
     wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
     if (wm_json_present(name)) WM_TRY(copy_string(r, name, "activation_function", &text));
-    size_t i = 0;
-    while (i < WM_COUNT(dense_activations) &&
-           !wm_span_is(last_part(text), dense_activations[i].name))
-        i++;
-    if (i == WM_COUNT(dense_activations))
+    if (!wm_sentence_activation(text, &step->activation))
         return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
                        "%s: activation_function %s is not supported", &r->path, &text);
-    step->activation = dense_activations[i].activation;
     step->width = (uint32_t)out;
     step->dense.cols = (uint32_t)in;
     WM_TRY(files_under(r, folder, &files, &count));

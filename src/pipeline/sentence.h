@@ -40,6 +40,9 @@ typedef struct wm_sentence {
 wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
                            wm_arena *arena, wm_error *error);
 
+// *activation = the torch.nn module called `name`, by the last part of it; false: not supported.
+bool wm_sentence_activation(wm_span name, wm_activation *activation);
+
 // Checks and fills the widths of all steps, for hidden states of `width`.
 wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error);
 
