@@ -176,3 +176,11 @@ export class WasmPipeline {
   close(): void;
   [Symbol.dispose](): void;
 }
+
+/**
+ * The vector of a text, or those of an array of texts, with nothing to configure: fetches all-MiniLM-L6-v2 (87 MB,
+ * checked by SHA-256) on first use and keeps it, in a browser's Cache or in huggingface_hub's folder.
+ * @example const [a, b] = await embed(['a cat', 'a kitten']);
+ */
+export function embed(text: string, options?: number | EmbedOptions): Promise<Float32Array>;
+export function embed(texts: readonly string[], options?: number | EmbedOptions): Promise<Float32Array[]>;

@@ -490,3 +490,5 @@ export class WasmPipeline {
     return vectors;
   }
 }
+
+export { embed } from './fetch.js';

@@ -9,13 +9,15 @@ the optimisers inline across files. Prints TAP; the sizes are its comments. KB a
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # A ratchet: what the wasm has now, rounded up. The promise is 100 KB with everything in. Lower it with every
 # commit that saves; a commit that must raise it says by how much and why.
 WASM_LIMIT = 116 * 1024
-GLUE_LIMIT = 8 * 1024
+# The main entry with the hub's part of it. The promise is 10 KB: a ratchet too.
+GLUE_LIMIT = 14 * 1024
 LAYERS = ["base", "unicode", "load", "token", "quant", "kernels", "ops", "models", "gen", "pipeline", "wasm"]
 SECTIONS = {0: "custom", 1: "types", 2: "imports", 3: "functions", 4: "table", 5: "memory", 6: "globals",
             7: "exports", 9: "elements", 10: "code", 11: "data", 12: "data count"}
@@ -90,10 +92,13 @@ def has_imports(wasm):
 
 
 def glue_size():
-    """index.js with all that it imports, minified."""
-    command = [str(ROOT / "tools/npm/node_modules/.bin/esbuild"), str(ROOT / "npm/index.js"), "--bundle", "--minify",
-               "--format=esm", "--platform=neutral", "--external:node:*", "--log-level=error"]
-    return len(subprocess.run(command, capture_output=True, check=True).stdout)
+    """index.js with all that it imports, minified; what it loads only where needed (folder.js, in Node) is apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(ROOT / "tools/npm/node_modules/.bin/esbuild"), str(ROOT / "npm/index.js"), "--bundle", "--minify",
+                   "--format=esm", "--platform=neutral", "--external:node:*", "--log-level=error",
+                   "--splitting", f"--outdir={folder}"]
+        subprocess.run(command, check=True)
+        return sum(path.stat().st_size for path in Path(folder).glob("*.js") if not path.name.startswith("folder-"))
 
 
 def main(linked_map, wasm):

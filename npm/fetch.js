@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Files from a hub into a cache and from there into a model; `embed` with nothing to configure.
+// hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
+// (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
+
+import { WasmicroError, WasmPipeline } from './index.js';
+
+// Repository, revision, and of each file its path, bytes and SHA-256.
+// prettier-ignore
+const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', '1110a243fdf4706b3f48f1d95db1a4f5529b4d41', [
+  ['1_Pooling/config.json', 190, '4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23'],
+  ['config.json', 612, '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41'],
+  ['modules.json', 349, '84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf'],
+  ['sentence_bert_config.json', 53, 'fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7'],
+  ['tokenizer.json', 466247, 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037'],
+  ['tokenizer_config.json', 350, 'acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b'],
+  ['model.safetensors', 90868376, '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db'],
+]];
+
+export const fail = (code, message, cause) => {
+  throw new WasmicroError(code, message, 0, cause);
+};
+
+// ---- SHA-256 of what streams by: crypto.subtle takes whole buffers alone ------------------------
+
+// FIPS 180-4; its constants are fractions of the first primes' roots.
+const roots = (count, power) => {
+  const primes = [];
+  for (let n = 2; primes.length < count; n++) if (primes.every((p) => n % p)) primes.push(n);
+  return Int32Array.from(primes, (p) => (p ** power % 1) * 2 ** 32);
+};
+
+const turn = (x, a, b, c) => ((x >>> a) | (x << (32 - a))) ^ ((x >>> b) | (x << (32 - b))) ^ c;
+
+// Outside the closure below: V8 optimises it once for all.
+const mix = (state, rounds, w, words) => {
+  let a = state[0], b = state[1], c = state[2], d = state[3];
+  let e = state[4], f = state[5], g = state[6], h = state[7];
+  for (let i = 0; i < 64; i++) {
+    if (i < 16) w[i] = words.getInt32(4 * i);
+    else {
+      const x = w[i - 15],
+        y = w[i - 2];
+      w[i] = w[i - 16] + w[i - 7] + turn(x, 7, 18, x >>> 3) + turn(y, 17, 19, y >>> 10);
+    }
+    const x = turn(e, 6, 11, (e >>> 25) | (e << 7)),
+      y = turn(a, 2, 13, (a >>> 22) | (a << 10));
+    h = (h + x + (g ^ (e & (f ^ g))) + rounds[i] + w[i]) | 0;
+    d = (d + h) | 0;
+    const next = (h + y + ((a & b) | (c & (a | b)))) | 0;
+    h = g;
+    g = f;
+    f = e;
+    e = d;
+    d = c;
+    c = b;
+    b = a;
+    a = next;
+  }
+  const added = [a, b, c, d, e, f, g, h];
+  for (let i = 0; i < 8; i++) state[i] += added[i];
+};
+
+export const sha256 = () => {
+  const state = roots(8, 1 / 2),
+    rounds = roots(64, 1 / 3),
+    w = new Int32Array(64),
+    block = new Uint8Array(64),
+    words = new DataView(block.buffer);
+  let length = 0;
+  const update = (bytes) => {
+    for (let from = 0; from < bytes.length;) {
+      const held = length % 64,
+        taken = Math.min(64 - held, bytes.length - from);
+      block.set(bytes.subarray(from, (from += taken)), held);
+      length += taken;
+      if (!(length % 64)) mix(state, rounds, w, words);
+    }
+  };
+  const digest = () => {
+    const bits = length * 8;
+    update(Uint8Array.of(128));
+    while (length % 64 !== 56) update(Uint8Array.of(0));
+    words.setUint32(56, bits / 2 ** 32);
+    words.setUint32(60, bits);
+    mix(state, rounds, w, words);
+    return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, 0)).join('');
+  };
+  return { update, digest };
+};
+
+// ---- One file -----------------------------------------------------------------------------------
+
+const pause = (ms, signal) =>
+  new Promise((done, reject) => {
+    const stop = () => reject(signal.reason);
+    setTimeout(() => done(signal?.removeEventListener('abort', stop)), ms);
+    signal?.addEventListener('abort', stop);
+  });
+
+// The bytes behind a URL, taken up again where a connection broke. Where size and hash are known,
+// the last bytes go out only if they fit.
+export async function* download({ url, size, hash }, o, progress) {
+  const { fetch = globalThis.fetch, token, signal, idle = 30_000, retries = 3 } = o,
+    sum = hash && sha256();
+  for (let tries = 1, got = 0, etag; ; tries++) {
+    const headers = token ? { authorization: `Bearer ${token}` } : {},
+      silence = new AbortController();
+    let timer, response, status, problem;
+    const stop = () => silence.abort(signal.reason);
+    const wait = (promise) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(Error(`nothing came for ${idle / 1000} s`)), idle);
+      return promise;
+    };
+    if (got) headers.range = `bytes=${got}-`; // no If-Range, which a preflight would ask about
+    try {
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', stop);
+      response = await wait(fetch(url, { headers, signal: silence.signal }));
+      const header = (name) => response.headers.get(name) ?? '';
+      status = response.status;
+      if (!response.ok)
+        throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or private, or not there?' : ''}`);
+      if (header('content-type').startsWith('text/html')) fail('FORMAT', `${url} is an HTML page`);
+      if (got && etag !== header('etag')) fail('HASH', `${url} changed while it was fetched`);
+      etag = header('etag');
+      let skip = status === 206 ? 0 : got; // a server that begins anew
+      if (got > skip && !header('content-range').startsWith(`bytes ${got}-`))
+        fail('HTTP', `${url}: a wrong Content-Range`);
+      const reader = response.body.getReader();
+      for (;;) {
+        const { done, value } = await wait(reader.read());
+        if (done) break;
+        const bytes = value.subarray(skip);
+        skip = Math.max(0, skip - value.length);
+        got += bytes.length;
+        sum?.update(bytes);
+        if (got > size || (got === size && sum && sum.digest() !== hash))
+          fail('HASH', `${url}: not the ${size} bytes of SHA-256 ${hash}`);
+        if (bytes.length) {
+          tries = 0;
+          progress?.(bytes.length);
+          yield bytes;
+        }
+        if (got === size) return; // however the connection ends
+      }
+      if (got >= (size ?? 0)) return;
+      throw Error(`${got} bytes of ${size}`);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const last = tries > retries || (status >= 400 && status < 500 && status !== 408 && status !== 429);
+      if (cause instanceof WasmicroError) throw cause;
+      if (last) fail(status >= 400 ? 'HTTP' : 'IO', `${url}: ${cause.message}`, cause);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+      silence.abort(); // whatever is still on its way
+    }
+    await pause(response?.headers.get('retry-after') * 1000 || 2 ** tries * 250 * (1 + Math.random()), signal);
+  }
+}
+
+const streamOf = (chunks) =>
+  new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await chunks.next();
+      done ? controller.close() : controller.enqueue(value);
+    },
+    cancel: () => chunks.return(),
+  });
+
+// ---- Where files are kept -----------------------------------------------------------------------
+
+// A store: find(file) → a source or undefined, put(file, stream), which leaves all of it or
+// nothing; the rest is for hub.js. `file` is {repo, revision, path, size, hash, url}.
+export const openStore = async ({ cache }) => {
+  try {
+    if (cache === false) return;
+    if (cache?.find) return cache;
+    if (globalThis.process?.getBuiltinModule) return (await import('./folder.js')).open(cache);
+    const kept = await caches.open(cache ?? 'wasmicro');
+    return {
+      kept,
+      find: ({ url }) => kept.match(url),
+      put: ({ url, size, hash }, stream) =>
+        kept.put(url, new Response(stream, { headers: { 'content-length': size, 'x-sha256': hash } })),
+    };
+  } catch {} // neither: files go straight into the engine
+};
+
+const fetching = new Map(); // URL → the promise of its being kept: one download for all who ask
+
+// The sources of `files`, [path, size, hash] each, for WasmPipeline.load.
+const gather = async (repo, revision, files, o) => {
+  const store = await openStore(o),
+    total = files.reduce((sum, file) => sum + file[1], 0),
+    found = {};
+  let loaded = 0;
+  for (const [path, size, hash, oid] of files) {
+    const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`;
+    const file = { repo, revision, path, size, hash, oid, url };
+    const progress = (bytes) => o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
+    const fetched = () => streamOf(download(file, o, progress), (o.fetched = true));
+    found[path] = await store?.find(file);
+    if (!found[path] && store && !o.offline)
+      try {
+        if (!fetching.has(url))
+          fetching.set(url, store.put(file, fetched()).finally(() => fetching.delete(url)));
+        await fetching.get(url);
+        found[path] = await store.find(file);
+      } catch (cause) {
+        o.signal?.throwIfAborted();
+        if (cause instanceof WasmicroError) throw cause;
+        console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
+      }
+    if (o.offline && !found[path]) fail('IO', `${path} of ${repo} is not in the cache`);
+    found[path] ??= fetched();
+  }
+  return found;
+};
+
+// A pipeline from a hub's files, with the surroundings' settings where `options` has none.
+export const openFrom = async (repo, revision, files, options) => {
+  const env = globalThis.process?.env ?? {};
+  const o = {
+    __proto__: null,
+    endpoint: env.HF_ENDPOINT || 'https://huggingface.co',
+    token: env.HF_TOKEN,
+    offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE),
+    ...options,
+  };
+  if (typeof files === 'function') [revision, files] = await files(o);
+  o.files = await gather(repo, revision, files, o);
+  return WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
+};
+
+// ---- With nothing to configure ------------------------------------------------------------------
+
+let embedder; // the promise of its pipeline
+
+// The vector of a text, or those of an array of texts, by all-MiniLM-L6-v2.
+export const embed = async (text, options) => {
+  const p = await (embedder ??= openFrom(...EMBEDDER).catch((cause) => {
+    embedder = undefined; // the next call may try again
+    throw cause;
+  }));
+  if (!Array.isArray(text)) return p.embed(text, options);
+  const vectors = p.embedBatch(text, options);
+  return text.map((_, i) => vectors.subarray(i * p.info.dim, (i + 1) * p.info.dim));
+};

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The cache folder of huggingface_hub, for Node, Deno and Bun: blobs by their hash, snapshots of
+// links to them, refs. What either of the two wrote, the other finds.
+
+const node = process.getBuiltinModule; // not imports, which bundlers for browsers would stumble over
+const { createHash } = node('node:crypto');
+const fs = node('node:fs/promises');
+const { homedir } = node('node:os');
+const { dirname, join, relative } = node('node:path');
+const { pathToFileURL } = node('node:url');
+
+const STALE = 60_000; // ms after which a lock that nobody touched is nobody's
+
+const env = process.env;
+
+const defaultRoot = () =>
+  env.HF_HUB_CACHE ||
+  join(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface'), 'hub');
+
+const exists = (path) => fs.stat(path).catch(() => undefined);
+
+const sha256Of = async (path) => {
+  const hash = createHash('sha256');
+  const handle = await fs.open(path);
+  for await (const chunk of handle.createReadStream()) hash.update(chunk);
+  return hash.digest('hex');
+};
+
+// Runs `work` as the only one of all processes that hold `lock`, unless `done` says it is done.
+const alone = async (lock, done, work) => {
+  await fs.mkdir(dirname(lock), { recursive: true });
+  for (;;) {
+    if (await done()) return;
+    const handle = await fs.open(lock, 'wx').catch((cause) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
+    if (handle) {
+      const alive = setInterval(() => fs.utimes(lock, new Date(), new Date()).catch(() => {}), STALE / 4);
+      alive.unref();
+      try {
+        return (await done()) ? undefined : await work();
+      } finally {
+        clearInterval(alive);
+        await handle.close();
+        await fs.rm(lock, { force: true });
+      }
+    }
+    const held = await exists(lock);
+    if (held && Date.now() - held.mtimeMs > STALE) await fs.rm(lock, { force: true });
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+};
+
+const writeWhole = async (path, chunks) => {
+  const part = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.incomplete`;
+  await fs.mkdir(dirname(path), { recursive: true });
+  try {
+    const handle = await fs.open(part, 'wx');
+    try {
+      for await (const chunk of chunks) await handle.writeFile(chunk);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(part, path);
+  } finally {
+    await fs.rm(part, { force: true });
+  }
+};
+
+export const open = async (folder) => {
+  const root = folder ? String(folder) : defaultRoot();
+  const at = (repo, ...parts) => join(root, `models--${repo.replace('/', '--')}`, ...parts);
+  const placeOf = ({ repo, revision, path }) => at(repo, 'snapshots', revision, path);
+
+  const find = async (file) => {
+    const found = await exists(placeOf(file));
+    return found?.isFile() && found.size === file.size ? pathToFileURL(placeOf(file)) : undefined;
+  };
+
+  const put = async (file, stream) => {
+    const blob = at(file.repo, 'blobs', file.hash ?? file.oid),
+      place = placeOf(file);
+    const lock = join(root, '.locks', `${blob.slice(root.length + 1)}.wasmicro`);
+    try {
+      await alone(
+        lock,
+        async () => (await exists(blob))?.size === file.size,
+        () => writeWhole(blob, stream),
+      );
+    } finally {
+      if (!stream.locked) await stream.cancel();
+    }
+    await fs.mkdir(dirname(place), { recursive: true });
+    await fs.rm(place, { force: true });
+    await fs
+      .symlink(relative(dirname(place), blob), place)
+      .catch(() => fs.copyFile(blob, place)); // no right to make links
+  };
+
+  // The commit and the files that are here of a revision.
+  const list = async (repo, revision) => {
+    const ref = await fs.readFile(at(repo, 'refs', revision), 'utf8').catch(() => revision);
+    const snapshot = at(repo, 'snapshots', ref.trim());
+    const names = await fs.readdir(snapshot, { recursive: true }).catch(() => []);
+    const files = [];
+    for (const name of names) {
+      const { size, ...found } = (await exists(join(snapshot, name))) ?? {};
+      if (size !== undefined && (found.mode & 0o170000) === 0o100000)
+        files.push([name.replaceAll('\\', '/'), size]);
+    }
+    return files.length ? [ref.trim(), files] : undefined;
+  };
+
+  const keep = async (repo, revision, [commit]) => {
+    if (revision !== commit) await writeWhole(at(repo, 'refs', revision), [commit]);
+  };
+
+  // Every file that is kept, as [{repo, revision, path, size}].
+  const all = async () => {
+    const entries = [];
+    for (const folder of await fs.readdir(root).catch(() => [])) {
+      if (!folder.startsWith('models--')) continue;
+      const repo = folder.slice(8).replace('--', '/');
+      for (const revision of await fs.readdir(at(repo, 'snapshots')).catch(() => []))
+        for (const [path, size] of (await list(repo, revision))?.[1] ?? [])
+          entries.push({ repo, revision, path, size });
+    }
+    return entries;
+  };
+
+  const remove = (repo) => fs.rm(at(repo), { recursive: true, force: true });
+
+  // Whether a blob is what its name says: LFS files are named by their SHA-256.
+  const intact = async (entry) => {
+    const blob = await fs.realpath(placeOf(entry));
+    const name = blob.slice(dirname(blob).length + 1);
+    return !/^[0-9a-f]{64}$/.test(name) || (await sha256Of(blob)) === name;
+  };
+
+  return { find, put, list, keep, all, remove, intact };
+};

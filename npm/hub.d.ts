@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+import type { LoadOptions, WasmPipeline } from './index.js';
+
+/** Where files are kept: find a file, or put it there whole. */
+export interface Store {
+  find(file: StoredFile): Promise<Response | URL | Uint8Array | undefined>;
+  put(file: StoredFile, stream: ReadableStream<Uint8Array>): Promise<void>;
+}
+
+export interface StoredFile {
+  repo: string;
+  /** The commit. */
+  revision: string;
+  path: string;
+  size: number;
+  /** SHA-256, where the hub tells it. */
+  hash?: string;
+  url: string;
+}
+
+export interface HubOptions extends Omit<LoadOptions, 'model' | 'tokenizer' | 'config' | 'merges' | 'files'> {
+  /** A branch, tag or commit. Default: "main". */
+  revision?: string;
+  /** Sent to the endpoint alone. Default: HF_TOKEN. */
+  token?: string;
+  /** Default: HF_ENDPOINT, else https://huggingface.co. */
+  endpoint?: string;
+  /** In place of the global fetch. */
+  fetch?: typeof fetch;
+  /**
+   * Browsers: the name of a Cache. Node, Deno, Bun: a folder, laid out as huggingface_hub does (default: its own).
+   * A Store. false: nothing is kept.
+   */
+  cache?: string | Store | false;
+  /** Asks no host: what is not in the cache is an error. Default: HF_HUB_OFFLINE. */
+  offline?: boolean;
+  /** Milliseconds without a byte after which a request is taken up again. Default: 30,000. */
+  idle?: number;
+  /** How often in a row a request is taken up again. Default: 3. */
+  retries?: number;
+}
+
+/**
+ * Opens a model by the name of its repository: asks for its files, fetches what the cache lacks, checks sizes and
+ * SHA-256, streams it into the engine.
+ * @throws WasmicroError: ARG, IO, HTTP, HASH, FORMAT, UNSUPPORTED, and whatever WasmPipeline.load throws; an abort
+ * rejects with the signal's reason.
+ * @example const p = await fromHub('BAAI/bge-small-en-v1.5', { onProgress: console.log });
+ */
+export function fromHub(repo: string, options?: HubOptions): Promise<WasmPipeline>;
+
+export interface CacheEntry {
+  repo: string;
+  revision: string;
+  path: string;
+  size: number;
+}
+
+type CacheOptions = Pick<HubOptions, 'cache'>;
+
+/** What is kept. */
+export const cache: {
+  list(options?: CacheOptions): Promise<CacheEntry[]>;
+  /** Bytes, of one repository or of all. */
+  size(repo?: string, options?: CacheOptions): Promise<number>;
+  delete(repo: string, options?: CacheOptions): Promise<void>;
+  /** The entries whose bytes are no longer those that were promised. */
+  verify(options?: CacheOptions): Promise<CacheEntry[]>;
+};

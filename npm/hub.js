@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// wasmicro/hub: a model by the name of its repository, and what the cache holds.
+import { download, fail, openFrom, openStore, sha256 } from './fetch.js';
+
+const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
+const PLAIN = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\0-\x1f\x7f\\:%]+$/; // leads nowhere else
+
+// What a model is opened from, at the root or in a module's folder: no name leads elsewhere.
+const NAMES = new RegExp(
+  '^(\\d+_\\w+/)?(' +
+    '(config(_sentence_transformers)?|generation_config|modules|sentence_\\w+_config|vocab|' +
+    'tokenizer(_config)?|special_tokens_map|added_tokens|model\\.safetensors\\.index)\\.json|' +
+    '(vocab|merges)\\.txt|(spiece|sentencepiece\\.bpe|tokenizer)\\.model|chat_template\\.jinja|' +
+    'model(-\\d+-of-\\d+)?\\.safetensors)$',
+);
+
+// Of a repository's files, [path, size, …] each, those that its model is opened from.
+const needed = (repo, files) => {
+  const has = (name) => files.some(([path]) => path === name);
+  const wanted = files.filter(
+    ([path]) =>
+      NAMES.test(path) &&
+      !(has('tokenizer.json') && /^(vocab|merges)\.|\.model$/.test(path)) &&
+      !(has('model.safetensors') && /^model(-|.*index)/.test(path)),
+  );
+  if (!wanted.some(([path]) => path.endsWith('.safetensors')))
+    fail(
+      'UNSUPPORTED',
+      `${repo} has no model.safetensors: \`wasmicro convert\` makes one of pytorch_model.bin or GGUF`,
+    );
+  return wanted;
+};
+
+const textOf = async (chunks) => {
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
+  return text;
+};
+
+// The commit that the hub has at a revision, and its files.
+const ask = async (repo, revision, o) => {
+  const url = `${o.endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const text = await textOf(download({ url }, o));
+  try {
+    const { sha, siblings } = JSON.parse(text);
+    const hex = (hash) => (/^[0-9a-f]{40,64}$/.test(hash) ? hash : fail('FORMAT', `not a hash: ${hash}`));
+    const entry = ({ rfilename, size, blobId, lfs }) =>
+      lfs ? [rfilename, lfs.size, hex(lfs.sha256)] : [rfilename, size, undefined, hex(blobId)];
+    return [hex(sha), siblings.map(entry)];
+  } catch (cause) {
+    fail('FORMAT', `${url} is no list of files: is the endpoint right?`, cause);
+  }
+};
+
+// What a browser's Cache can say beyond find and put.
+const full = (store) => {
+  const kept = store?.kept;
+  if (!kept) return store;
+  const place = (repo, revision) => `https://wasmicro.invalid/${repo}/${encodeURIComponent(revision)}`;
+  const facts = async ({ url }) => {
+    const [, repo, revision, path] = /([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.*)/.exec(url) ?? [];
+    const size = Number((await kept.match(url)).headers.get('content-length'));
+    return { repo, revision, path: decodeURI(path ?? ''), size, url };
+  };
+  const all = async () =>
+    (await Promise.all((await kept.keys()).map(facts))).filter((entry) => entry.repo);
+  return {
+    ...store,
+    all,
+    list: async (repo, revision) => (await kept.match(place(repo, revision)))?.json(),
+    keep: (repo, revision, list) => kept.put(place(repo, revision), Response.json(list)),
+    remove: async (repo) => {
+      for (const entry of await all()) if (entry.repo === repo) await kept.delete(entry.url);
+    },
+    intact: async ({ url }) => {
+      const response = await kept.match(url),
+        reader = response.body.getReader(),
+        sum = sha256();
+      for (let part; !(part = await reader.read()).done;) sum.update(part.value);
+      const hash = response.headers.get('x-sha256');
+      return hash === 'undefined' || sum.digest() === hash;
+    },
+  };
+};
+
+const storeOf = async (options) => full(await openStore(options));
+
+// The hub's list, or where it cannot be reached, what is here.
+const listOf = (repo, revision) => async (o) => {
+  const store = await storeOf(o);
+  const kept = await store?.list?.(repo, revision);
+  let list = kept;
+  try {
+    if (o.offline) fail('IO', `${repo} at ${revision} is not in the cache, and the hub is not asked`);
+    list = await ask(repo, revision, { ...o, ...(kept && { retries: 0 }) });
+    await store?.keep?.(repo, revision, list).catch(() => {});
+  } catch (cause) {
+    if (cause.code !== 'IO' || !kept) throw cause;
+  }
+  return [list[0], needed(repo, list[1])];
+};
+
+const checkRepo = (repo) =>
+  REPO.test(repo) && !/--|\.\./.test(repo) ? repo : fail('ARG', `not a repository's name: ${repo}`);
+
+// A model from a hub: options of WasmPipeline.load, and revision, token, endpoint, fetch,
+// cache (a Cache's name, a folder, a store, or false), offline, signal, onProgress.
+export const fromHub = async (repo, options = {}) => {
+  const { revision = 'main' } = options ?? {};
+  if (!PLAIN.test(revision)) fail('ARG', `not a revision: ${revision}`);
+  return openFrom(repo, revision, listOf(checkRepo(repo), revision), options);
+};
+
+const storeFor = async (options) =>
+  (await storeOf(options ?? {})) ?? fail('UNSUPPORTED', 'this host has no cache');
+
+// What is kept. Each takes {cache} as fromHub does.
+export const cache = {
+  // [{repo, revision, path, size}]
+  list: async (options) => (await storeFor(options)).all(),
+  // bytes of all files, or of one repository's
+  size: async (repo, options) =>
+    (await cache.list(options)).reduce(
+      (sum, entry) => sum + (repo && entry.repo !== repo ? 0 : entry.size),
+      0,
+    ),
+  delete: async (repo, options) => (await storeFor(options)).remove(checkRepo(repo)),
+  // The entries whose bytes are not those that were promised.
+  verify: async (options) => {
+    const store = await storeFor(options),
+      damaged = [];
+    for (const entry of await store.all()) if (!(await store.intact(entry))) damaged.push(entry);
+    return damaged;
+  },
+};
