@@ -378,13 +378,28 @@ WM_API wm_status wm_generation_open_chat(wm_generation **generation, wm_pipeline
 
 // ---- Tokenizer: works without a model ---------------------------------------------------------
 
+// What is cut of a pair that is too long.
+typedef enum wm_truncation {
+    WM_TRUNCATION_LONGEST = 0, // HF's longest_first
+    WM_TRUNCATION_FIRST,       // only_first: LIMIT where the second leaves no room
+    WM_TRUNCATION_SECOND,      // only_second
+} wm_truncation;
+
+typedef enum wm_offsets { WM_OFFSETS_BYTES = 0, WM_OFFSETS_POINTS, WM_OFFSETS_UTF16 } wm_offsets;
+
 typedef struct wm_encode_options {
     size_t size;
     wm_toggle special;   // WM_FROM_FILES and WM_ON: add [CLS], </s>, … as the tokenizer's files say
-    uint32_t max_length; // special tokens counted; 0: no truncation; pairs as HF's longest_first
+    uint32_t max_length; // special tokens counted; 0: no truncation
     wm_truncate truncate;
     bool special_as_text; // special tokens written in the text are text; else tokens, as in HF
     bool lower_case;      // lower-case the text first (sentence-transformers' do_lower_case)
+    wm_truncation truncation;
+    // Of a text that is too long all windows, one after another: max_length tokens each but the
+    // last one, the special ones in each. Of a pair, those of the text that `truncation` names.
+    bool windows;
+    uint32_t stride;    // tokens of the text that a window has in common with the one before
+    wm_offsets offsets; // the unit of starts and ends
 } wm_encode_options;
 
 // One tokenized text. Owned by the caller, who calls wm_encoding_free; start from {0}.
@@ -392,7 +407,7 @@ typedef struct wm_encode_options {
 typedef struct wm_encoding {
     int32_t *ids;            // [count]
     uint8_t *types;          // [count] token type: 0, or 1 for the second of a pair
-    uint32_t *starts, *ends; // [count] the token's bytes in its text, 0 0 for special tokens
+    uint32_t *starts, *ends; // [count] the token's place in its text, 0 0 for special tokens
     size_t count;
     bool truncated;
     size_t capacity; // private, as is the allocator

@@ -37,7 +37,8 @@ class Error(c.Structure):
 
 class Options(c.Structure):
     _fields_ = [("size", c.c_size_t), ("special", c.c_int), ("max_length", c.c_uint32), ("truncate", c.c_int),
-                ("special_as_text", c.c_bool), ("lower_case", c.c_bool)]
+                ("special_as_text", c.c_bool), ("lower_case", c.c_bool), ("truncation", c.c_int),
+                ("windows", c.c_bool), ("stride", c.c_uint32), ("offsets", c.c_int)]
 
 
 class Encoding(c.Structure):

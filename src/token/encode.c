@@ -158,12 +158,12 @@ static void longest_first(size_t *n1, size_t *n2, size_t most) {
     *n2 = WM_MIN(*n2, first_is_small ? large : small);
 }
 
-static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, size_t count,
+static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, uint64_t count,
                            wm_error *error) {
     if (encoding->ids && count <= encoding->capacity) return WM_OK;
     wm_encoding_free(encoding);
     // One block: ids, starts, ends, types.
-    uint64_t capacity = (uint64_t)count + 32;
+    uint64_t capacity = count + 32;
     uint8_t *memory =
         capacity * 13 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 13) : NULL;
     if (!memory)
@@ -186,64 +186,110 @@ static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_
     encoding->types[at] = type;
 }
 
-// Puts the texts' tokens [from[i], from[i] + n[i]) where the template has them.
-static void fill_template(const encode_call *call, const wm_template *template, bool special,
-                          const wm_span *texts, const size_t *from, const size_t *n,
-                          wm_encoding *encoding) {
+// A place in a text, in bytes and in the unit that is asked for.
+typedef struct place {
+    uint32_t at, units;
+} place;
+
+// The units before byte `at`, counted from the last place on.
+static uint32_t count_units(place *last, wm_span text, uint32_t at, wm_offsets unit) {
+    if (unit == WM_OFFSETS_BYTES) return at;
+    while (last->at != at) {
+        bool back = at < last->at;
+        uint8_t byte = text.p[back ? --last->at : last->at++];
+        uint32_t units = (byte & 0xC0) != 0x80 ? 1 + (unit == WM_OFFSETS_UTF16 && byte >= 0xF0) : 0;
+        last->units += back ? 0 - units : units;
+    }
+    return last->units;
+}
+
+// The texts' tokens [from[i], from[i] + n[i]).
+typedef struct window {
+    size_t from[2], n[2];
+} window;
+
+// Puts a window's tokens where the template has them.
+static void fill_template(const encode_call *call, const wm_template *template,
+                          const wm_span *texts, const window *window, wm_encoding *encoding) {
     const wm_tokenizer *tokenizer = call->tokenizer;
+    wm_offsets unit = call->options->offsets;
     for (uint32_t step = 0; step < template->count; step++) {
         int32_t id = template->steps[step].id;
         uint8_t type = template->steps[step].type;
         if (id >= 0) {
-            if (special) put_token(encoding, id, 0, 0, type);
+            if (call->options->special != WM_OFF) put_token(encoding, id, 0, 0, type);
             continue;
         }
         size_t which = id == WM_TEMPLATE_B;
-        if (!n[which]) continue; // there may be no array at all
-        const wm_token *tokens = (const wm_token *)call->tokens[which].p + from[which];
-        for (size_t i = 0; i < n[which]; i++) {
-            wm_token token = tokens[i];
+        place start = {0, 0}, end = {0, 0};
+        for (size_t i = 0; i < window->n[which]; i++) {
+            wm_token token = ((const wm_token *)call->tokens[which].p)[window->from[which] + i];
             if (tokenizer->trim_offsets)
                 trim_token(&token, texts[which], i == 0, tokenizer->trim_prefix_space);
-            put_token(encoding, token.id, token.start, token.end, type);
+            put_token(encoding, token.id, count_units(&start, texts[which], token.start, unit),
+                      count_units(&end, texts[which], token.end, unit), type);
         }
     }
 }
 
-static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
-                        wm_encoding *encoding, wm_error *error) {
-    const wm_tokenizer *tokenizer = call->tokenizer;
-    const wm_encode_options *options = call->options;
-    const wm_template *template = is_pair ? &tokenizer->pair : &tokenizer->single;
-    bool special = options->special != WM_OFF;
-    size_t all[2], n[2], from[2] = {0, 0}, added = special ? template->special : 0;
-    for (int i = 0; i < 2; i++) all[i] = n[i] = call->tokens[i].n / sizeof(wm_token);
-    if (options->max_length) {
-        if (added > options->max_length)
-            return wm_fail(error, WM_ERROR_ARG, 0,
-                           "max_length %u leaves no room for the %u special tokens",
-                           (uint64_t)options->max_length, (uint64_t)added);
-        size_t most = options->max_length - added;
-        if (is_pair)
-            longest_first(&n[0], &n[1], most);
-        else
-            n[0] = WM_MIN(n[0], most);
-    }
-    bool truncated = n[0] < all[0] || n[1] < all[1];
-    if (truncated && options->truncate == WM_TRUNCATE_ERROR)
+// How many tokens of each text may stay; `which` is the one that is cut.
+static wm_status truncate_texts(const wm_encode_options *options, size_t added, bool is_pair,
+                                size_t which, size_t *n, wm_error *error) {
+    if (!options->max_length) return WM_OK;
+    if (added > options->max_length)
+        return wm_fail(error, WM_ERROR_ARG, 0,
+                       "max_length %u leaves no room for the %u special tokens",
+                       (uint64_t)options->max_length, (uint64_t)added);
+    size_t most = options->max_length - added;
+    if (n[0] + n[1] <= most) return WM_OK;
+    if (options->truncate == WM_TRUNCATE_ERROR)
         return wm_fail(error, WM_ERROR_LIMIT, 0,
                        "the text has more than the %u tokens of max_length",
                        (uint64_t)options->max_length);
-    if (options->truncate == WM_TRUNCATE_START)
-        for (int i = 0; i < 2; i++) from[i] = all[i] - n[i];
-    size_t count = 0;
-    for (uint32_t step = 0; step < template->count; step++) {
-        int32_t id = template->steps[step].id;
-        count += id < 0 ? n[id == WM_TEMPLATE_B] : special;
+    if (is_pair && options->truncation == WM_TRUNCATION_LONGEST) {
+        longest_first(&n[0], &n[1], most);
+    } else if (is_pair && n[!which] >= most) {
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "max_length %u: the other text has %u tokens",
+                       (uint64_t)options->max_length, (uint64_t)n[!which]);
+    } else {
+        n[which] = most - n[!which];
     }
-    WM_TRY(make_room(encoding, call->sink.host, count, error));
-    encoding->truncated = truncated;
-    fill_template(call, template, special, texts, from, n, encoding);
+    return WM_OK;
+}
+
+static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
+                        wm_encoding *encoding, wm_error *error) {
+    const wm_encode_options *options = call->options;
+    const wm_template *template = is_pair ? &call->tokenizer->pair : &call->tokenizer->single;
+    bool special = options->special != WM_OFF, at_start = options->truncate == WM_TRUNCATE_START;
+    size_t all[2], which = is_pair && options->truncation == WM_TRUNCATION_SECOND;
+    window window = {{0, 0}, {0, 0}};
+    for (int i = 0; i < 2; i++) all[i] = window.n[i] = call->tokens[i].n / sizeof(wm_token);
+    WM_TRY(
+        truncate_texts(options, special ? template->special : 0, is_pair, which, window.n, error));
+    encoding->truncated = window.n[0] < all[0] || window.n[1] < all[1];
+    size_t count = 0, n = window.n[which], step = n - options->stride;
+    for (uint32_t i = 0; i < template->count; i++) {
+        int32_t id = template->steps[i].id;
+        count += id < 0 ? window.n[id == WM_TEMPLATE_B] : special;
+    }
+    uint64_t windows = 1;
+    bool more = options->windows && encoding->truncated;
+    if (more) {
+        if (options->stride >= n || (is_pair && options->truncation == WM_TRUNCATION_LONGEST))
+            return wm_fail(error, WM_ERROR_ARG, 0,
+                           "windows: the stride is too long, or no text "
+                           "of the pair is named");
+        windows += (all[which] - n + step - 1) / step;
+    }
+    WM_TRY(make_room(encoding, call->sink.host, windows * count, error));
+    for (int i = 0; at_start && i < 2; i++) window.from[i] = all[i] - window.n[i];
+    for (size_t *from = &window.from[which]; windows--;) {
+        fill_template(call, template, texts, &window, encoding);
+        size_t stop = at_start ? *from + window.n[which] - step : all[which];
+        *from = at_start ? stop - WM_MIN(n, stop) : *from + step;
+        window.n[which] = WM_MIN(n, stop - WM_MIN(*from, stop));
+    }
     return WM_OK;
 }
 
@@ -292,7 +338,8 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
     call.lowered.host = call.sink.host = host;
     call.sink.limit = WM_LIMIT_TOKENS;
     // Of a pair all tokens count: which text is the longer one decides who keeps the odd token.
-    if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START && !pair)
+    if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START && !pair &&
+        !call.options->windows)
         call.sink.limit = WM_MIN(call.sink.limit - 1, call.options->max_length);
     wm_status status = encode_one(&call, text, &call.tokens[0], error);
     if (status == WM_OK && pair) status = encode_one(&call, *pair, &call.tokens[1], error);
