@@ -45,7 +45,7 @@ const works = async (options) =>
 const failsOnce = (faults, code, pattern) =>
   withHub(async (hub, options, folder) => {
     hub.faults = faults;
-    const error = await errorOf(() => fromHub(REPO, { ...options, idle: 200 }));
+    const error = await errorOf(() => fromHub(REPO, options));
     assert.equal(error.code, code, error.stack);
     assert.match(error.message, pattern);
     assert.deepEqual(
@@ -56,10 +56,10 @@ const failsOnce = (faults, code, pattern) =>
     await works(options);
   });
 
-const survives = (faults, check = () => {}) =>
+const survives = (faults, check = () => {}, idle = undefined) =>
   withHub(async (hub, options) => {
     hub.faults = faults;
-    await works({ ...options, idle: 200 });
+    await works({ ...options, idle });
     check(hub);
   });
 
@@ -127,7 +127,7 @@ describe('fromHub', { concurrency: 8 }, () => {
       survives({ [`cdn:${MODEL}`]: [{ cut: half }, { cut: 100 }] }, (hub) =>
         assert.ok(hub.log.some(({ where, range }) => where === 'cdn' && range === `bytes=${half}-`)),
       ),
-      survives({ [`cdn:${MODEL}`]: [{ stall: half }] }),
+      survives({ [`cdn:${MODEL}`]: [{ stall: half }] }, () => {}, 500),
       survives({ [`cdn:${MODEL}`]: [{ cut: half }, { range: 'ignore' }] }),
       survives({ [`cdn:${MODEL}`]: [{ chunked: true }] }),
       survives({ 'hub:config.json': [{ gzip: true }] }),
