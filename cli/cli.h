@@ -117,6 +117,12 @@ int cli_search(char **arguments, int count);
 int cli_tokenize(char **arguments, int count);
 int cli_generate(char **arguments, int count);
 int cli_hidden(char **arguments, int count);
+int cli_logits(char **arguments, int count);
+int cli_classify(char **arguments, int count);
+int cli_rerank(char **arguments, int count);
+int cli_fill_mask(char **arguments, int count);
+int cli_answer(char **arguments, int count);
+int cli_tag(char **arguments, int count);
 int cli_info(char **arguments, int count);
 
 #endif

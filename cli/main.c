@@ -41,6 +41,28 @@ static const command commands[] = {
      "    --repetition-penalty R, --no-repeat-ngram N, --beams B\n"
      "    --stop TEXT       end before TEXT\n"
      "    --ids             the new token ids as a JSON array instead\n"},
+    {"classify", cli_classify,
+     "wasmicro classify MODEL [TEXT…]\n"
+     "  Labels and scores, best first; without TEXT each line of stdin is one.\n"
+     "    --pair B          classify each text together with B\n"
+     "    -k N              the N best alone; --max-len N as in embed\n"},
+    {"rerank", cli_rerank,
+     "wasmicro rerank MODEL QUERY DOCUMENT…\n"
+     "  The documents by a cross-encoder's score, best first: {\"index\", \"score\"} each.\n"
+     "    --raw             logits instead of scores; -k N, --max-len N as in classify\n"},
+    {"fill-mask", cli_fill_mask,
+     "wasmicro fill-mask MODEL [TEXT…]\n"
+     "  The tokens that fit the mask token in TEXT best; an array for each of several masks.\n"
+     "    -k N              how many (5)\n"},
+    {"answer", cli_answer,
+     "wasmicro answer MODEL QUESTION CONTEXT\n"
+     "  The part of CONTEXT that answers, in characters from start to end.\n"
+     "    -k N              an array of the N best\n"
+     "    --max-len N       tokens of a window on a long context (384)\n"},
+    {"tag", cli_tag,
+     "wasmicro tag MODEL [TEXT…]\n"
+     "  Labelled words or spans: B- and I- joined, \"O\" left out.\n"
+     "    --all             every token by itself\n"},
     {"tokenize", cli_tokenize,
      "wasmicro tokenize MODEL TEXT…\n"
      "  The token ids of each text, one JSON array a line. Needs the tokenizer's files alone.\n"
@@ -51,6 +73,9 @@ static const command commands[] = {
     {"hidden", cli_hidden,
      "wasmicro hidden MODEL --ids 1,2,3\n"
      "  The last hidden state of each token id: {\"shape\":[ids, width], \"data\":[…]}.\n"},
+    {"logits", cli_logits,
+     "wasmicro logits MODEL --ids 1,2,3 [--decoder-ids 0,5]\n"
+     "  The scores of the next token after each: {\"shape\":[ids, vocabulary], \"data\":[…]}.\n"},
     {"info", cli_info,
      "wasmicro info MODEL\n"
      "  What the model is and the bytes it needs, as one JSON object.\n"},

@@ -513,6 +513,7 @@ WM_API wm_status wm_model_open(wm_model **model, const wm_config *config, const 
                                wm_error *error);
 WM_API void wm_model_close(wm_model *model); // after its sessions
 WM_API uint32_t wm_model_width(const wm_model *model);
+WM_API uint32_t wm_model_vocabulary(const wm_model *model);
 WM_API uint32_t wm_model_max_tokens(const wm_model *model);
 
 // One timeline of a model: its memory grows to the longest text it has seen and is kept.

@@ -355,4 +355,6 @@ void wm_model_close(wm_model *model) {
 
 uint32_t wm_model_width(const wm_model *model) { return model->arch.width; }
 
+uint32_t wm_model_vocabulary(const wm_model *model) { return model->arch.vocabulary; }
+
 uint32_t wm_model_max_tokens(const wm_model *model) { return wm_arch_max_tokens(&model->arch); }
