@@ -12,7 +12,7 @@
 #define STRIDE 40009u
 #endif
 
-enum { SIZES = 68, MOST = 2048 };
+enum { SIZES = 68, MOST = 2048, FLOAT_TYPES = WM_BF16 + 1 };
 
 static const char *const names[] = {"scalar", "simd128", "sse2", "avx2", "avx512"};
 
@@ -67,6 +67,45 @@ static uint8_t *random_weights(wm_weight_type type, size_t n, size_t offset, flo
         wide[i] = type == WM_F32 ? x : type == WM_F16 ? wm_f16_to_f32(half) : wm_bf16_to_f32(half);
     }
     return p;
+}
+
+// A quantised weight [N, K] of random bytes and what it stands for; every part at an odd address
+// but the scales of I8 and U8.
+typedef struct quantised {
+    wm_quantized parts;
+    void *owners[3];
+    float *wide; // [N, K]
+} quantised;
+
+static uint8_t *random_bytes(size_t n, size_t offset, void **owner) {
+    uint8_t *p = block(n, offset, owner);
+    for (size_t i = 0; i < n; i++) p[i] = (uint8_t)random_u32();
+    return p;
+}
+
+static quantised random_quantised(wm_weight_type type, size_t N, size_t K, size_t offset) {
+    quantised q = {.wide = random_floats(N * K)};
+    size_t blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    q.parts.data = random_bytes(N * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K), offset, &q.owners[0]);
+    if (type == WM_Q4) {
+        float *halves = random_floats(N * blocks);
+        q.parts.scale = random_weights(WM_F16, N * blocks, offset, halves, &q.owners[1]);
+        free(halves);
+    } else {
+        q.owners[1] = random_floats(N);
+        q.parts.scale = q.owners[1];
+    }
+    q.parts.zero = random_bytes(N, offset, &q.owners[2]);
+    wm_quant_plan plan = {.rows = N, .cols = K, .kind = (wm_quant)(type - WM_I8)};
+    plan.data.bytes.n = N * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K);
+    for (size_t n = 0; n < N; n++)
+        wm_dequantize_row(&plan, q.parts.data, q.parts.scale, q.parts.zero, n, q.wide + n * K);
+    return q;
+}
+
+static void free_quantised(quantised *q) {
+    for (size_t i = 0; i < WM_COUNT(q->owners); i++) free(q->owners[i]);
+    free(q->wide);
 }
 
 // Units in the last place of the f32 nearest to `want`.
@@ -240,11 +279,94 @@ static void check_product(const wm_kernels *k, product p) {
     free(x), free(b), free(y), free(wide), free(before), free(owner);
 }
 
+static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
+                            size_t offset, bool bias) {
+    float *x = random_floats(T * K), *y = random_floats(T * N), *b = bias ? random_floats(N) : NULL;
+    quantised w = random_quantised(type, N, K, offset);
+    k->linear[type](y, N, x, K, &w.parts, K, b, T, N, K);
+    for (size_t i = 0; i < T * N; i++) {
+        double sum = b ? (double)b[i % N] : 0, size = magnitude(sum);
+        for (size_t j = 0; j < K; j++) {
+            double term = (double)x[i / N * K + j] * (double)w.wide[i % N * K + j];
+            sum += term, size += magnitude(term);
+        }
+        double bound = 0x1p-24 * (double)(K + 5) * size, off = magnitude((double)y[i] - sum);
+        if (!(off <= bound))
+            fail_msg("%s type %d T %d N %d K %d: [%d, %d] off by %d bounds", k->isa, (int)type,
+                     (int)T, (int)N, (int)K, (int)(i / N), (int)(i % N),
+                     (int)(off < 1e6 * bound ? off / bound : 1e6));
+    }
+    for (size_t n = 0; n < N && K; n++) { // a row of a table
+        size_t blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+        wm_quantized row = {w.parts.data + n * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K),
+                            w.parts.scale + n * (type == WM_Q4 ? blocks * 2 : sizeof(float)),
+                            w.parts.zero + n};
+        float *got = random_floats(K);
+        k->widen[type](got, &row, K);
+        assert_memory_equal(got, w.wide + n * K, K * sizeof *got);
+        free(got);
+    }
+    // Each row alone is the same bits, as is each column among others.
+    float *alone = random_floats(N);
+    for (size_t t = 0; t < T; t++) {
+        k->linear[type](alone, N, x + t * K, K, &w.parts, K, b, 1, N, K);
+        assert_memory_equal(alone, y + t * N, N * sizeof *alone);
+        if (N < 2) continue;
+        k->linear[type](alone, N, x + t * K, K, &w.parts, K, b, 1, N - 1, K);
+        assert_memory_equal(alone, y + t * N, (N - 1) * sizeof *alone);
+    }
+    free(x), free(y), free(b), free(alone), free_quantised(&w);
+}
+
+static void quantised_products_of_every_size(void **state) {
+    (void)state;
+    static const size_t big[] = {96, 384, 511, 512, 513, 544, 1088, 1100, 1536};
+    EACH_TABLE(k) {
+        for (unsigned type = WM_I8; type <= WM_Q4; type++) {
+            for (size_t n = 0; n < SIZES; n++) {
+                check_quantised(k, (wm_weight_type)type, 1 + n % 6, 1 + n % 9, n, n % 5, n % 2);
+                check_quantised(k, (wm_weight_type)type, 1 + n % 3, n, 64, n % 3, n % 3);
+                check_quantised(k, (wm_weight_type)type, n + 1, 6, 33, 1, n % 2);
+            }
+            for (size_t i = 0; i < WM_COUNT(big); i++)
+                check_quantised(k, (wm_weight_type)type, 1 + i, 22, big[i], i % 4, i % 2);
+        }
+    }
+}
+
+// One row takes halves inside the tile: infinities and NaNs come out as they do for many.
+static void halves_that_are_not_finite(void **state) {
+    (void)state;
+    enum { N = 9, K = 64 };
+    float x[2 * K], y[2 * N], alone[N];
+    uint16_t w[N * K];
+    for (size_t i = 0; i < 2 * K; i++) x[i] = 1 + (float)(i % K);
+    EACH_TABLE(k) {
+        for (unsigned type = WM_F16; type <= WM_BF16; type++) {
+            for (size_t i = 0; i < N * K; i++) w[i] = (uint16_t)(i % 1000);
+            w[3 * K + 17] = type == WM_F16 ? 0x7C00 : 0x7F80;
+            w[5 * K + 63] = type == WM_F16 ? 0xFC00 : 0xFF80;
+            w[7 * K] = 0x7FFF;
+            k->linear[type](y, N, x, K, w, K, NULL, 2, N, K);
+            k->linear[type](alone, N, x, K, w, K, NULL, 1, N, K);
+            for (size_t n = 0; n < N; n++) {
+                if (n == 7) {
+                    assert_true(y[n] != y[n] && alone[n] != alone[n]);
+                    continue;
+                }
+                if (n == 3) assert_true(y[n] == __builtin_inff());
+                if (n == 5) assert_true(y[n] == -__builtin_inff());
+                assert_int_equal(bits_of(alone[n]), bits_of(y[n]));
+            }
+        }
+    }
+}
+
 static void products_of_every_size(void **state) {
     (void)state;
     static const size_t big[] = {96, 511, 512, 513, 1031, 1536};
     EACH_TABLE(k) {
-        for (unsigned type = 0; type < WM_WEIGHT_TYPES; type++) {
+        for (unsigned type = 0; type < FLOAT_TYPES; type++) {
             for (size_t n = 0; n < SIZES; n++) {
                 product p = {
                     (wm_weight_type)type, false, 1 + n % 9, 1 + n % 7, n, n % 5, n % 3, n % 2};
@@ -278,14 +400,14 @@ static void products_of_every_size(void **state) {
 // Row t of a product is the same bits alone, among any rows, and for any neighbours of its w.
 static void rows_do_not_depend_on_their_batch(void **state) {
     (void)state;
-    enum { T = 23, N = 37, K = 1100 };
+    enum { T = 23, N = 37, K = 1120 };
     float *x = random_floats(T * K), *all = malloc(T * N * sizeof *all),
           *one = malloc(T * N * sizeof *one);
     float *wide = malloc(N * K * sizeof *wide), *b = random_floats(N);
     EACH_TABLE(k) {
-        for (unsigned type = 0; type < WM_WEIGHT_TYPES * 2; type++) {
-            bool panels = type >= WM_WEIGHT_TYPES;
-            wm_weight_type weight = (wm_weight_type)(type % WM_WEIGHT_TYPES);
+        for (unsigned type = 0; type < FLOAT_TYPES * 2; type++) {
+            bool panels = type >= FLOAT_TYPES;
+            wm_weight_type weight = (wm_weight_type)(type % FLOAT_TYPES);
             size_t size = weight == WM_F32 ? 4 : 2, ldw = panels ? N : K, step = panels ? 1 : K;
             void *owner;
             const uint8_t *w = random_weights(weight, N * K, 2, wide, &owner);
@@ -322,7 +444,7 @@ static void every_half_widens(void **state) {
             }
         }
         for (size_t n = 0; n < SIZES; n++) {
-            for (unsigned type = 0; type < WM_WEIGHT_TYPES; type++) {
+            for (unsigned type = 0; type < FLOAT_TYPES; type++) {
                 float want[SIZES], *got = malloc(n * sizeof *got + 1);
                 void *owner;
                 uint8_t *w = random_weights((wm_weight_type)type, n, n % 4, want, &owner);
@@ -484,6 +606,8 @@ int main(void) {
         cmocka_unit_test(norms_of_every_length),
         cmocka_unit_test(products_of_every_size),
         cmocka_unit_test(rows_do_not_depend_on_their_batch),
+        cmocka_unit_test(quantised_products_of_every_size),
+        cmocka_unit_test(halves_that_are_not_finite),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

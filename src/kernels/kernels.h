@@ -9,31 +9,50 @@
 // depends on row t of x, row n of w and K alone, never on T, N or where the row stands in its tile.
 // Hence a text's vector is bit for bit the same alone and in any batch.
 //     linear    lane j sums the products of k = j, j + LANES, … below 512, the lanes are added in a
-//               fixed tree, then the bias; further blocks of 512 are added to that in turn
+//               fixed tree, then the bias; further blocks of 512 are added to that in turn. I8,
+//               U8: of whole numbers, then times the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
 // At most 10 KB of stack.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 
-#include "../base/base.h"
+#include "../base/half.h"
+#include "../quant/quant.h"
 
 // How a weight's numbers are stored.
-typedef enum wm_weight_type { WM_F32, WM_F16, WM_BF16, WM_WEIGHT_TYPES } wm_weight_type;
+typedef enum wm_weight_type {
+    WM_F32,
+    WM_F16,
+    WM_BF16,
+    WM_I8,
+    WM_U8,
+    WM_Q4,
+    WM_WEIGHT_TYPES,
+} wm_weight_type;
+
+// A weight [N, K] of I8, U8 or Q4, at any alignment; layouts: wm_quant in wasmicro.h.
+typedef struct wm_quantized {
+    const uint8_t *data;
+    const uint8_t *scale; // I8, U8: f32 [N], aligned; Q4: f16 [N, ⌈K/32⌉]
+    const uint8_t *zero;  // U8: [N]
+} wm_quantized;
 
 typedef struct wm_kernels {
     const char *isa;
 
     // y [T, N] = x [T, K] · w [N, K]ᵀ + b [N]; b f32, may be NULL. w of the table's type, any
-    // alignment, widened exactly, once for all rows of x. Row dots: lanes over K.
+    // alignment, widened exactly; of I8, U8, Q4: const wm_quantized *, ldw unused. Row dots: lanes
+    // over K.
     void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                     size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
-    // values, and weights stored [in, out].
+    // values, and weights stored [in, out]. NULL for I8, U8, Q4.
     void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                       size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
-    // y [n] = a [n] widened (F16, BF16) or copied (F32).
+    // y [n] = a [n] widened (F16, BF16) or copied (F32); I8, U8, Q4: a const wm_quantized * of the
+    // row.
     void (*widen[WM_WEIGHT_TYPES])(float *y, const void *a, size_t n);
 
     // y [n] += a [n].  y may not overlap a.

@@ -97,6 +97,11 @@ WMK_WIDEN(bf16)
 
 typedef void WMK(widener)(float *y, const void *a, size_t n);
 
+static void WMK(scale)(float *y, float s, size_t n);
+static void WMK(mul)(float *y, const float *a, size_t n);
+static void WMK(add)(float *y, const float *a, size_t n);
+#include "quant_rows.h"
+
 // ---- Row dots: lanes over K --------------------------------------------------------------------
 
 // The last K % LANES products of each sum.
@@ -192,49 +197,51 @@ WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     }
 }
 
-// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. Halves are widened first, once for all
-// rows.
-WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const uint8_t *w,
-                                 size_t w_step, size_t K, WMK(widener) *widen) {
+// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. What is not f32 is widened: inside the
+// tile for one row of x, else first, once for all rows.
+WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const wmk_weight *w,
+                                 size_t n, size_t K) {
     float wide[4 * WMK_K_BLOCK];
     const float *x = tile->x;
+    wmk_row rows[4];
+    for (size_t c = 0; c < 4; c++)
+        rows[c] = WMK(row_at)(w, n + WM_MIN(c, tile->columns - 1) * tile->step);
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
         tile->x = x + k;
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
-        for (size_t c = 0; c < 4; c++) {
-            tile->w[c] = w + WM_MIN(c, tile->columns - 1) * w_step;
-            if (!widen) continue;
-            widen(wide + c * WMK_K_BLOCK, tile->w[c], tile->K);
-            tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
+        for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
+        if (LANES == 1 || w->type == WM_F32 || t1 - t0 > 1 || K % WM_Q4_BLOCK ||
+            !WMK(thin)(tile, t0, rows, k, w->type)) {
+            for (size_t c = 0; c < 4 && w->type != WM_F32; c++) {
+                WMK(fill)(wide + c * WMK_K_BLOCK, &rows[c], k, tile->K, w->type);
+                tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
+            }
+            WMK(dot_rows)(tile, t0, t1);
         }
-        WMK(dot_rows)(tile, t0, t1);
         tile->from = tile->y;
         tile->from_step = tile->step;
         tile->ld_from = tile->ldy;
-        w += (widen ? 2 : 4) * WMK_K_BLOCK;
     }
 }
 
 // Few rows of x: w is read once, from memory, in four long streams N / 4 rows apart, which
 // processors fetch ahead where short ones stall. Many: w's tile is read from the cache, and y's
 // columns adjoin.
-WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
-                           size_t ldw, const float *b, size_t T, size_t N, size_t K,
-                           WMK(widener) *widen) {
+WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const wmk_weight *w,
+                           const float *b, size_t T, size_t N, size_t K) {
     static const float zero;
-    size_t row = (widen ? 2 : 4) * ldw, quads = N / 4, step = T <= WMK_STREAM_T ? quads : 1;
+    size_t quads = N / 4, step = T <= WMK_STREAM_T ? quads : 1;
     size_t t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
     for (size_t t = 0; t < T; t += t_block) {
         for (size_t i = 0; i < quads + (N % 4 != 0); i++) {
             wmk_tile tile = {.ldy = ldy, .x = x, .ldx = ldx, .columns = 4, .step = step};
             size_t n = step == 1 ? 4 * i : i;
             if (i == quads) n = 4 * i, tile.columns = N % 4, tile.step = 1;
-            if (T > TILE_T && step != 1 && i + 1 < quads && !widen) tile.next = row;
+            if (T > TILE_T && step != 1 && i + 1 < quads && w->type == WM_F32) tile.next = w->pitch;
             tile.y = y + n;
             tile.from = b ? b + n : &zero;
             tile.from_step = b ? tile.step : 0;
-            WMK(dot_columns)(&tile, t, WM_MIN(T, t + t_block), (const uint8_t *)w + n * row,
-                             tile.step * row, K, widen);
+            WMK(dot_columns)(&tile, t, WM_MIN(T, t + t_block), w, n, K);
         }
     }
 }
@@ -361,18 +368,50 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
     }
 }
 
-#define WMK_LINEAR(name, type, widen)                                                           \
-    static void WMK(name##_##type)(float *y, size_t ldy, const float *x, size_t ldx,            \
+#define WMK_LINEAR(name, weight, size)                                                          \
+    static void WMK(linear_##name)(float *y, size_t ldy, const float *x, size_t ldx,            \
                                    const void *w, size_t ldw, const float *b, size_t T,         \
                                    size_t N, size_t K) {                                        \
-        WMK(name)(y, ldy, x, ldx, w, ldw, b, T, N, K, widen);                                   \
+        wmk_weight rows = {.type = weight, .bits = size * 8, .data = w, .pitch = size * ldw};   \
+        WMK(linear)(y, ldy, x, ldx, &rows, b, T, N, K);                                         \
+    }                                                                                           \
+    static void WMK(linear_t_##name)(float *y, size_t ldy, const float *x, size_t ldx,          \
+                                     const void *w, size_t ldw, const float *b, size_t T,       \
+                                     size_t N, size_t K) {                                      \
+        WMK(linear_t)(y, ldy, x, ldx, w, ldw, b, T, N, K,                                       \
+                      size == 4 ? NULL : WMK(widen_##name));                                    \
     }
-WMK_LINEAR(linear, f32, NULL)
-WMK_LINEAR(linear, f16, WMK(widen_f16))
-WMK_LINEAR(linear, bf16, WMK(widen_bf16))
-WMK_LINEAR(linear_t, f32, NULL)
-WMK_LINEAR(linear_t, f16, WMK(widen_f16))
-WMK_LINEAR(linear_t, bf16, WMK(widen_bf16))
+WMK_LINEAR(f32, WM_F32, 4)
+WMK_LINEAR(f16, WM_F16, 2)
+WMK_LINEAR(bf16, WM_BF16, 2)
+#undef WMK_LINEAR
+
+// I8 and U8: sums of whole numbers first, then each column's scale and bias.
+WMK_APART void WMK(linear_quantized)(float *y, size_t ldy, const float *x, size_t ldx,
+                                     const wm_quantized *w, const float *b, size_t T, size_t N,
+                                     size_t K, wm_weight_type type) {
+    wmk_weight rows = {type, 8, w->data, w->scale, w->zero, K};
+    if (type == WM_Q4) {
+        rows.bits = 4;
+        rows.pitch = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK * WM_Q4_BYTES;
+    }
+    WMK(linear)(y, ldy, x, ldx, &rows, type == WM_Q4 ? b : NULL, T, N, K);
+    for (size_t t = 0; t < T && type != WM_Q4; t++, y += ldy) {
+        WMK(mul)(y, (const float *)(const void *)w->scale, N);
+        if (b) WMK(add)(y, b, N);
+    }
+}
+
+#define WMK_LINEAR(name, type)                                                                  \
+    static void WMK(linear_##name)(float *y, size_t ldy, const float *x, size_t ldx,            \
+                                   const void *w, size_t ldw, const float *b, size_t T,         \
+                                   size_t N, size_t K) {                                        \
+        (void)ldw;                                                                              \
+        WMK(linear_quantized)(y, ldy, x, ldx, w, b, T, N, K, type);                             \
+    }
+WMK_LINEAR(i8, WM_I8)
+WMK_LINEAR(u8, WM_U8)
+WMK_LINEAR(q4, WM_Q4)
 #undef WMK_LINEAR
 
 // ---- The exponential and what is made of it ----------------------------------------------------
@@ -567,9 +606,11 @@ static void WMK(rms_norm)(float *y, const float *x, const float *w, float eps, s
 #define WMK_TEXT(name) WMK_TEXT_OF(name)
 const wm_kernels WMK(kernels) = {
     .isa = WMK_TEXT(WMK_ISA),
-    .linear = {WMK(linear_f32), WMK(linear_f16), WMK(linear_bf16)},
+    .linear = {WMK(linear_f32), WMK(linear_f16), WMK(linear_bf16), WMK(linear_i8), WMK(linear_u8),
+               WMK(linear_q4)},
     .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
-    .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16)},
+    .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16), WMK(widen_i8), WMK(widen_u8),
+              WMK(widen_q4)},
     .add = WMK(add),
     .max = WMK(max),
     .scale = WMK(scale),

@@ -70,6 +70,19 @@ typedef struct wmk_tile {
     size_t next; // bytes from a row of w to the one that is wanted next; 0: none
 } wmk_tile;
 
+// A weight [N, K] for row dots, and one of its rows.
+typedef struct wmk_weight {
+    wm_weight_type type;
+    uint32_t bits; // of a number
+    const uint8_t *data, *scale, *zero;
+    size_t pitch; // bytes from a row to the next
+} wmk_weight;
+
+typedef struct wmk_row {
+    const uint8_t *data, *scales; // scales: of Q4
+    int32_t zero;                 // of U8
+} wmk_row;
+
 // Rows of x against a panel of w, whose rows are ldw bytes apart.
 typedef struct wmk_panel {
     float *y;

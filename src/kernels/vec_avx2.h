@@ -27,6 +27,10 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define v_sqrt(v) _mm256_sqrt_ps(v)
 #define v_load_i16(p) ((vint)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)(p))))
 #define v_load_f16(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
+#define F16C
+#define I8_UNIT 1.0f
+#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_from_bytes(to, b) wmk_from_bytes_avx2(to, (__m128i)(b))
 #define v_sums(to, a, b, c, d) wmk_sums_avx2(to, a, b, c, d)
 
 // As in 128 bits within each half, then the halves.
@@ -35,4 +39,9 @@ static inline void wmk_sums_avx2(float *sums, __m256 a, __m256 b, __m256 c, __m2
     __m256 cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
     __m256 abcd = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xEE);
     _mm_storeu_ps(sums, _mm256_castps256_ps128(abcd) + _mm256_extractf128_ps(abcd, 1));
+}
+
+static inline void wmk_from_bytes_avx2(__m256 *to, __m128i b) {
+    to[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b));
+    to[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(b, 8)));
 }

@@ -27,6 +27,10 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define v_sqrt(v) _mm512_sqrt_ps(v)
 #define v_load_i16(p) ((vint)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)(p))))
 #define v_load_f16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
+#define F16C
+#define I8_UNIT 1.0f
+#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_from_bytes(to, b) (*(to) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)(b))))
 #define v_sums(to, a, b, c, d) wmk_sums_avx512(to, a, b, c, d)
 
 // As in 128 bits within each quarter, then the quarters.

@@ -23,3 +23,7 @@
 #undef v_load_i16
 #undef v_load_f16
 #undef v_sums
+#undef F16C
+#undef I8_UNIT
+#undef v_load_bytes
+#undef v_from_bytes

@@ -54,3 +54,8 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_sqrt(v) wmk_sqrt_scalar(v)
 #define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p)) // LANES halves, sign-extended
 #define v_sums(to, a, b, c, d) wmk_sums_scalar(to, a, b, c, d)
+
+// Where LANES > 1 also, for tiles that widen 16 numbers at a time:
+//     F16C                 defined where v_load_f16 is an instruction
+//     v_load_bytes(p)      16 bytes, at any alignment
+//     v_from_bytes(to, b)  16 signed bytes to vec to[16 / LANES], times 1 / I8_UNIT

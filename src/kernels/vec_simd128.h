@@ -28,6 +28,9 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
 #define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))
 #define v_load_i16(p) ((vint)wasm_i32x4_load16x4(p))
+#define I8_UNIT 0x1p-24f
+#define v_load_bytes(p) wasm_v128_load(p)
+#define v_from_bytes(to, b) wmk_from_bytes_simd128(to, (v128_t)(b))
 #define v_sums(to, a, b, c, d) wmk_sums_simd128(to, a, b, c, d)
 
 // [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.
@@ -36,4 +39,17 @@ static inline void wmk_sums_simd128(float *sums, vec a, vec b, vec c, vec d) {
     vec cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
     v_store(sums, __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
                       __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+}
+
+// Each byte to the top of a lane: the swizzle gives zeros for indices above 15.
+static inline void wmk_from_bytes_simd128(vec *to, v128_t b) {
+    const int8_t o = -128;
+    to[0] = (vec)wasm_f32x4_convert_i32x4(
+        wasm_i8x16_swizzle(b, wasm_i8x16_const(o, o, o, 0, o, o, o, 1, o, o, o, 2, o, o, o, 3)));
+    to[1] = (vec)wasm_f32x4_convert_i32x4(
+        wasm_i8x16_swizzle(b, wasm_i8x16_const(o, o, o, 4, o, o, o, 5, o, o, o, 6, o, o, o, 7)));
+    to[2] = (vec)wasm_f32x4_convert_i32x4(
+        wasm_i8x16_swizzle(b, wasm_i8x16_const(o, o, o, 8, o, o, o, 9, o, o, o, 10, o, o, o, 11)));
+    to[3] = (vec)wasm_f32x4_convert_i32x4(wasm_i8x16_swizzle(
+        b, wasm_i8x16_const(o, o, o, 12, o, o, o, 13, o, o, o, 14, o, o, o, 15)));
 }

@@ -28,10 +28,23 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define v_load_i16(p) \
     ((vint)_mm_srai_epi32(                \
         _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 16))
+#define I8_UNIT 0x1p-24f
+#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_from_bytes(to, b) wmk_from_bytes_sse2(to, (__m128i)(b))
 #define v_sums(to, a, b, c, d) wmk_sums_sse2(to, a, b, c, d)
 
 static inline void wmk_sums_sse2(float *sums, __m128 a, __m128 b, __m128 c, __m128 d) {
     __m128 ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
     __m128 cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
     _mm_storeu_ps(sums, _mm_movelh_ps(ab, cd) + _mm_movehl_ps(cd, ab));
+}
+
+// Each byte to the top of a lane.
+static inline void wmk_from_bytes_sse2(__m128 *to, __m128i b) {
+    __m128i zero = _mm_setzero_si128(), low = _mm_unpacklo_epi8(zero, b),
+            high = _mm_unpackhi_epi8(zero, b);
+    to[0] = _mm_cvtepi32_ps(_mm_unpacklo_epi16(zero, low));
+    to[1] = _mm_cvtepi32_ps(_mm_unpackhi_epi16(zero, low));
+    to[2] = _mm_cvtepi32_ps(_mm_unpacklo_epi16(zero, high));
+    to[3] = _mm_cvtepi32_ps(_mm_unpackhi_epi16(zero, high));
 }
