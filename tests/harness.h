@@ -10,6 +10,7 @@
 #ifndef __wasm__
 
 #include <setjmp.h>
+#include <stdarg.h>
 #include <cmocka.h>
 
 #define assert_near(got, want, tolerance) test_near((got), (want), (tolerance), __FILE__, __LINE__)

@@ -61,36 +61,45 @@ static void trim_utf8(text_out *out) {
     if (lead >= 0xC0 && start - 1 + length > out->n) out->n = start - 1;
 }
 
-wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char *format, ...) {
+wm_status wm_fail_6(wm_error *error, wm_status status, uint64_t offset, const char *format,
+                    uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     if (!error) return status;
     text_out out = {error->text, 0, sizeof error->text};
-    va_list arguments;
-    va_start(arguments, format);
-    for (const char *c = format; *c; c++) {
-        if (*c != '%') {
-            put_byte(&out, *c);
+    const uint64_t values[] = {a, b, c, d, e, f}, *value = values;
+    for (const char *p = format; *p; p++) {
+        if (*p != '%') {
+            put_byte(&out, *p);
             continue;
         }
-        switch (*++c) {
-        case 's': put_span(&out, *va_arg(arguments, const wm_span *)); break;
-        case 'z': put_span(&out, wm_span_of(va_arg(arguments, const char *))); break;
-        case 'u': put_u64(&out, va_arg(arguments, uint64_t)); break;
-        case 'd': {
-            int64_t value = va_arg(arguments, int64_t);
-            if (value < 0) put_byte(&out, '-');
-            put_u64(&out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+        const void *text = (const void *)(uintptr_t)*value;
+        switch (*++p) {
+        case 's': put_span(&out, *(const wm_span *)text); break;
+        case 'z': put_span(&out, wm_span_of(text)); break;
+        case 'd':
+            if (*value >> 63) put_byte(&out, '-');
+            put_u64(&out, *value >> 63 ? 0 - *value : *value);
             break;
+        case 'u': put_u64(&out, *value); break;
+        default: put_byte(&out, *p); continue;
         }
-        default: put_byte(&out, *c);
-        }
+        value++;
     }
-    va_end(arguments);
     trim_utf8(&out);
     out.p[out.n] = 0;
     error->status = status;
     error->offset = offset;
     __asm__("" : "+r"(status)); // else every caller makes the status a second time
     return status;
+}
+
+WM_NOINLINE wm_status wm_fail_2(wm_error *error, wm_status status, uint64_t offset,
+                                const char *format, uint64_t a, uint64_t b) {
+    return wm_fail_6(error, status, offset, format, a, b, 0, 0, 0, 0);
+}
+
+WM_NOINLINE wm_status wm_fail_0(wm_error *error, wm_status status, uint64_t offset,
+                                const char *format) {
+    return wm_fail_2(error, status, offset, format, 0, 0);
 }
 
 // By 32 bits: no 128-bit product, nor a division that the compiler would make one.

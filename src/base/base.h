@@ -6,7 +6,6 @@
 #include "../../include/wasmicro.h"
 
 #include <limits.h>
-#include <stdarg.h>
 
 #ifdef __FAST_MATH__
 #error "wasmicro's results depend on IEEE arithmetic: do not build it with -ffast-math"
@@ -58,8 +57,29 @@ size_t strlen(const char *text);
 //     return wm_fail(error, WM_ERROR_SHAPE, 0, "tensor %s: expected %u rows, got %u", &name, a, b);
 // The format knows: %s const wm_span *; %z const char *; %u uint64_t; %d int64_t; %%.
 // Control bytes come out as "?"; the text is cut to fit, never inside a UTF-8 character.
-// Integers must be passed as exactly those types: cast at the call.
-wm_status wm_fail(wm_error *error, wm_status status, uint64_t offset, const char *format, ...);
+// Up to six values, which all travel as 64 bits: a variadic call would be twice the wasm.
+#define wm_fail(...)                                                                            \
+    WM_FAIL_PICK(__VA_ARGS__, WM_FAIL_6, WM_FAIL_5, WM_FAIL_4, WM_FAIL_3, WM_FAIL_2, WM_FAIL_1, \
+                 WM_FAIL_0, 0)                                                                  \
+    (__VA_ARGS__)
+#define WM_FAIL_PICK(e, s, o, f, a1, a2, a3, a4, a5, a6, pick, ...) pick
+#define WM_FAIL_0(e, s, o, f) wm_fail_0(e, s, o, f)
+#define WM_FAIL_1(e, s, o, f, a) wm_fail_2(e, s, o, f, WM_FAIL_VALUE(a), 0)
+#define WM_FAIL_2(e, s, o, f, a, b) wm_fail_2(e, s, o, f, WM_FAIL_VALUE(a), WM_FAIL_VALUE(b))
+#define WM_FAIL_3(e, s, o, f, a, b, c) WM_FAIL_6(e, s, o, f, a, b, c, NULL, NULL, NULL)
+#define WM_FAIL_4(e, s, o, f, a, b, c, d) WM_FAIL_6(e, s, o, f, a, b, c, d, NULL, NULL)
+#define WM_FAIL_5(e, s, o, f, a, b, c, d, g) WM_FAIL_6(e, s, o, f, a, b, c, d, g, NULL)
+#define WM_FAIL_6(e, s, o, f, a, b, c, d, g, h)                                                   \
+    wm_fail_6(e, s, o, f, WM_FAIL_VALUE(a), WM_FAIL_VALUE(b), WM_FAIL_VALUE(c), WM_FAIL_VALUE(d), \
+              WM_FAIL_VALUE(g), WM_FAIL_VALUE(h))
+#define WM_FAIL_VALUE(a) \
+    _Generic((a), uint64_t: (a), int64_t: (uint64_t)(a), default: (uint64_t)(uintptr_t)(a))
+
+wm_status wm_fail_0(wm_error *error, wm_status status, uint64_t offset, const char *format);
+wm_status wm_fail_2(wm_error *error, wm_status status, uint64_t offset, const char *format,
+                    uint64_t a, uint64_t b);
+wm_status wm_fail_6(wm_error *error, wm_status status, uint64_t offset, const char *format,
+                    uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 
 // The only control macro: passes a failure on.
 #define WM_TRY(expression)                                \
