@@ -61,7 +61,19 @@ $(BUILD)/libwasmicro.a: $(CORE:%.c=$(BUILD)/obj/%.o)
 
 $(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $^ $(CURL_LIBS) -lm -o $@
+
+# The command line reaches the hub where libcurl is there to build with; CURL=no leaves it out.
+CURL ?= $(shell pkg-config --exists libcurl 2>/dev/null && echo yes || echo no)
+ifeq ($(CURL),yes)
+CURL_LIBS := $(shell pkg-config --libs libcurl)
+$(BUILD)/obj/cli/http.o: CORE_FLAGS += -DWM_CURL $(shell pkg-config --cflags libcurl)
+endif
+$(BUILD)/obj/cli/http.o: $(BUILD)/curl-$(CURL)
+$(BUILD)/curl-$(CURL):
+	@mkdir -p $(@D)
+	@rm -f $(BUILD)/curl-yes $(BUILD)/curl-no
+	@touch $@
 
 # The shared library is one unit; only what the public header names leaves it.
 $(BUILD)/libwasmicro.so: src/wasmicro.c

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What the commands share: exit codes, options, a model's folder as mapped files, lines in, numbers
-// out. The command line uses the library through its public header only.
+// out. Models run through the library's public header; the hub and convert also stand on its lower
+// layers, base, load and quant.
 #ifndef WM_CLI_H
 #define WM_CLI_H
 
@@ -59,7 +60,8 @@ typedef struct cli_folder {
     char *root, *blobs; // where links may lead; blobs NULL: no hub cache
 } cli_folder;
 
-int cli_folder_open(cli_folder *folder, const char *path);
+// MODEL: a folder, else a repository of the hub, whose weights are not asked for here.
+int cli_folder_open(cli_folder *folder, const char *model);
 void cli_folder_close(cli_folder *folder);
 
 // The folder and its pipeline; on failure both are closed.
@@ -124,5 +126,6 @@ int cli_fill_mask(char **arguments, int count);
 int cli_answer(char **arguments, int count);
 int cli_tag(char **arguments, int count);
 int cli_info(char **arguments, int count);
+int cli_download(char **arguments, int count);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A model's folder as the library wants it: the files that matter, mapped and not copied. Links
 // stay inside the folder, or lead to the blobs of the hub cache that the folder is a snapshot of.
-#include "cli.h"
+#include "hub.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,16 +15,11 @@
 
 enum { MAX_FILES = 8192 };
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), m = strlen(end);
-    return n > m && !strcmp(name + n - m, end);
-}
-
 // Weights, configurations, vocabularies: by their names alone.
 static bool matters(const char *name) {
     static const char *const ends[] = {".json", ".txt", ".safetensors", ".model"};
     for (size_t i = 0; name[0] != '.' && i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(name, ends[i])) return true;
+        if (hub_ends_with(name, ends[i])) return true;
     return false;
 }
 
@@ -150,23 +145,24 @@ static int scan(cli_folder *folder, const char *under) {
     return result;
 }
 
-int cli_folder_open(cli_folder *folder, const char *path) {
+static int open_folder(cli_folder *folder, const char *model, hub_need need) {
     *folder = (cli_folder){0};
+    char path[HUB_PATH];
     struct stat about;
-    if (stat(path, &about)) {
-        if (errno == ENOENT)
-            return cli_fail("%s: no such folder (names of the hub are not looked up: give a folder "
-                            "with the repository's files)",
-                            path);
-        return cli_fail("%s: IO: %s", path, strerror(errno));
-    }
+    int result = hub_find_model(model, NULL, need, path);
+    if (result != CLI_OK) return result;
+    if (stat(path, &about)) return cli_fail("%s: IO: %s", path, strerror(errno));
     if (!S_ISDIR(about.st_mode)) return cli_fail("%s: IO: not a folder", path);
     folder->root = realpath(path, NULL);
     if (!folder->root) return cli_fail("%s: IO: %s", path, strerror(errno));
     folder->blobs = blobs_of(folder->root);
-    int result = scan(folder, "");
+    result = scan(folder, "");
     if (result != CLI_OK) cli_folder_close(folder);
     return result;
+}
+
+int cli_folder_open(cli_folder *folder, const char *model) {
+    return open_folder(folder, model, HUB_TOKENIZER);
 }
 
 void cli_folder_close(cli_folder *folder) {
@@ -182,7 +178,7 @@ void cli_folder_close(cli_folder *folder) {
 }
 
 int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pipeline **pipeline) {
-    int result = cli_folder_open(folder, path);
+    int result = open_folder(folder, path, HUB_RUN);
     if (result != CLI_OK) return result;
     wm_error error;
     wm_pipeline_options options = {.size = sizeof options, .isa = isa};

@@ -79,12 +79,21 @@ static const command commands[] = {
     {"info", cli_info,
      "wasmicro info MODEL\n"
      "  What the model is and the bytes it needs, as one JSON object.\n"},
+    {"download", cli_download,
+     "wasmicro download REPO DIR\n"
+     "  The files of a repository of the hub that a model needs, checked; goes on where it was "
+     "broken off.\n"
+     "    --revision R      a branch, tag or commit (main)\n"
+     "    --include GLOB    these files instead\n"
+     "    --token T, --endpoint URL   instead of HF_TOKEN and HF_ENDPOINT\n"
+     "    --quiet           no progress\n"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void put_help(FILE *to) {
-    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder.\n\n",
+    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder,\n"
+            "or a repository of the hub, which is kept in the cache of huggingface_hub.\n\n",
             WM_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
     fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512): which "

@@ -28,7 +28,7 @@ BELOW = {
     "gen": ["models"],
     "pipeline": ["gen", "token"],
     "wasm": ["pipeline"],
-    "cli": ["include"],
+    "cli": ["load", "quant"],
 }
 ORDER = ["base", "unicode", "load", "token", "quant", "kernels", "ops", "models", "gen", "pipeline"]
 

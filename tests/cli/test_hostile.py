@@ -34,7 +34,7 @@ class Folders(Case):
         self.assert_fails("no such folder", "hub", model="sentence-transformers/all-MiniLM-L6-v2")
         self.assert_fails("not a folder", model=self.model / "config.json")
         self.assert_fails("IO", model="/dev/zero")
-        self.assert_fails("IO", model="x" * 5000)
+        self.assert_fails("PATH", model="x" * 5000)
 
     def test_empty_folder(self):
         (self.folder / "empty").mkdir()

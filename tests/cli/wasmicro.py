@@ -14,6 +14,10 @@ BINARY = BINARY if BINARY.is_absolute() else ROOT / BINARY
 TINY = ROOT / "tests/tiny"
 SANITIZED = "asan" in BINARY.parts
 
+# No test reaches the real hub, nor reads its cache.
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))} | {
+    "HF_HUB_OFFLINE": "1", "HF_HOME": str(ROOT / "tests/no-such-cache"), "NO_PROXY": "127.0.0.1"}
+
 FAILED = 1
 USAGE = 2
 
@@ -34,7 +38,7 @@ class Result:
 def run(*arguments, stdin=b"", **more):
     """The result of one run, whatever its exit code; a signal or a sanitizer's report is an error at once."""
     more.setdefault("timeout", 60)
-    environment = os.environ | {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "exitcode=99"} | more.pop("env", {})
+    environment = CLEAN | {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "exitcode=99"} | more.pop("env", {})
     done = subprocess.run([str(BINARY), *map(os.fsencode, arguments)], input=stdin, cwd=ROOT, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
     assert done.returncode in (0, FAILED, USAGE), f"{arguments}: ended with {done.returncode}: {done.stderr[-3000:]!r}"
