@@ -14,7 +14,7 @@ typedef struct encode_call {
 } encode_call;
 
 bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end) {
-    wm_token token = {id, 0, 0, 0, 0};
+    wm_token token = {.id = id};
     wm_cursor_source(&sink->cursor, start, end, &token.start, &token.end);
     return wm_array_push(&sink->tokens, sink->host, &token, sizeof token);
 }
@@ -56,6 +56,13 @@ static bool is_full(const encode_call *call) {
     return call->sink.tokens.n / sizeof(wm_token) > call->sink.limit;
 }
 
+// Notes that the token at `at`, if it is there, begins a word: an added token, or what the
+// pre-tokenizers made.
+static void note_word(encode_call *call, size_t at) {
+    wm_token *tokens = call->sink.tokens.p;
+    if (at < call->sink.tokens.n / sizeof *tokens) tokens[at].word = true;
+}
+
 // Fills in the spaces of the tokens from the `from`-th on; `written` NULL: as the vocabulary has
 // them.
 static void note_spaces(encode_call *call, size_t from, const wm_span *written) {
@@ -73,6 +80,7 @@ static bool emit_added(encode_call *call, const wm_text *text, const wm_added_se
     wm_span written = {text->p + found->start, found->end - found->start};
     call->sink.cursor = wm_cursor_from(text, found->start, found->end);
     if (!wm_token_emit(&call->sink, found->token->id, found->start, found->end)) return false;
+    note_word(call, before);
     note_spaces(call, before, &written);
     return true;
 }
@@ -98,8 +106,11 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
     const wm_piece *piece = pieces->p;
     size_t count = pieces->n / sizeof *piece, before = call->sink.tokens.n / sizeof(wm_token);
     if (count) call->sink.cursor = wm_cursor_from(&text, piece[0].start, stop);
-    for (size_t i = 0; i < count && !is_full(call); i++)
+    for (size_t i = 0; i < count && !is_full(call); i++) {
+        size_t at = call->sink.tokens.n / sizeof(wm_token);
         if (!encode_piece(&tokenizer->model, piece[i], &call->sink)) return false;
+        note_word(call, at);
+    }
     note_spaces(call, before, NULL);
     return true;
 }
@@ -162,28 +173,30 @@ static wm_status make_room(wm_encoding *encoding, const wm_allocator *host, uint
                            wm_error *error) {
     if (encoding->ids && count <= encoding->capacity) return WM_OK;
     wm_encoding_free(encoding);
-    // One block: ids, starts, ends, types.
+    // One block: ids, starts, ends, types, words.
     uint64_t capacity = count + 32;
     uint8_t *memory =
-        capacity * 13 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 13) : NULL;
+        capacity * 14 < SIZE_MAX ? host->allocate(host->context, (size_t)capacity * 14) : NULL;
     if (!memory)
-        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", capacity * 13);
+        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", capacity * 14);
     encoding->allocator = *host;
     encoding->capacity = (size_t)capacity;
     encoding->ids = (int32_t *)(void *)memory;
     encoding->starts = (uint32_t *)(void *)memory + capacity;
     encoding->ends = encoding->starts + capacity;
     encoding->types = memory + capacity * 12;
+    encoding->words = encoding->types + capacity;
     return WM_OK;
 }
 
-static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_t end,
-                      uint8_t type) {
+static void put_token(wm_encoding *encoding, int32_t id, uint32_t start, uint32_t end, uint8_t type,
+                      bool word) {
     size_t at = encoding->count++;
     encoding->ids[at] = id;
     encoding->starts[at] = start;
     encoding->ends[at] = end;
     encoding->types[at] = type;
+    encoding->words[at] = word;
 }
 
 // A place in a text, in bytes and in the unit that is asked for.
@@ -197,27 +210,28 @@ static uint32_t count_units(place *last, wm_span text, uint32_t at, wm_offsets u
     while (last->at != at) {
         bool back = at < last->at;
         uint8_t byte = text.p[back ? --last->at : last->at++];
-        uint32_t units = (byte & 0xC0) != 0x80 ? 1 + (unit == WM_OFFSETS_UTF16 && byte >= 0xF0) : 0;
+        uint32_t units = (byte & 0xC0) != 0x80;
+        units += unit == WM_OFFSETS_UTF16 && byte >= 0xF0;
         last->units += back ? 0 - units : units;
     }
     return last->units;
 }
 
 // The texts' tokens [from[i], from[i] + n[i]).
-typedef struct window {
+typedef struct text_window {
     size_t from[2], n[2];
-} window;
+} text_window;
 
 // Puts a window's tokens where the template has them.
 static void fill_template(const encode_call *call, const wm_template *template,
-                          const wm_span *texts, const window *window, wm_encoding *encoding) {
+                          const wm_span *texts, const text_window *window, wm_encoding *encoding) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     wm_offsets unit = call->options->offsets;
     for (uint32_t step = 0; step < template->count; step++) {
         int32_t id = template->steps[step].id;
         uint8_t type = template->steps[step].type;
         if (id >= 0) {
-            if (call->options->special != WM_OFF) put_token(encoding, id, 0, 0, type);
+            if (call->options->special != WM_OFF) put_token(encoding, id, 0, 0, type, true);
             continue;
         }
         size_t which = id == WM_TEMPLATE_B;
@@ -227,7 +241,7 @@ static void fill_template(const encode_call *call, const wm_template *template,
             if (tokenizer->trim_offsets)
                 trim_token(&token, texts[which], i == 0, tokenizer->trim_prefix_space);
             put_token(encoding, token.id, count_units(&start, texts[which], token.start, unit),
-                      count_units(&end, texts[which], token.end, unit), type);
+                      count_units(&end, texts[which], token.end, unit), type, token.word);
         }
     }
 }
@@ -263,7 +277,7 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
     const wm_template *template = is_pair ? &call->tokenizer->pair : &call->tokenizer->single;
     bool special = options->special != WM_OFF, at_start = options->truncate == WM_TRUNCATE_START;
     size_t all[2], which = is_pair && options->truncation == WM_TRUNCATION_SECOND;
-    window window = {{0, 0}, {0, 0}};
+    text_window window = {{0, 0}, {0, 0}};
     for (int i = 0; i < 2; i++) all[i] = window.n[i] = call->tokens[i].n / sizeof(wm_token);
     WM_TRY(
         truncate_texts(options, special ? template->special : 0, is_pair, which, window.n, error));
