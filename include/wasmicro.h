@@ -407,6 +407,7 @@ typedef struct wm_encode_options {
 typedef struct wm_encoding {
     int32_t *ids;            // [count]
     uint8_t *types;          // [count] token type: 0, or 1 for the second of a pair
+    uint8_t *words;          // [count] 1 where a word of the pre-tokenizers begins, else 0
     uint32_t *starts, *ends; // [count] the token's place in its text, 0 0 for special tokens
     size_t count;
     bool truncated;

@@ -389,106 +389,90 @@ static wm_status tag_text(prediction_call *call) {
 
 // ---- Answers ------------------------------------------------------------------------------------
 
-// The pair's tokens: the question's with special ones, then the context's, then special ones; and
-// the windows on the context that fit the model.
+// The question's tokens with special ones, the context's, special ones: so is every window on a
+// context that is too long for one.
 typedef struct answer_windows {
-    size_t before, context, behind;
-    size_t room, stride; // tokens of the context in a window; shared by two
-    bool null;           // the first token may stand for "no answer", as [CLS] does
-    size_t longest;      // answer, in tokens
+    size_t before, behind; // the context's tokens
+    size_t longest;        // answer, in tokens
+    uint32_t most;         // tokens of a window; the last one has fewer
+    bool null;             // the first token may stand for "no answer", as [CLS] does
 } answer_windows;
 
-static wm_status plan_windows(prediction_call *call, answer_windows *w) {
-    wm_pipeline *p = call->pipeline;
+static wm_status encode_windows(prediction_call *call, answer_windows *w) {
+    const wm_pipeline *p = call->pipeline;
     const wm_predict_options *o = &call->options;
     const wm_template *template = &p->tokenizer->pair;
-    wm_encoding *encoding = &p->encodings[0];
-    wm_encode_options plain = {.size = sizeof plain, .special = WM_OFF};
-    uint32_t most = WM_MIN(p->max_tokens, (uint32_t)ANSWER_WINDOW);
+    wm_encoding *encoding = &call->pipeline->encodings[0];
+    wm_encode_options options = {.size = sizeof options, .special = WM_OFF};
     size_t special;
-    if (o->max_length) most = WM_MIN(o->max_length, wm_model_max_tokens(p->model));
     w->behind = special_behind(template, &special);
     w->null = template->count && template->steps[0].id >= 0;
     w->longest = o->max_answer ? o->max_answer : ANSWER_LONGEST;
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, call->texts[0], NULL, &plain, encoding, call->error));
+    w->most = WM_MIN(p->max_tokens, (uint32_t)ANSWER_WINDOW);
+    if (o->max_length) w->most = WM_MIN(o->max_length, wm_model_max_tokens(p->model));
+    WM_TRY(
+        wm_tokenizer_encode(p->tokenizer, call->texts[0], NULL, &options, encoding, call->error));
     w->before = encoding->count + special - w->behind;
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, call->texts[0], &call->texts[1], NULL, encoding,
+    options = (wm_encode_options){.size = sizeof options,
+                                  .max_length = w->most,
+                                  .truncate = o->truncate,
+                                  .truncation = WM_TRUNCATION_SECOND,
+                                  .windows = true};
+    options.stride = o->stride ? o->stride : WM_MIN(w->most / 2, (uint32_t)ANSWER_STRIDE);
+    WM_TRY(wm_tokenizer_encode(p->tokenizer, call->texts[0], &call->texts[1], &options, encoding,
                                call->error));
-    w->context = encoding->count - w->before - w->behind;
-    w->room = most - WM_MIN(most, w->before + w->behind);
-    w->stride = o->stride ? o->stride : WM_MIN(most / 2, (uint32_t)ANSWER_STRIDE);
-    if (!w->context) return wm_fail(call->error, WM_ERROR_ARG, 0, "the context is empty");
-    if (w->context > w->room && w->stride >= w->room)
-        return wm_fail(call->error, WM_ERROR_LIMIT, 0,
-                       "the question leaves %u of %u tokens to the context, the stride is %u",
-                       (uint64_t)w->room, (uint64_t)most, (uint64_t)w->stride);
-    return WM_OK;
+    call->out->tokens = (uint32_t)encoding->count;
+    if (encoding->count > w->before + w->behind) return WM_OK;
+    return wm_fail(call->error, WM_ERROR_ARG, 0, "the context is empty");
 }
 
-// Every span of the window on the context's tokens [from, from + n), by the product of its ends'
-// probabilities. start and end [1 + n]: of "no answer", then of the context's tokens.
-static wm_status score_spans(prediction_call *call, const answer_windows *w, float *start,
-                             float *end, size_t from, size_t n) {
-    const wm_kernels *kernels = call->pipeline->model->kernels;
-    kernels->softmax(start, NULL, 1, n + 1);
-    kernels->softmax(end, NULL, 1, n + 1);
-    for (size_t s = 1; s <= n; s++)
-        for (size_t e = s; e <= n && e - s < w->longest; e++)
-            WM_TRY(keep_best(call, (wm_prediction){.score = start[s] * end[e],
-                                                   .start = (uint32_t)(w->before + from + s - 1),
-                                                   .end = (uint32_t)(w->before + from + e - 1)}));
-    return WM_OK;
-}
-
-static wm_status run_window(prediction_call *call, const answer_windows *w, size_t from, size_t n) {
+// Keeps the best spans of the window of `count` tokens from `at` on, by the product of their ends'
+// probabilities; `start` and `end` are the tokens' places.
+static wm_status run_window(prediction_call *call, const answer_windows *w, size_t at,
+                            size_t count) {
     wm_pipeline *p = call->pipeline;
-    const wm_encoding *encoding = &p->encodings[0];
-    size_t count = w->before + n + w->behind;
-    // first token, number of tokens
-    const size_t parts[][2] = {
-        {0, w->before}, {w->before + from, n}, {encoding->count - w->behind, w->behind}};
-    int32_t *ids;
-    uint8_t *types;
+    wm_sequence window = {p->encodings[0].ids + at, p->encodings[0].types + at, count};
+    size_t n = count - w->before - w->behind;
     const float *hidden;
     float *logits, *start, *end;
-    WM_TRY(WM_ALLOC(call->arena, ids, count, call->error));
-    WM_TRY(WM_ALLOC(call->arena, types, count, call->error));
-    WM_TRY(WM_ALLOC(call->arena, start, 2 * (n + 1), call->error));
-    for (size_t i = 0, at = 0; i < 3; at += parts[i++][1]) {
-        memcpy(ids + at, encoding->ids + parts[i][0], parts[i][1] * sizeof *ids);
-        memcpy(types + at, encoding->types + parts[i][0], parts[i][1]);
-    }
-    wm_sequence sequence = {ids, types, count};
-    call->out->tokens += (uint32_t)count;
-    WM_TRY(wm_session_run(p->session, &sequence, 1, &hidden, call->error));
+    WM_TRY(wm_session_run(p->session, &window, 1, &hidden, call->error));
     WM_TRY(head_logits(call, hidden, count, &logits));
+    WM_TRY(WM_ALLOC(call->arena, start, 2 * (n + 1), call->error));
     end = start + n + 1;
-    for (size_t i = 0; i <= n; i++) {
+    for (size_t i = 0; i <= n; i++) { // 0: no answer
         const float *row = logits + 2 * (i ? w->before + i - 1 : 0);
         bool none = !i && !w->null;
         start[i] = none ? -WM_INFINITY : row[0];
         end[i] = none ? -WM_INFINITY : row[1];
     }
-    return score_spans(call, w, start, end, from, n);
+    p->model->kernels->softmax(start, NULL, 1, n + 1);
+    p->model->kernels->softmax(end, NULL, 1, n + 1);
+    for (size_t s = 1; s <= n; s++)
+        for (size_t e = s; e <= n && e - s < w->longest; e++)
+            WM_TRY(keep_best(call, (wm_prediction){.score = start[s] * end[e],
+                                                   .start = (uint32_t)(at + w->before + s - 1),
+                                                   .end = (uint32_t)(at + w->before + e - 1)}));
+    return WM_OK;
 }
 
 static wm_status answer_question(prediction_call *call) {
     const wm_encoding *encoding = &call->pipeline->encodings[0];
     answer_windows w;
-    size_t n;
-    WM_TRY(plan_windows(call, &w));
+    WM_TRY(encode_windows(call, &w));
     WM_TRY(begin_items(call, 1, call->options.top_k ? call->options.top_k : 1));
-    for (size_t from = 0;; from += w.room - w.stride) {
+    for (size_t at = 0; at < encoding->count; at += w.most) {
         wm_mark mark = wm_arena_mark(call->arena);
-        n = WM_MIN(w.room, w.context - from);
-        WM_TRY(run_window(call, &w, from, n));
+        WM_TRY(run_window(call, &w, at, WM_MIN(encoding->count - at, w.most)));
         wm_arena_reset(call->arena, mark);
-        if (from + n == w.context) break;
     }
-    for (size_t i = 0; i < call->kept; i++) { // tokens → bytes
+    for (size_t i = 0; i < call->kept; i++) { // tokens → the bytes of their words
         wm_prediction *item = &call->items[i];
-        item->start = encoding->starts[item->start];
-        item->end = encoding->ends[item->end];
+        size_t first = item->start, last = item->end + 1, window = first - first % w.most;
+        size_t stop = WM_MIN(window + w.most, encoding->count) - w.behind;
+        while (first > window + w.before && !encoding->words[first]) first--;
+        while (last < stop && !encoding->words[last]) last++;
+        item->start = encoding->starts[first];
+        item->end = encoding->ends[last - 1];
         item->text = (wm_span){call->texts[1].p + item->start, item->end - item->start};
     }
     return WM_OK;

@@ -41,6 +41,7 @@ typedef struct wm_token {
     uint32_t start, end; // in the caller's text
     uint16_t spaces_before,
         spaces_after; // of the token as it is written, where offsets are trimmed
+    bool word;        // begins a word
 } wm_token;
 
 // Where the tokens of one text go, and what the models need on the way.
