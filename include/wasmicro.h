@@ -528,6 +528,10 @@ WM_API uint64_t wm_session_bytes(const wm_model *model, size_t tokens);
 // Errors: ARG (an id outside the vocabulary, no ids, more ids than the model takes), NOMEM.
 WM_API wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count,
                                    float *hidden, wm_error *error);
+// states [layers + 1, count, width] = the hidden states before each layer, and the last ones:
+// output_hidden_states of transformers. Errors as wm_session_hidden.
+WM_API wm_status wm_session_hidden_states(wm_session *session, const int32_t *ids, size_t count,
+                                          float *states, wm_error *error);
 // logits [count, vocabulary] of each id, going on from what the session remembers; it then
 // remembers these ids too.  Errors: as wm_session_hidden; STATE (the model has no head, or is no
 // decoder).

@@ -49,8 +49,7 @@ enum { WM_FAMILY_HEADS = 2 };
 // Everything config.json decides. Sizes are checked against the limits of base.h; the tensors'
 // shapes are checked against these letters: V vocabulary, P positions, Y token types, E embedding
 // width, D width, L labels, F feed-forward width, d head width, H heads, A = H · d, K = kv_heads ·
-// d, W = A + 2 K, R buckets. Enumerations are stored in bytes: every family has a descriptor of
-// defaults in the wasm.
+// d, W = A + 2 K, R buckets. Enumerations are stored in bytes, which WM_SET fills.
 typedef struct wm_arch {
     uint32_t vocabulary, positions, token_types;
     uint32_t layers, decoder_layers; // of stack 0 and stack 1
@@ -66,19 +65,23 @@ typedef struct wm_arch {
     float norm_eps;
     float attention_scale; // of q·k before the softmax: 1/√d, or 1 if unscaled_attention
     uint32_t labels;       // of a head: id2label's, else num_labels, else 2
-    uint32_t window;       // of the layers in `local`: keys that a token sees, itself included
-    uint64_t local;        // a bit a layer
+    uint32_t window; // of the layers in `local`: keys that a token sees, itself included (either
+                     // way with local_encoder: LongT5)
+    uint32_t side_block;                                         // tokens that share a side key
+    uint64_t local;                                              // a bit a layer
     uint8_t kind, position, norm, norm_place, fused, activation; // wm_kind, wm_position_kind, …
     uint8_t ffn_factor; // ffn_width = this × width where config.json gives none
     uint8_t tasks; // a bit for each wm_task that `architectures` allows the head; all where absent
-    const wm_head_table *head_tables; // [WM_FAMILY_HEADS]; NULL: the family has none
-    bool gated;                       // feed-forward: down(act(gate(x)) · up(x))
-    bool parallel_residual;           // x + attention(norm1(x)) + feed-forward(norm2(x))
+    bool gated;    // feed-forward: down(act(gate(x)) · up(x))
+    bool parallel_residual; // x + attention(norm1(x)) + feed-forward(norm2(x))
     bool unscaled_attention;
     bool attention_scale_by_layer; // attention_scale / (layer + 1)
-    bool head_norms;               // q and k are normed head by head
-    bool tied_head;                // the output (or FILL_MASK) head is the token table
-    bool scaled_head;              // … of hidden · D^-½ (T5, where tied)
+    bool local_encoder;            // all layers of stack 0 are local
+    bool
+        side; // they also see, of each block of side_block tokens, one key made of their normed sum
+    bool head_norms;  // q and k are normed head by head
+    bool tied_head;   // the output (or FILL_MASK) head is the token table
+    bool scaled_head; // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
 // ---- Weights, by slot ---------------------------------------------------------------------------
@@ -91,14 +94,15 @@ typedef struct wm_model_weights {
 } wm_model_weights;
 
 typedef struct wm_stack_weights {
-    wm_norm final_norm; // [D]
-    wm_matrix relative; // [R, H]
+    wm_norm final_norm;                // [D]
+    wm_matrix relative, side_relative; // [R, H]
 } wm_stack_weights;
 
 typedef struct wm_layer_weights {
     wm_matrix q, k, v, qkv, o; // [A, D], [K, D] × 2, or all three as [W, D]; [D, A]
     wm_norm q_norm, k_norm;    // [d] of each head
     wm_norm attention_norm;    // [D], as all norms of a layer
+    wm_norm side_norm;
     wm_matrix cross_q, cross_k, cross_v, cross_o;
     wm_norm cross_norm;
     wm_matrix gate, up, down; // [F, D] × 2, [D, F]
@@ -107,6 +111,7 @@ typedef struct wm_layer_weights {
 
 // ---- What a family file says --------------------------------------------------------------------
 
+// How a key's value is read, and what the family's default, a number of 24 bits, stands for.
 typedef enum wm_key_kind {
     // uint32_t from 1 to the limit of that name; null leaves a default of 0
     WM_KEY_VOCABULARY,
@@ -115,31 +120,113 @@ typedef enum wm_key_kind {
     WM_KEY_HEADS,
     WM_KEY_WIDTH,
     WM_KEY_FFN_WIDTH,
-    WM_KEY_REAL,       // float, positive and finite
-    WM_KEY_EPS,        // float in [0, 1)
+    WM_KEY_REAL,       // float, positive and finite; the default in hundredths
+    WM_KEY_EPS,        // float in [0, 1); the default is 10 to the power of its negative
     WM_KEY_FLAG,       // bool
-    WM_KEY_NOT,        // bool, the opposite
-    WM_KEY_ID,         // int32_t token id in [0, vocabulary), or null: -1
+    WM_KEY_NOT,        // bool, the opposite; the default is the field's
+    WM_KEY_ID,         // int32_t token id in [0, vocabulary), or null: -1; the default is one more
     WM_KEY_ACTIVATION, // wm_activation by HF's name
     WM_KEY_T5_FFN,     // wm_arch.activation and .gated from "relu", "gated-gelu", …
     WM_KEY_WINDOWS,    // wm_arch.local from GPT-Neo's attention_types
     WM_KEY_ROPE,       // wm_arch.rotary_… from rope_scaling or rope_parameters
+    WM_KEY_SIDE,       // bool, from LongT5's "transient-global" or "local"
     WM_KEY_FALSE,      // no field: anything but false (or null) is refused
     WM_KEY_ABSOLUTE,   // no field: anything but "absolute" is refused
 } wm_key_kind;
 
-// A key of config.json and the field of wm_arch that it fills. Absent: the family's default stays.
+// Every key of config.json that some family reads, the field of wm_arch that it fills, and how.
+#define WM_KEYS(X)                                                     \
+    X(vocab_size, vocabulary, VOCABULARY)                              \
+    X(hidden_size, width, WIDTH)                                       \
+    X(d_model, width, WIDTH)                                           \
+    X(dim, width, WIDTH)                                               \
+    X(n_embd, width, WIDTH)                                            \
+    X(embedding_size, embedding_width, WIDTH)                          \
+    X(num_hidden_layers, layers, LAYERS)                               \
+    X(num_layers, layers, LAYERS)                                      \
+    X(n_layers, layers, LAYERS)                                        \
+    X(n_layer, layers, LAYERS)                                         \
+    X(num_decoder_layers, decoder_layers, LAYERS)                      \
+    X(num_hidden_groups, groups, LAYERS)                               \
+    X(inner_group_num, inner, LAYERS)                                  \
+    X(num_attention_heads, heads, HEADS)                               \
+    X(num_heads, heads, HEADS)                                         \
+    X(n_heads, heads, HEADS)                                           \
+    X(n_head, heads, HEADS)                                            \
+    X(num_key_value_heads, kv_heads, HEADS)                            \
+    X(head_dim, head_width, WIDTH)                                     \
+    X(d_kv, head_width, WIDTH)                                         \
+    X(intermediate_size, ffn_width, FFN_WIDTH)                         \
+    X(hidden_dim, ffn_width, FFN_WIDTH)                                \
+    X(n_inner, ffn_width, FFN_WIDTH)                                   \
+    X(d_ff, ffn_width, FFN_WIDTH)                                      \
+    X(max_position_embeddings, positions, POSITIONS)                   \
+    X(n_positions, positions, POSITIONS)                               \
+    X(position_embedding_type, kind, ABSOLUTE)                         \
+    X(type_vocab_size, token_types, WIDTH)                             \
+    X(pad_token_id, pad_id, ID)                                        \
+    X(hidden_act, activation, ACTIVATION)                              \
+    X(activation, activation, ACTIVATION)                              \
+    X(activation_function, activation, ACTIVATION)                     \
+    X(feed_forward_proj, activation, T5_FFN)                           \
+    X(layer_norm_eps, norm_eps, EPS)                                   \
+    X(layer_norm_epsilon, norm_eps, EPS)                               \
+    X(rms_norm_eps, norm_eps, EPS)                                     \
+    X(scale_attn_weights, unscaled_attention, NOT)                     \
+    X(scale_attn_by_inverse_layer_idx, attention_scale_by_layer, FLAG) \
+    X(window_size, window, POSITIONS)                                  \
+    X(attention_types, local, WINDOWS)                                 \
+    X(local_radius, window, POSITIONS)                                 \
+    X(global_block_size, side_block, POSITIONS)                        \
+    X(encoder_attention_type, side, SIDE)                              \
+    X(use_sliding_window, kind, FALSE)                                 \
+    X(relative_attention_num_buckets, relative_buckets, WIDTH)         \
+    X(relative_attention_max_distance, relative_distance, POSITIONS)   \
+    X(rotary_pct, rotary_fraction, REAL)                               \
+    X(rotary_emb_base, rotary_theta, REAL)                             \
+    X(rope_theta, rotary_theta, REAL)                                  \
+    X(rope_scaling, kind, ROPE)                                        \
+    X(rope_parameters, kind, ROPE)                                     \
+    X(use_parallel_residual, parallel_residual, FLAG)                  \
+    X(tie_word_embeddings, tied_head, FLAG)                            \
+    X(is_decoder, kind, FALSE)                                         \
+    X(add_cross_attention, kind, FALSE)
+
+// Fields that a family sets where config.json has no key for them.
+#define WM_CHOICES(X)               \
+    X(kind, FLAG)                   \
+    X(position, FLAG)               \
+    X(positions, POSITIONS)         \
+    X(relative_distance, POSITIONS) \
+    X(rotary_fraction, REAL)        \
+    X(pad_id, ID)                   \
+    X(norm, FLAG)                   \
+    X(norm_place, FLAG)             \
+    X(norm_eps, EPS)                \
+    X(ffn_factor, FLAG)             \
+    X(fused, FLAG)                  \
+    X(gated, FLAG)                  \
+    X(unscaled_attention, FLAG)     \
+    X(head_norms, FLAG)             \
+    X(scaled_head, FLAG)            \
+    X(local_encoder, FLAG)
+
+// A key or choice of a family and its default, Hugging Face's own. A list ends with {0, 0}.
 typedef struct wm_key {
-    const char *key;
-    uint16_t field; // offsetof(wm_arch, …)
-    uint8_t kind;   // wm_key_kind
+    uint32_t key : 8; // of the next enum
+    uint32_t value : 24;
 } wm_key;
 
+#define WM_KEY_OF(name, field, kind) WM_KEY_OF_##name,
+#define WM_SET_OF(field, kind) WM_SET_OF_##field,
+enum { WM_KEYS_END, WM_KEYS(WM_KEY_OF) WM_CHOICES(WM_SET_OF) WM_KEYS_COUNT };
+#define WM_KEY(name) WM_KEY_OF_##name
+#define WM_SET(field) WM_SET_OF_##field
+
 // For the tables' `field`.
-#define WM_ARCH(member) offsetof(wm_arch, member)
-#define WM_MODEL(member) offsetof(wm_model_weights, member)
-#define WM_STACK(member) offsetof(wm_stack_weights, member)
-#define WM_LAYER(member) offsetof(wm_layer_weights, member)
+#define WM_MODEL(member) (offsetof(wm_model_weights, member) / sizeof(void *))
+#define WM_STACK(member) (offsetof(wm_stack_weights, member) / sizeof(void *))
+#define WM_LAYER(member) (offsetof(wm_layer_weights, member) / sizeof(void *))
 
 typedef enum wm_slot_kind {
     WM_SLOT_TABLE,       // [rows, cols], no bias
@@ -157,33 +244,33 @@ typedef enum wm_when {
     WM_IF_GATED,
     WM_IF_NOT_GATED,
     WM_IF_HEAD_NORMS,
+    WM_IF_SIDE,
 } wm_when;
 
 // A slot of wm_…_weights and the name of its tensors: `name`.weight and `name`.bias, behind the
-// prefixes. Shape in the letters above.
+// prefixes. Shape in the letters above; cols 0: a vector.
 typedef struct wm_slot {
-    const char *name;
-    uint16_t field; // offsetof(wm_…_weights, …)
-    uint8_t kind;   // wm_slot_kind
-    char shape[3];
-    uint8_t when; // wm_when
+    const char *name; // @ is "Local", "TransientGlobal" or nothing, as LongT5 and T5 attend
+    uint8_t field;    // WM_MODEL(…), WM_STACK(…) or WM_LAYER(…)
+    char rows, cols;
+    uint8_t kind : 4, when : 4; // wm_slot_kind, wm_when
 } wm_slot;
 
+// Lists end with a NULL name.
 typedef struct wm_stack_table {
-    const wm_slot *stack_slots;
+    const wm_slot *stack_slots; // NULL: none
     // Of the layer's names; % is the layer, or the group and then the inner layer.
     const char *layer_prefix;
     const wm_slot *layer_slots;
 } wm_stack_table;
 
-// Lists end with a NULL key or name.
 typedef struct wm_family {
     // Of the base model's weights in files saved from a model with a head: "bert."
     const char *prefix;
-    wm_arch defaults; // what stands where config.json says nothing: HF's own defaults
-    const wm_key *keys;
+    const wm_key *keys, *more; // `more`: what is different from `keys` or added to them; NULL
     const wm_slot *model_slots;
-    wm_stack_table stacks[2]; // the second for WM_ENCODER_DECODER
+    const wm_stack_table *stacks;     // [1], or [2] for WM_ENCODER_DECODER
+    const wm_head_table *head_tables; // [WM_FAMILY_HEADS]; NULL: the family has none
 } wm_family;
 
 extern const wm_head_table wm_roberta_heads[WM_FAMILY_HEADS]; // MPNet has them, too

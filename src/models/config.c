@@ -4,7 +4,8 @@
 
 extern const wm_family wm_family_bert, wm_family_roberta, wm_family_electra, wm_family_distilbert,
     wm_family_mpnet, wm_family_albert, wm_family_gpt2, wm_family_gpt_neo, wm_family_gpt_neox,
-    wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5, wm_family_mt5;
+    wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5, wm_family_mt5,
+    wm_family_longt5;
 
 static const struct {
     const char *model_type;
@@ -26,6 +27,7 @@ static const struct {
     {"qwen3", &wm_family_qwen3},
     {"t5", &wm_family_t5},
     {"mt5", &wm_family_mt5},
+    {"longt5", &wm_family_longt5},
 };
 
 static const struct {
@@ -46,10 +48,50 @@ static const struct {
     {"linear", WM_IDENTITY},
 };
 
-// The value as it stands in the file, for messages.
-static wm_span json_text(wm_json value) { return (wm_span){value.p, value.n}; }
+#define KEY_NAME(name, field, kind) #name "\0"
+#define KEY_FIELD(name, field, kind) {offsetof(wm_arch, field), WM_KEY_##kind},
+#define CHOICE_FIELD(field, kind) {offsetof(wm_arch, field), WM_KEY_##kind},
 
-static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm_error *error) {
+// Of the enum of arch.h that a family's list counts by: the keys' names, one after another, and
+// the field and kind of each key and choice.
+static const char key_names[] = WM_KEYS(KEY_NAME);
+static const struct key_field {
+    uint8_t field, kind;
+} key_fields[] = {{0, 0}, WM_KEYS(KEY_FIELD) WM_CHOICES(CHOICE_FIELD)};
+_Static_assert(sizeof(wm_arch) <= UINT8_MAX, "a field's offset does not fit a byte");
+
+// NULL: a choice, which has none.
+static const char *key_name(uint32_t key) {
+    const char *name = key_names;
+    while (--key && name < key_names + sizeof key_names - 1) name += strlen(name) + 1;
+    return name < key_names + sizeof key_names - 1 ? name : NULL;
+}
+
+// A key and its value, as they stand in the file.
+typedef struct given {
+    const char *key;
+    wm_json value;
+    wm_span text;
+    wm_error *error;
+} given;
+
+static wm_status refuse_value(const given *it) {
+    return wm_fail(it->error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported",
+                   it->key, &it->text);
+}
+
+static wm_status bad_value(const given *it, const char *expected) {
+    return wm_fail(it->error, WM_ERROR_FORMAT, 0, "config.json: %z must be %z, got %s", it->key,
+                   expected, &it->text);
+}
+
+static wm_status misfit(const char *what, uint32_t size, const char *other, uint32_t its,
+                        wm_error *error) {
+    return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z %u does not go with %z %u", what,
+                   (uint64_t)size, other, (uint64_t)its);
+}
+
+static wm_status read_size(const given *it, uint32_t kind, uint32_t *field) {
     static const uint32_t limits[] = {
         [WM_KEY_VOCABULARY] = WM_LIMIT_VOCABULARY, [WM_KEY_POSITIONS] = WM_LIMIT_POSITIONS,
         [WM_KEY_LAYERS] = WM_LIMIT_LAYERS,         [WM_KEY_HEADS] = WM_LIMIT_HEADS,
@@ -57,122 +99,74 @@ static wm_status read_size(const wm_key *key, wm_json value, uint32_t *field, wm
     };
     uint64_t number;
     double real;
-    wm_span text = json_text(value);
-    if (wm_json_type_of(value) == WM_JSON_NULL && !*field)
+    if (wm_json_type_of(it->value) == WM_JSON_NULL && !*field)
         return WM_OK; // a size that follows from others
-    if (wm_json_f64(value, &real) && real > limits[key->kind])
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u", key->key,
-                       &text, (uint64_t)limits[key->kind]);
-    if (!wm_json_u64(value, &number) || number == 0)
-        return wm_fail(error, WM_ERROR_FORMAT, 0,
-                       "config.json: %z must be an integer from 1 on, got %s", key->key, &text);
+    if (wm_json_f64(it->value, &real) && real > limits[kind])
+        return wm_fail(it->error, WM_ERROR_LIMIT, 0, "config.json: %z is %s, the limit is %u",
+                       it->key, &it->text, (uint64_t)limits[kind]);
+    if (!wm_json_u64(it->value, &number) || number == 0)
+        return bad_value(it, "an integer from 1 on");
     *field = (uint32_t)number;
     return WM_OK;
 }
 
-static wm_status read_real(const wm_key *key, wm_json value, double limit, float *field,
-                           wm_error *error) {
+static wm_status read_real(const given *it, bool eps, float *field) {
     double number;
-    wm_span text = json_text(value);
-    if (!wm_json_f64(value, &number) || !(number >= 0 && number < limit) ||
-        (!(number > 0) && key->kind == WM_KEY_REAL))
-        return wm_fail(error, WM_ERROR_FORMAT, 0,
-                       "config.json: %z must be a number in %z0, %z), got %s", key->key,
-                       key->kind == WM_KEY_REAL ? "(" : "[",
-                       key->kind == WM_KEY_REAL ? "1e12" : "1", &text);
+    if (!wm_json_f64(it->value, &number) || !(number >= 0 && number < (eps ? 1 : 1e12)) ||
+        !(eps || number > 0))
+        return bad_value(it, eps ? "a number in [0, 1)" : "a number in (0, 1e12)");
     *field = (float)number;
     return WM_OK;
 }
 
-static wm_status read_flag(const wm_key *key, wm_json value, bool not, bool *field,
-                           wm_error *error) {
-    wm_span text = json_text(value);
-    if (!wm_json_bool(value, field))
-        return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: %z must be true or false, got %s",
-                       key->key, &text);
-    *field ^= not;
-    return WM_OK;
-}
-
-static wm_status read_id(const wm_key *key, wm_json value, uint32_t vocabulary, int32_t *field,
-                         wm_error *error) {
-    uint64_t number;
-    wm_span text = json_text(value);
-    if (wm_json_type_of(value) == WM_JSON_NULL) {
-        *field = -1;
-        return WM_OK;
-    }
-    if (!wm_json_u64(value, &number) || number >= vocabulary)
-        return wm_fail(error, WM_ERROR_FORMAT, 0,
-                       "config.json: %z must be an id below %u or null, got %s", key->key,
-                       (uint64_t)vocabulary, &text);
+static wm_status read_id(const given *it, uint32_t vocabulary, int32_t *field) {
+    uint64_t number = UINT64_MAX; // null: -1
+    if (wm_json_type_of(it->value) != WM_JSON_NULL &&
+        (!wm_json_u64(it->value, &number) || number >= vocabulary))
+        return bad_value(it, "an id of the vocabulary or null");
     *field = (int32_t)number;
     return WM_OK;
 }
 
-static wm_status refuse_value(const wm_key *key, wm_json value, wm_error *error) {
-    wm_span text = json_text(value);
-    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported", key->key,
-                   &text);
+// What stands between the quotes of a string without escapes; empty for other types.
+static wm_span plain_text(wm_json value) {
+    wm_span text = {NULL, 0};
+    if (wm_json_type_of(value) == WM_JSON_STRING) wm_json_string_plain(value, &text);
+    return text;
 }
 
-static wm_status read_activation(const wm_key *key, wm_json value, uint8_t *field,
-                                 wm_error *error) {
+static wm_status read_activation(const given *it, wm_span name, uint8_t *field) {
     for (size_t i = 0; i < WM_COUNT(activation_names); i++) {
-        if (wm_json_string_is(value, activation_names[i].name)) {
+        if (wm_span_is(name, activation_names[i].name)) {
             *field = (uint8_t)activation_names[i].activation;
             return WM_OK;
         }
     }
-    return refuse_value(key, value, error);
+    return refuse_value(it);
 }
 
-static wm_status check_fixed(const wm_key *key, wm_json value, wm_error *error) {
-    wm_json_type type = wm_json_type_of(value);
-    if (type == WM_JSON_NULL || (key->kind == WM_KEY_FALSE && type == WM_JSON_FALSE) ||
-        (key->kind == WM_KEY_ABSOLUTE && wm_json_string_is(value, "absolute")))
-        return WM_OK;
-    return refuse_value(key, value, error);
-}
-
-// T5's feed_forward_proj: "relu", or "gated-" and a name of which "gelu" means gelu_new.
-static wm_status read_t5_ffn(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
-    static const struct {
-        const char *name;
-        wm_activation activation;
-        bool gated;
-    } kinds[] = {{"relu", WM_RELU, false},
-                 {"gelu", WM_GELU_ERF, false},
-                 {"gelu_new", WM_GELU_TANH, false},
-                 {"silu", WM_SILU, false},
-                 {"gated-relu", WM_RELU, true},
-                 {"gated-gelu", WM_GELU_TANH, true},
-                 {"gated-gelu_new", WM_GELU_TANH, true},
-                 {"gated-silu", WM_SILU, true}};
-    for (size_t i = 0; i < WM_COUNT(kinds); i++) {
-        if (wm_json_string_is(value, kinds[i].name)) {
-            arch->activation = (uint8_t)kinds[i].activation;
-            arch->gated = kinds[i].gated;
-            return WM_OK;
-        }
-    }
-    return refuse_value(key, value, error);
+// T5's feed_forward_proj: an activation, or "gated-" and an activation, of which "gelu" is
+// gelu_new.
+static wm_status read_t5_ffn(const given *it, wm_arch *arch) {
+    wm_span name = plain_text(it->value);
+    arch->gated = wm_span_starts(name, "gated-");
+    if (arch->gated) name = (wm_span){name.p + 6, name.n - 6};
+    WM_TRY(read_activation(it, name, &arch->activation));
+    if (arch->gated && arch->activation == WM_GELU_ERF) arch->activation = WM_GELU_TANH;
+    return WM_OK;
 }
 
 // GPT-Neo's attention_types: [[["global", "local"], 6]] is that pair, six times over.
-static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
+static wm_status read_windows(const given *it, wm_arch *arch) {
     uint32_t layer = 0;
     arch->local = 0;
-    if (arch->layers > 64)
-        return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %z for %u layers, the limit is 64",
-                       key->key, (uint64_t)arch->layers);
-    for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) {
+    if (arch->layers > 64) return misfit(it->key, 64, "layers", arch->layers, it->error);
+    for (wm_json_iter i = wm_json_each(it->value); wm_json_next(&i);) {
         wm_json_iter pair = wm_json_each(i.value);
         wm_json kinds = {NULL, 0};
         uint64_t times = 0;
         if (wm_json_next(&pair)) kinds = pair.value;
-        if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times))
-            return refuse_value(key, value, error);
+        if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times)) return refuse_value(it);
         for (; times && layer < arch->layers; times--) {
             uint32_t before = layer;
             for (wm_json_iter kind = wm_json_each(kinds);
@@ -180,20 +174,17 @@ static wm_status read_windows(wm_arch *arch, const wm_key *key, wm_json value, w
                 if (wm_json_string_is(kind.value, "local"))
                     arch->local |= UINT64_C(1) << layer;
                 else if (!wm_json_string_is(kind.value, "global"))
-                    return refuse_value(key, value, error);
+                    return refuse_value(it);
             }
-            if (layer == before) return refuse_value(key, value, error);
+            if (layer == before) return refuse_value(it);
         }
     }
-    if (layer < arch->layers)
-        return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z names %u layers, there are %u",
-                       key->key, (uint64_t)layer, (uint64_t)arch->layers);
-    return WM_OK;
+    return layer < arch->layers ? misfit(it->key, layer, "layers", arch->layers, it->error) : WM_OK;
 }
 
 // rope_scaling; or rope_parameters, as transformers 5 writes it: with the base and the fraction
 // beside.
-static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
+static wm_status read_rope(const given *it, wm_arch *arch) {
     wm_rotary_scaling *scaling = &arch->rotary_scaling;
     const struct {
         const char *name;
@@ -206,9 +197,9 @@ static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_e
         {"high_freq_factor", &scaling->high},
         {"original_max_position_embeddings", &scaling->original},
     };
-    if (wm_json_type_of(value) == WM_JSON_NULL) return WM_OK;
-    wm_json kind = wm_json_get(value, "rope_type");
-    if (!wm_json_present(kind)) kind = wm_json_get(value, "type");
+    if (wm_json_type_of(it->value) == WM_JSON_NULL) return WM_OK;
+    wm_json kind = wm_json_get(it->value, "rope_type");
+    if (!wm_json_present(kind)) kind = wm_json_get(it->value, "type");
     size_t end = 2; // of the numbers: the first two may be absent, the kind asks for the others
     if (wm_json_string_is(kind, "linear")) {
         scaling->kind = WM_ROTARY_LINEAR;
@@ -217,45 +208,92 @@ static wm_status read_rope(wm_arch *arch, const wm_key *key, wm_json value, wm_e
         scaling->kind = WM_ROTARY_LLAMA3;
         end = 6;
     } else if (!wm_json_string_is(kind, "default")) {
-        return refuse_value(key, value, error);
+        return refuse_value(it);
     }
     for (size_t i = 0; i < end; i++) {
-        wm_json given = wm_json_get(value, numbers[i].name);
-        double number;
-        if (i < 2 && !wm_json_present(given)) continue;
-        if (!wm_json_f64(given, &number) || !(number > 0 && number < 1e12))
-            return wm_fail(error, WM_ERROR_FORMAT, 0,
-                           "config.json: %z: %z must be a positive number", key->key,
-                           numbers[i].name);
-        *numbers[i].field = (float)number;
+        wm_json number = wm_json_get(it->value, numbers[i].name);
+        if (i < 2 && !wm_json_present(number)) continue;
+        given part = {numbers[i].name, number, (wm_span){number.p, number.n}, it->error};
+        WM_TRY(read_real(&part, false, numbers[i].field));
     }
-    if (end == 6 && !(scaling->low < scaling->high)) return refuse_value(key, value, error);
-    return WM_OK;
+    return end == 6 && !(scaling->low < scaling->high) ? refuse_value(it) : WM_OK;
 }
 
-static wm_status read_key(wm_arch *arch, const wm_key *key, wm_json value, wm_error *error) {
-    void *field = (char *)arch + key->field;
-    switch (key->kind) {
-    case WM_KEY_REAL: return read_real(key, value, 1e12, field, error);
-    case WM_KEY_EPS: return read_real(key, value, 1, field, error);
-    case WM_KEY_FLAG: return read_flag(key, value, false, field, error);
-    case WM_KEY_NOT: return read_flag(key, value, true, field, error);
-    case WM_KEY_ID: return read_id(key, value, arch->vocabulary, field, error);
-    case WM_KEY_ACTIVATION: return read_activation(key, value, field, error);
-    case WM_KEY_T5_FFN: return read_t5_ffn(arch, key, value, error);
-    case WM_KEY_WINDOWS: return read_windows(arch, key, value, error);
-    case WM_KEY_ROPE: return read_rope(arch, key, value, error);
+static wm_status read_key(const given *it, struct key_field to, wm_arch *arch) {
+    void *field = (char *)arch + to.field;
+    wm_json_type type = wm_json_type_of(it->value);
+    switch (to.kind) {
+    case WM_KEY_REAL:
+    case WM_KEY_EPS: return read_real(it, to.kind == WM_KEY_EPS, field);
+    case WM_KEY_FLAG:
+    case WM_KEY_NOT:
+        if (!wm_json_bool(it->value, field)) return bad_value(it, "true or false");
+        *(bool *)field ^= to.kind == WM_KEY_NOT;
+        return WM_OK;
+    case WM_KEY_ID: return read_id(it, arch->vocabulary, field);
+    case WM_KEY_ACTIVATION: return read_activation(it, plain_text(it->value), field);
+    case WM_KEY_T5_FFN: return read_t5_ffn(it, arch);
+    case WM_KEY_WINDOWS: return read_windows(it, arch);
+    case WM_KEY_ROPE: return read_rope(it, arch);
+    case WM_KEY_SIDE:
+        arch->side = wm_json_string_is(it->value, "transient-global");
+        return arch->side || wm_json_string_is(it->value, "local") ? WM_OK : refuse_value(it);
     case WM_KEY_FALSE:
-    case WM_KEY_ABSOLUTE: return check_fixed(key, value, error);
-    default: return read_size(key, value, field, error);
+        return type == WM_JSON_NULL || type == WM_JSON_FALSE ? WM_OK : refuse_value(it);
+    case WM_KEY_ABSOLUTE:
+        return type == WM_JSON_NULL || wm_json_string_is(it->value, "absolute") ? WM_OK
+                                                                                : refuse_value(it);
+    default: return read_size(it, to.kind, field);
     }
+}
+
+static void set_default(wm_arch *arch, const wm_key *key) {
+    struct key_field to = key_fields[key->key];
+    void *field = (char *)arch + to.field;
+    double tenths = 1;
+    switch (to.kind) {
+    case WM_KEY_REAL: *(float *)field = (float)key->value / 100; break;
+    case WM_KEY_EPS:
+        for (uint32_t i = 0; i < key->value; i++) tenths *= 10;
+        *(float *)field = (float)(1 / tenths);
+        break;
+    case WM_KEY_ID: *(int32_t *)field = (int32_t)key->value - 1; break;
+    case WM_KEY_WINDOWS: *(uint64_t *)field = key->value; break;
+    case WM_KEY_ROPE:
+    case WM_KEY_FALSE:
+    case WM_KEY_ABSOLUTE: break;
+    default:
+        if (to.kind <= WM_KEY_FFN_WIDTH)
+            *(uint32_t *)field = key->value;
+        else
+            *(uint8_t *)field = (uint8_t)key->value;
+    }
+}
+
+// Defaults first, so that what a family adds to its list of keys changes nothing that was read.
+static wm_status read_keys(wm_arch *arch, const wm_family *family, wm_json config,
+                           wm_error *error) {
+    const wm_key *const lists[] = {family->keys, family->more};
+    for (size_t i = 0; i < 4; i++) {
+        for (const wm_key *key = lists[i & 1]; key && key->key; key++) {
+            const char *name = key_name(key->key);
+            if (i < 2) {
+                set_default(arch, key);
+            } else if (name) {
+                wm_json value = wm_json_get(config, name);
+                given it = {name, value, {value.p, value.n}, error};
+                if (wm_json_present(value)) WM_TRY(read_key(&it, key_fields[key->key], arch));
+            }
+        }
+    }
+    return WM_OK;
 }
 
 static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
     if (wm_json_type_of(config) != WM_JSON_OBJECT)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: expected an object");
     wm_json type = wm_json_get(config, "model_type");
-    wm_span text = json_text(type);
+    wm_span text = {type.p, type.n};
     if (!wm_json_present(type))
         return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: model_type is missing");
     for (size_t i = 0; i < WM_COUNT(families); i++) {
@@ -269,12 +307,6 @@ static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
                    &text);
 }
 
-static wm_status misfit(const char *what, uint32_t size, const char *other, uint32_t its,
-                        wm_error *error) {
-    return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %z %u does not go with %z %u", what,
-                   (uint64_t)size, other, (uint64_t)its);
-}
-
 // Sizes that follow from others, and what must hold between them.
 static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->embedding_width) arch->embedding_width = arch->width;
@@ -282,6 +314,7 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->kv_heads) arch->kv_heads = arch->heads;
     if (!arch->groups) arch->groups = arch->layers;
     if (!arch->inner) arch->inner = 1;
+    arch->window += arch->local_encoder; // LongT5's radius leaves the token itself out
     if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
     if (!arch->head_width) {
         if (arch->width % arch->heads)
@@ -350,11 +383,8 @@ static void read_labels(wm_arch *arch, wm_json config) {
 static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
     wm_arch *arch = &made->arch;
     WM_TRY(find_family(made, config, error));
-    *arch = made->family->defaults;
-    for (const wm_key *key = made->family->keys; key->key; key++) {
-        wm_json value = wm_json_get(config, key->key);
-        if (wm_json_present(value)) WM_TRY(read_key(arch, key, value, error));
-    }
+    *arch = (wm_arch){.pad_id = -1};
+    WM_TRY(read_keys(arch, made->family, config, error));
     read_class(arch, config);
     read_labels(arch, config);
     return settle_arch(arch, error);

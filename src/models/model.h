@@ -18,7 +18,6 @@ typedef struct wm_stack {
     wm_stack_weights weights;
     wm_layer_weights *layers; // [stored]
     uint32_t stored, depth;   // layers of weights, layers run
-    float *bias_by_bucket;    // [heads, buckets] as f32; NULL: no relative positions
 } wm_stack;
 
 typedef struct wm_head {

@@ -26,6 +26,7 @@ uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
     const wm_arch *arch = &model->arch;
     uint64_t floats = token_floats(arch) + WM_ATTENTION_ROWS;
     if (arch->relative_buckets) floats += 2 * (uint64_t)arch->heads;
+    if (arch->side) tokens += tokens / arch->side_block;
     return floats * sizeof(float) * tokens;
 }
 
@@ -37,10 +38,7 @@ wm_status wm_session_open(wm_session **session, const wm_model *model,
     wm_session *made;
     WM_TRY(WM_ALLOC(&arena, made, 1, error));
     *made = (wm_session){.model = model, .arena = arena};
-    wm_arena_init(&made->memory, allocator);
-    for (size_t i = 0; i < 2; i++) wm_arena_init(&made->bias_memory[i], allocator);
-    wm_arena_init(&made->cache_memory, allocator);
-    wm_arena_init(&made->encoded_memory, allocator);
+    for (size_t i = 0; i < WM_MEMORIES; i++) wm_arena_init(&made->memory[i], allocator);
     *session = made;
     return WM_OK;
 }
@@ -48,10 +46,7 @@ wm_status wm_session_open(wm_session **session, const wm_model *model,
 void wm_session_close(wm_session *session) {
     if (!session) return;
     wm_arena arena = session->arena;
-    wm_arena_free(&session->memory);
-    for (size_t i = 0; i < 2; i++) wm_arena_free(&session->bias_memory[i]);
-    wm_arena_free(&session->cache_memory);
-    wm_arena_free(&session->encoded_memory);
+    for (size_t i = 0; i < WM_MEMORIES; i++) wm_arena_free(&session->memory[i]);
     wm_arena_free(&arena);
 }
 
@@ -65,10 +60,10 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     wm_buffers *buffers = &session->buffers;
     tokens = WM_MAX(tokens, session->tokens);
     longest = WM_MAX(longest, session->longest);
-    wm_arena_free(&session->memory);
+    wm_arena_free(&session->memory[WM_MEMORY_BUFFERS]);
     session->tokens = session->longest = 0;
     float *all; // one block: its size is what wm_session_bytes says
-    WM_TRY(WM_ALLOC(&session->memory, all,
+    WM_TRY(WM_ALLOC(&session->memory[WM_MEMORY_BUFFERS], all,
                     tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
     buffers->hidden = all;
     buffers->normed = buffers->hidden + tokens * arch->width;
@@ -82,30 +77,29 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
 }
 
 // The biases of distances below `span` either way (before only, in a decoder), spread out by
-// distance so that each query's are one pass.
+// distance so that each query's are one pass. Index 2: of stack 0's side keys.
 static wm_status reserve_bias(wm_session *session, uint32_t index, size_t span, wm_error *error) {
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
-    const float *by_bucket = model->stacks[index].bias_by_bucket;
-    bool both_ways = index == 0 && arch->kind != WM_DECODER;
-    if (!by_bucket || (session->bias[index] && span <= session->bias_zero[index] + 1)) return WM_OK;
-    if (!both_ways) span = WM_MAX(span, 2 * session->bias_row[index]); // decoding grows by one
-    size_t row = both_ways ? 2 * span - 1 : span;
-    wm_arena fresh;
-    wm_arena_init(&fresh, &session->bias_memory[index].host);
-    float *bias;
-    WM_TRY(WM_ALLOC(&fresh, bias, (uint64_t)arch->heads * row, error));
-    for (size_t i = 0; i < row; i++) {
-        uint32_t bucket = wm_relative_bucket((int64_t)i - (int64_t)(span - 1), both_ways,
+    const wm_matrix *table = index == 2 ? &model->stacks[0].weights.side_relative
+                                        : &model->stacks[index].weights.relative;
+    wm_bias_rows *bias = &session->bias[index];
+    wm_arena *memory = &session->memory[WM_MEMORY_BIAS + index];
+    bool both_ways = index != 1 && arch->kind != WM_DECODER;
+    float heads[WM_LIMIT_HEADS];
+    if (!table->data || (bias->values && span <= bias->zero + 1)) return WM_OK;
+    if (!both_ways) span = WM_MAX(span, 2 * bias->row); // decoding grows by one
+    bias->values = NULL;
+    bias->row = both_ways ? 2 * span - 1 : span;
+    bias->zero = span - 1;
+    wm_arena_free(memory);
+    WM_TRY(WM_ALLOC(memory, bias->values, (uint64_t)arch->heads * bias->row, error));
+    for (size_t i = 0; i < bias->row; i++) {
+        uint32_t bucket = wm_relative_bucket((int64_t)i - (int64_t)bias->zero, both_ways,
                                              arch->relative_buckets, arch->relative_distance);
-        for (uint32_t h = 0; h < arch->heads; h++)
-            bias[h * row + i] = by_bucket[h * arch->relative_buckets + bucket];
+        wm_table_row(model->kernels, heads, table, bucket);
+        for (uint32_t h = 0; h < arch->heads; h++) bias->values[h * bias->row + i] = heads[h];
     }
-    session->bias[index] = bias;
-    session->bias_row[index] = row;
-    session->bias_zero[index] = span - 1;
-    wm_arena_free(&session->bias_memory[index]);
-    session->bias_memory[index] = fresh;
     return WM_OK;
 }
 
@@ -151,7 +145,7 @@ static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity,
         (uint64_t)lanes * depth * capacity * model->arch.kv_heads * model->arch.head_width;
     wm_session old = *session;
     wm_arena fresh;
-    wm_arena_init(&fresh, &old.cache_memory.host);
+    wm_arena_init(&fresh, &old.arena.host);
     wm_status status = WM_ALLOC(&fresh, session->keys, 2 * floats, error);
     if (status == WM_OK) status = WM_ALLOC(&fresh, session->past, lanes, error);
     if (status != WM_OK) {
@@ -162,7 +156,7 @@ static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity,
     session->values = session->keys + floats;
     session->lanes = lanes;
     session->capacity = capacity;
-    session->cache_memory = fresh;
+    session->memory[WM_MEMORY_CACHE] = fresh;
     for (size_t lane = 0; lane < lanes; lane++) {
         session->past[lane] = 0;
         if (parents ? lane < count : old.lanes > 0)
@@ -172,7 +166,7 @@ static wm_status renew_cache(wm_session *session, size_t lanes, size_t capacity,
                                          : 0,
                       depth);
     }
-    wm_arena_free(&old.cache_memory);
+    wm_arena_free(&old.memory[WM_MEMORY_CACHE]);
     return WM_OK;
 }
 
@@ -209,22 +203,24 @@ static wm_status check_sequence(const wm_arch *arch, const wm_sequence *sequence
 static wm_status run_sequences(wm_session *session, uint32_t stack, bool cached,
                                const wm_sequence *sequences, size_t count, const float **hidden,
                                wm_error *error) {
-    static const size_t none[WM_MAX_SEQUENCES] = {0};
     const wm_arch *arch = &session->model->arch;
-    size_t T = 0, keys = 0;
+    size_t T = 0, keys = 0, side = 0,
+           block = stack == 0 && arch->side ? arch->side_block : SIZE_MAX;
     if (cached) WM_TRY(reserve_cache(session, count, 1, error)); // a lane, and so a past, for each
     for (size_t i = 0; i < count; i++) {
         size_t past = cached ? session->past[i] : 0;
         WM_TRY(check_sequence(arch, &sequences[i], past, error));
         T += sequences[i].count;
+        side += sequences[i].count / block;
         keys = WM_MAX(keys, past + sequences[i].count);
     }
     if (cached) WM_TRY(reserve_cache(session, count, keys, error));
-    WM_TRY(reserve(session, T, WM_MAX(keys, session->encoded), error));
+    WM_TRY(reserve(session, T + side, WM_MAX(keys + keys / block, session->encoded), error));
     WM_TRY(reserve_bias(session, stack, keys, error));
+    if (side) WM_TRY(reserve_bias(session, 2, keys / block, error));
     wm_pass pass = {session, stack,     stack == 1 || arch->kind == WM_DECODER,
-                    cached,  sequences, cached ? session->past : none,
-                    count,   T};
+                    cached,  sequences, cached ? session->past : NULL,
+                    count,   T,         side};
     wm_pass_stack(&pass);
     for (size_t i = 0; i < count && cached; i++) session->past[i] += sequences[i].count;
     *hidden = session->buffers.hidden;
@@ -256,8 +252,9 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
     WM_TRY(run_sequences(session, 0, false, sequence, 1, hidden, error));
     uint64_t floats = (uint64_t)model->stacks[1].depth * sequence->count * model->arch.kv_heads *
                       model->arch.head_width;
-    wm_arena_free(&session->encoded_memory);
-    WM_TRY(WM_ALLOC(&session->encoded_memory, session->encoded_keys, 2 * floats, error));
+    wm_arena *memory = &session->memory[WM_MEMORY_ENCODED];
+    wm_arena_free(memory);
+    WM_TRY(WM_ALLOC(memory, session->encoded_keys, 2 * floats, error));
     session->encoded_values = session->encoded_keys + floats;
     session->encoded = sequence->count;
     wm_pass_cross(session);
@@ -294,6 +291,16 @@ wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t coun
     WM_TRY(wm_session_run(session, &sequence, 1, &states, error));
     memcpy(hidden, states, count * session->model->arch.width * sizeof *hidden);
     return WM_OK;
+}
+
+wm_status wm_session_hidden_states(wm_session *session, const int32_t *ids, size_t count,
+                                   float *states, wm_error *error) {
+    wm_sequence sequence = {ids, NULL, count};
+    const float *hidden;
+    session->states = states;
+    wm_status status = wm_session_run(session, &sequence, 1, &hidden, error);
+    session->states = NULL;
+    return status;
 }
 
 wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,

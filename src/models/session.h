@@ -15,23 +15,28 @@ typedef struct wm_buffers {
     float *scores; // [WM_ATTENTION_ROWS, longest]
 } wm_buffers;
 
+// Of the relative positions of one stack: [H, row], distance 0 at `zero`.
+typedef struct wm_bias_rows {
+    float *values;
+    size_t row, zero;
+} wm_bias_rows;
+
+// What a session's memory is for. The third bias is of the first stack's side keys.
+enum { WM_MEMORY_BUFFERS, WM_MEMORY_CACHE, WM_MEMORY_ENCODED, WM_MEMORY_BIAS, WM_MEMORIES = 6 };
+
 struct wm_session {
     const wm_model *model;
-    wm_arena arena;  // holds this struct
-    wm_arena memory; // buffers, for `tokens` tokens of which a query sees `longest` keys at most
-    size_t tokens, longest;
+    wm_arena arena; // holds this struct
+    wm_arena memory[WM_MEMORIES];
+    size_t tokens, longest; // buffers' rows, of which a query sees `longest` keys at most
     wm_buffers buffers;
-    wm_arena bias_memory[2]; // of the relative positions of each stack: [H, bias_row], distance 0
-                             // at bias_zero
-    float *bias[2];
-    size_t bias_row[2], bias_zero[2];
-    wm_arena cache_memory; // keys and values: [depth, lanes, capacity, K] each
-    float *keys, *values;
+    wm_bias_rows bias[3];
+    float *keys, *values; // of the cache: [depth, lanes, capacity, K] each
     size_t lanes, capacity;
-    size_t *past;            // [lanes] tokens that each lane remembers
-    wm_arena encoded_memory; // keys and values of the encoder's text: [depth, encoded, K] each
-    float *encoded_keys, *encoded_values;
+    size_t *past;                         // [lanes] tokens that each lane remembers
+    float *encoded_keys, *encoded_values; // of the encoder's text: [depth, encoded, K] each
     size_t encoded;
+    float *states; // NULL; else the hidden states before every layer and at the end go here
 };
 
 typedef struct wm_pass {
@@ -39,8 +44,9 @@ typedef struct wm_pass {
     uint32_t stack;
     bool causal, cached;
     const wm_sequence *sequences; // [count]
-    const size_t *past;           // [count] tokens before each
+    const size_t *past;           // [count] tokens before each; NULL: none
     size_t count, T;              // Σ sequences' tokens
+    size_t side;                  // Σ their side keys, behind the tokens in `normed` and `wide`
 } wm_pass;
 
 typedef struct wm_cache_rows {

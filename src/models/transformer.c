@@ -31,6 +31,8 @@ static void embed_sequence(const wm_model *model, float *y, float *row, const wm
         wm_normalize_rows(kernels, y, y, &weights->embedding_norm, sequence->count, E);
 }
 
+static size_t past_of(const wm_pass *pass, size_t i) { return pass->past ? pass->past[i] : 0; }
+
 // hidden [T, D] = the embeddings of all sequences, projected where the widths differ
 static void embed(const wm_pass *pass) {
     const wm_model *model = pass->session->model;
@@ -39,7 +41,7 @@ static void embed(const wm_pass *pass) {
     bool project = model->weights.project.data != NULL;
     float *to = project ? buffers->branch : buffers->hidden;
     for (size_t i = 0; i < pass->count; to += pass->sequences[i++].count * E)
-        embed_sequence(model, to, buffers->wide, &pass->sequences[i], pass->past[i]);
+        embed_sequence(model, to, buffers->wide, &pass->sequences[i], past_of(pass, i));
     if (project)
         wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project,
                   pass->T);
@@ -52,7 +54,7 @@ static void turn_angles(const wm_pass *pass) {
     float *angles = pass->session->buffers.angles;
     for (size_t i = 0; i < pass->count; i++)
         for (size_t t = 0; t < pass->sequences[i].count; t++, angles += width)
-            wm_rotary_angles(angles, model->frequencies, width, pass->past[i] + t);
+            wm_rotary_angles(angles, model->frequencies, width, past_of(pass, i) + t);
 }
 
 // Where the heads of q, k and v lie in the rows of `wide`.
@@ -61,7 +63,28 @@ typedef struct head_layout {
     size_t row, q_head, kv_head;
 } head_layout;
 
-// wide [T, W] = q, k and v of in [T, D], with the norms and turns of their heads
+// normed [T, …] = the side keys' inputs: the norms of the sums of each block of rows of `normed`,
+// the last block of a sequence with what remains behind it.
+//     transformers, models/longt5/modeling_longt5.py, _create_global_aggregates
+static void sum_blocks(const wm_pass *pass, const wm_layer_weights *layer) {
+    const wm_model *model = pass->session->model;
+    size_t D = model->arch.width, block = model->arch.side_block;
+    const float *row = pass->session->buffers.normed;
+    float *sums = pass->session->buffers.normed + pass->T * D, *sum = sums;
+    for (size_t i = 0; i < pass->count; i++) {
+        size_t n = pass->sequences[i].count, blocks = n / block;
+        for (size_t t = 0; t < n; t++, row += D) {
+            if (!blocks) continue;
+            if (t % block || t / block == blocks)
+                model->kernels->add(sum - D, row, D);
+            else
+                memcpy(sum, row, D * sizeof *sum), sum += D;
+        }
+    }
+    wm_normalize_rows(model->kernels, sums, sums, &layer->side_norm, pass->side, D);
+}
+
+// wide [T + side, W] = q, k and v of in [T + side, D], with the norms and turns of their heads
 static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *layer,
                                  const float *in) {
     const wm_model *model = pass->session->model;
@@ -69,16 +92,17 @@ static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *la
     const wm_kernels *kernels = model->kernels;
     size_t D = arch->width, dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh,
            W = A + 2 * K;
+    size_t T = pass->T + pass->side;
     float *wide = pass->session->buffers.wide;
     head_layout at = {wide, wide + A, wide + A + K, W, dh, dh};
     if (layer->qkv.data) {
-        wm_linear(kernels, wide, W, in, D, &layer->qkv, pass->T);
+        wm_linear(kernels, wide, W, in, D, &layer->qkv, T);
         if (arch->fused == WM_FUSED_PER_HEAD)
             at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
     } else {
-        wm_linear(kernels, at.q, W, in, D, &layer->q, pass->T);
-        wm_linear(kernels, at.k, W, in, D, &layer->k, pass->T);
-        wm_linear(kernels, at.v, W, in, D, &layer->v, pass->T);
+        wm_linear(kernels, at.q, W, in, D, &layer->q, T);
+        wm_linear(kernels, at.k, W, in, D, &layer->k, T);
+        wm_linear(kernels, at.v, W, in, D, &layer->v, T);
     }
     for (size_t t = 0; t < pass->T && (layer->q_norm.weight || arch->rotary_width); t++) {
         const float *angles = pass->session->buffers.angles + t * arch->rotary_width;
@@ -114,10 +138,12 @@ static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t 
     wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
-    size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
+    const wm_bias_rows *bias = &session->bias[pass->stack], *side_bias = &session->bias[2];
+    size_t dh = arch->head_width, A = arch->heads * dh;
     head_layout at = project_heads(pass, layer, in);
-    float *context = session->buffers.wide + pass->T * at.row;
-    bool local = depth < 64 && arch->local >> depth & 1;
+    float *context = session->buffers.wide + (pass->T + pass->side) * at.row;
+    bool local =
+        pass->stack == 0 && (arch->local_encoder || (depth < 64 && arch->local >> depth & 1));
     wm_attention_spec spec = {
         .heads = arch->heads,
         .kv_heads = arch->kv_heads,
@@ -129,26 +155,37 @@ static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t 
         .y_row = A,
         .scale = arch->attention_scale / (arch->attention_scale_by_layer ? (float)(depth + 1) : 1),
         .before = local ? arch->window - 1 : SIZE_MAX,
-        .after = pass->causal ? 0 : SIZE_MAX,
-        .bias = session->bias[pass->stack],
-        .bias_row = session->bias_row[pass->stack],
-        .bias_zero = session->bias_zero[pass->stack],
+        .after = pass->causal ? 0
+                 : local      ? arch->window - 1
+                              : SIZE_MAX,
+        .bias = bias->values,
+        .bias_row = bias->row,
+        .bias_zero = bias->zero,
+        .side_k = at.k + pass->T * at.row,
+        .side_v = at.v + pass->T * at.row,
+        .side_bias = side_bias->values,
+        .side_row = side_bias->row,
+        .side_zero = side_bias->zero,
+        .side_block = arch->side_block,
     };
     for (size_t i = 0, row = 0; i < pass->count; row += pass->sequences[i++].count) {
         size_t n = pass->sequences[i].count, keys = n;
         const float *k = at.k + row * at.row, *v = at.v + row * at.row;
+        spec.past = past_of(pass, i);
         if (pass->cached) {
             wm_cache_rows rows = wm_session_cache(session, depth, i, 0);
-            store_heads(pass, wm_session_cache(session, depth, i, pass->past[i]), &at, row, n);
+            store_heads(pass, wm_session_cache(session, depth, i, spec.past), &at, row, n);
             k = rows.keys;
             v = rows.values;
-            keys = pass->past[i] + n;
-            spec.kv_row = K;
+            keys = spec.past + n;
+            spec.kv_row = (size_t)arch->kv_heads * dh;
             spec.kv_head = dh;
         }
-        spec.past = pass->past[i];
+        if (pass->side) spec.side = n / arch->side_block;
         wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v,
                      session->buffers.scores, &spec, n, keys);
+        spec.side_k += spec.side * at.row;
+        spec.side_v += spec.side * at.row;
     }
     wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, pass->T);
 }
@@ -202,45 +239,45 @@ static void feed_forward(const wm_pass *pass, const wm_layer_weights *layer, flo
     wm_linear(kernels, y, D, inside, F, &layer->down, T);
 }
 
-static void run_layer_post(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
-    const wm_model *model = pass->session->model;
-    const wm_buffers *buffers = &pass->session->buffers;
-    size_t T = pass->T, D = model->arch.width;
-    float *x = buffers->hidden, *branch = buffers->branch;
-    attend(pass, layer, depth, x);
-    model->kernels->add(x, branch, T * D);
-    wm_normalize_rows(model->kernels, x, x, &layer->attention_norm, T, D);
-    feed_forward(pass, layer, branch, x);
-    model->kernels->add(x, branch, T * D);
-    wm_normalize_rows(model->kernels, x, x, &layer->ffn_norm, T, D);
-}
-
-static void run_layer_pre(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
+static void run_layer(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
     const wm_model *model = pass->session->model;
     const wm_kernels *kernels = model->kernels;
     const wm_buffers *buffers = &pass->session->buffers;
     size_t T = pass->T, D = model->arch.width;
-    float *x = buffers->hidden, *normed = buffers->normed, *branch = buffers->branch;
-    bool parallel = model->arch.parallel_residual;
-    wm_normalize_rows(kernels, normed, x, &layer->attention_norm, T, D);
-    attend(pass, layer, depth, normed);
+    bool pre = model->arch.norm_place == WM_NORM_PRE, parallel = model->arch.parallel_residual;
+    float *x = buffers->hidden, *branch = buffers->branch, *in = pre ? buffers->normed : x;
+    if (pre) wm_normalize_rows(kernels, in, x, &layer->attention_norm, T, D);
+    if (pass->side) sum_blocks(pass, layer);
+    attend(pass, layer, depth, in);
     if (parallel)
-        wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D); // of x before it changes
+        wm_normalize_rows(kernels, in, x, &layer->ffn_norm, T, D); // of x before it changes
     kernels->add(x, branch, T * D);
+    if (!pre) wm_normalize_rows(kernels, x, x, &layer->attention_norm, T, D);
     if (layer->cross_q.data) {
-        wm_normalize_rows(kernels, normed, x, &layer->cross_norm, T, D);
-        attend_across(pass, layer, depth, normed);
+        wm_normalize_rows(kernels, in, x, &layer->cross_norm, T, D);
+        attend_across(pass, layer, depth, in);
         kernels->add(x, branch, T * D);
     }
-    if (!parallel) wm_normalize_rows(kernels, normed, x, &layer->ffn_norm, T, D);
-    feed_forward(pass, layer, branch, normed);
+    if (pre && !parallel) wm_normalize_rows(kernels, in, x, &layer->ffn_norm, T, D);
+    feed_forward(pass, layer, branch, in);
     kernels->add(x, branch, T * D);
+    if (!pre) wm_normalize_rows(kernels, x, x, &layer->ffn_norm, T, D);
+}
+
+// Where the caller wants all hidden states: those before layer `i`, or the last.
+static void copy_states(const wm_pass *pass, uint32_t i) {
+    size_t floats = pass->T * pass->session->model->arch.width;
+    uint32_t inner = pass->session->model->arch.inner;
+    if (pass->session->states && i % inner == 0)
+        memcpy(pass->session->states + i / inner * floats, pass->session->buffers.hidden,
+               floats * sizeof(float));
 }
 
 void wm_pass_stack(const wm_pass *pass) {
     const wm_model *model = pass->session->model;
     const wm_arch *arch = &model->arch;
     const wm_stack *stack = &model->stacks[pass->stack];
+    float *hidden = pass->session->buffers.hidden;
     embed(pass);
     if (arch->rotary_width) turn_angles(pass);
     for (uint32_t i = 0; i < stack->depth; i++) {
@@ -250,13 +287,13 @@ void wm_pass_stack(const wm_pass *pass) {
             stack->stored == stack->depth
                 ? i
                 : i / arch->inner * arch->groups / arch->layers * arch->inner + i % arch->inner;
-        (arch->norm_place == WM_NORM_PRE ? run_layer_pre
-                                         : run_layer_post)(pass, &stack->layers[depth], i);
+        copy_states(pass, i);
+        run_layer(pass, &stack->layers[depth], i);
     }
     if (stack->weights.final_norm.weight)
-        wm_normalize_rows(model->kernels, pass->session->buffers.hidden,
-                          pass->session->buffers.hidden, &stack->weights.final_norm, pass->T,
+        wm_normalize_rows(model->kernels, hidden, hidden, &stack->weights.final_norm, pass->T,
                           arch->width);
+    copy_states(pass, stack->depth);
 }
 
 void wm_pass_cross(wm_session *session) {

@@ -10,6 +10,7 @@ typedef struct binder {
     wm_tensors tensors;
     const char *prefix;       // of every name in this file
     const char *layer_prefix; // … of the layer in work, else ""
+    const char *attention;    // what @ stands for in the stack in work
     uint8_t *used;            // [tensors.count]
     uint32_t dtypes;          // a bit for each wm_weight_type seen
     wm_error *error;
@@ -34,6 +35,8 @@ static wm_span tensor_name(binder *b, const char *pattern, uint32_t layer, const
         for (const char *c = parts[i]; *c; c++) {
             if (*c == '%')
                 n += put_number(b->name + n, numbers[next++ & 1]);
+            else if (*c == '@')
+                for (const char *a = b->attention; *a;) b->name[n++] = (uint8_t)*a++;
             else
                 b->name[n++] = (uint8_t)*c;
         }
@@ -132,7 +135,7 @@ static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, con
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, suffix);
     if (!tensor && old_suffix) tensor = find_tensor(b, slot->name, layer, old_suffix);
     if (!tensor) return WM_OK;
-    uint32_t n = letter_size(&b->model->arch, slot->shape[0]);
+    uint32_t n = letter_size(&b->model->arch, slot->rows);
     WM_TRY(wm_vector_f32(to, tensor, n, &b->model->arena, b->error));
     count_tensor(b, tensor);
     return WM_OK;
@@ -149,8 +152,8 @@ static wm_status bind_norm(binder *b, const wm_slot *slot, uint32_t layer, wm_no
 
 static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, ".weight");
-    uint32_t rows = letter_size(&b->model->arch, slot->shape[0]);
-    uint32_t cols = letter_size(&b->model->arch, slot->shape[1]);
+    uint32_t rows = letter_size(&b->model->arch, slot->rows);
+    uint32_t cols = letter_size(&b->model->arch, slot->cols);
     if (!tensor) return missing(b, slot, layer, ".weight");
     if (slot->kind == WM_SLOT_CONV1D) {
         WM_TRY(wm_matrix_view(matrix, tensor, cols, rows, &b->model->arena, b->error));
@@ -175,13 +178,14 @@ static bool slot_is_there(const wm_arch *arch, uint32_t when) {
     case WM_IF_GATED: return arch->gated;
     case WM_IF_NOT_GATED: return !arch->gated;
     case WM_IF_HEAD_NORMS: return arch->head_norms;
+    case WM_IF_SIDE: return arch->side;
     default: return true;
     }
 }
 
 static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, void *weights) {
     for (const wm_slot *slot = slots; slot && slot->name; slot++) {
-        void *field = (char *)weights + slot->field;
+        void *field = (char *)weights + slot->field * sizeof(void *);
         if (!slot_is_there(&b->model->arch, slot->when)) continue;
         if (slot->kind == WM_SLOT_NORM) {
             WM_TRY(bind_norm(b, slot, layer, field));
@@ -198,28 +202,14 @@ static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, voi
     return WM_OK;
 }
 
-// bias_by_bucket [H, R] = the table [R, H] as f32, each head's numbers together
-static wm_status bind_relative(binder *b, wm_stack *stack) {
-    uint32_t H = b->model->arch.heads, R = b->model->arch.relative_buckets;
-    float *rows;
-    if (!stack->weights.relative.data) return WM_OK;
-    WM_TRY(WM_ALLOC(&b->model->arena, stack->bias_by_bucket, (uint64_t)H * R, b->error));
-    WM_TRY(WM_ALLOC(&b->model->arena, rows, H, b->error));
-    for (uint32_t r = 0; r < R; r++) {
-        wm_table_row(b->model->kernels, rows, &stack->weights.relative, r);
-        for (uint32_t h = 0; h < H; h++) stack->bias_by_bucket[h * R + r] = rows[h];
-    }
-    return WM_OK;
-}
-
 static wm_status bind_stack(binder *b, uint32_t index) {
     wm_stack *stack = &b->model->stacks[index];
     const wm_arch *arch = &b->model->arch;
     const wm_stack_table *table = &b->model->family->stacks[index];
+    b->attention = index || !arch->local_encoder ? "" : arch->side ? "TransientGlobal" : "Local";
     stack->stored = index ? arch->decoder_layers : arch->groups * arch->inner;
     stack->depth = index ? arch->decoder_layers : arch->layers * arch->inner;
     WM_TRY(bind_slots(b, table->stack_slots, 0, &stack->weights));
-    WM_TRY(bind_relative(b, stack));
     b->layer_prefix = table->layer_prefix;
     // A depth that the file does not bear out is found here, before it is allocated.
     if (stack->stored > b->tensors.count ||
@@ -247,13 +237,13 @@ static wm_status bind_head_of(binder *b, const wm_head_table *table) {
     wm_model *model = b->model;
     wm_head *head = &model->head;
     bool fill = table->task == WM_TASK_FILL_MASK;
-    wm_slot slot = {table->dense, 0, WM_SLOT_LINEAR, {fill ? 'E' : 'D', 'D', 0}, WM_ALWAYS};
+    wm_slot slot = {table->dense, 0, fill ? 'E' : 'D', 'D', WM_SLOT_LINEAR, WM_ALWAYS};
     if (table->dense && head_has(b, table->dense)) WM_TRY(bind_matrix(b, &slot, 0, &head->dense));
     b->prefix = "";
-    slot = (wm_slot){table->norm, 0, WM_SLOT_NORM, "E", WM_ALWAYS};
+    slot = (wm_slot){table->norm, 0, 'E', 0, WM_SLOT_NORM, WM_ALWAYS};
     if (table->norm) WM_TRY(bind_norm(b, &slot, 0, &head->norm));
-    slot =
-        (wm_slot){table->out, 0, WM_SLOT_LINEAR_FREE, {fill ? 'V' : 'L', fill ? 'E' : 'D', 0}, 0};
+    slot = (wm_slot){table->out,          0,        fill ? 'V' : 'L', fill ? 'E' : 'D',
+                     WM_SLOT_LINEAR_FREE, WM_ALWAYS};
     if (!fill || !model->arch.tied_head) {
         WM_TRY(bind_matrix(b, &slot, 0, &head->out));
     } else {
@@ -275,7 +265,7 @@ static wm_status bind_head(binder *b) {
         {WM_TASK_TAG, WM_IDENTITY, NULL, NULL, "classifier", NULL},
     };
     const wm_arch *arch = &b->model->arch;
-    const wm_head_table *own = arch->head_tables;
+    const wm_head_table *own = b->model->family->head_tables;
     for (size_t i = 0; own && i < WM_FAMILY_HEADS + WM_COUNT(plain); i++) {
         const wm_head_table *table = i < WM_FAMILY_HEADS ? &own[i] : &plain[i - WM_FAMILY_HEADS];
         bool tied = table->task == WM_TASK_FILL_MASK && arch->tied_head;

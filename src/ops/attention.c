@@ -27,23 +27,49 @@ static void weigh_row(const wm_kernels *kernels, float *scores, const wm_attenti
     for (size_t i = seen.end; i < block.end; i++) scores[i - block.first] = 0;
 }
 
-void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k,
-                  const float *v, float *scratch, const wm_attention_spec *spec, size_t T,
-                  size_t keys) {
+// The same of scores [block, side]: what the query does not see is as good as minus infinity.
+static void weigh_row_and_side(const wm_kernels *kernels, float *scores,
+                               const wm_attention_spec *spec, size_t h, size_t t, key_range block,
+                               size_t keys) {
+    key_range seen = keys_seen(spec, t, keys);
+    size_t n = block.end - block.first, own = WM_MIN(t / spec->side_block, spec->side - 1);
+    for (size_t i = block.first; i < block.end; i++)
+        if (i < seen.first || i >= seen.end) scores[i - block.first] = -1e30f;
+    kernels->add(scores + (seen.first - block.first),
+                 spec->bias + h * spec->bias_row + (spec->bias_zero + seen.first - t),
+                 seen.end - seen.first);
+    kernels->add(scores + n, spec->side_bias + h * spec->side_row + (spec->side_zero - own),
+                 spec->side);
+    kernels->softmax(scores, NULL, 1, n + spec->side);
+}
+
+void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
+                  float *scratch, const wm_attention_spec *spec, size_t T, size_t keys) {
     size_t dh = spec->width, shared = spec->heads / spec->kv_heads;
     for (size_t h = 0; h < spec->heads; h++) {
-        const float *kh = k + h / shared * spec->kv_head, *vh = v + h / shared * spec->kv_head;
+        size_t kv = h / shared * spec->kv_head;
         for (size_t t = 0; t < T; t += WM_ATTENTION_ROWS) {
             size_t rows = WM_MIN(T - t, (size_t)WM_ATTENTION_ROWS);
             key_range block = {keys_seen(spec, t, keys).first,
                                keys_seen(spec, t + rows - 1, keys).end};
-            size_t n = block.end - block.first, at = block.first * spec->kv_row;
-            kernels->linear[WM_F32](scratch, n, q + t * spec->q_row + h * spec->q_head, spec->q_row,
-                                    kh + at, spec->kv_row, NULL, rows, n, dh);
+            size_t n = block.end - block.first, at = block.first * spec->kv_row + kv;
+            size_t row_size = n + spec->side;
+            float *qt = q + t * spec->q_row + h * spec->q_head, *yt = y + t * spec->y_row + h * dh;
+            kernels->linear[WM_F32](scratch, row_size, qt, spec->q_row, k + at, spec->kv_row, NULL,
+                                    rows, n, dh);
+            if (spec->side)
+                kernels->linear[WM_F32](scratch + n, row_size, qt, spec->q_row, spec->side_k + kv,
+                                        spec->kv_row, NULL, rows, spec->side, dh);
             for (size_t row = 0; row < rows; row++)
-                weigh_row(kernels, scratch + row * n, spec, h, t + row, block, keys);
-            kernels->linear_t[WM_F32](y + t * spec->y_row + h * dh, spec->y_row, scratch, n,
-                                      vh + at, spec->kv_row, NULL, rows, dh, n);
+                (spec->side ? weigh_row_and_side : weigh_row)(kernels, scratch + row * row_size,
+                                                              spec, h, t + row, block, keys);
+            kernels->linear_t[WM_F32](yt, spec->y_row, scratch, row_size, v + at, spec->kv_row,
+                                      NULL, rows, dh, n);
+            if (!spec->side) continue;
+            kernels->linear_t[WM_F32](qt, spec->q_row, scratch + n, row_size, spec->side_v + kv,
+                                      spec->kv_row, NULL, rows, dh, spec->side);
+            for (size_t row = 0; row < rows; row++)
+                kernels->add(yt + row * spec->y_row, qt + row * spec->q_row, dh);
         }
     }
 }

@@ -60,14 +60,18 @@ typedef struct wm_attention_spec {
     // [heads, bias_row]: of a key `d` places after the query at bias_zero + d; NULL: none
     const float *bias;
     size_t bias_row, bias_zero;
+    // Further keys that every query sees, each of `side_block` tokens (the last of more), laid out
+    // as the others; side_bias [heads, …]: of one `d` blocks after the query's own, as above.
+    const float *side_k, *side_v, *side_bias;
+    size_t side, side_block, side_row, side_zero;
 } wm_attention_spec;
 
 // y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be
-// q. scratch [WM_ATTENTION_ROWS, keys].    "Attention Is All You Need", eq. 1
+// q. Where there are side keys, y is not q, q is overwritten, and scale is 1.
+// scratch [WM_ATTENTION_ROWS, keys + side].    "Attention Is All You Need", eq. 1
 enum { WM_ATTENTION_ROWS = 64 };
-void wm_attention(const wm_kernels *kernels, float *y, const float *q, const float *k,
-                  const float *v, float *scratch, const wm_attention_spec *spec, size_t T,
-                  size_t keys);
+void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
+                  float *scratch, const wm_attention_spec *spec, size_t T, size_t keys);
 
 // Rotary positions' frequencies: transformers, modeling_rope_utils.py
 typedef enum wm_rotary_kind { WM_ROTARY_PLAIN, WM_ROTARY_LINEAR, WM_ROTARY_LLAMA3 } wm_rotary_kind;

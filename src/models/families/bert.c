@@ -4,83 +4,86 @@
 #include "../arch.h"
 
 static const wm_key bert_keys[] = {
-    {"vocab_size", WM_ARCH(vocabulary), WM_KEY_VOCABULARY},
-    {"hidden_size", WM_ARCH(width), WM_KEY_WIDTH},
-    {"embedding_size", WM_ARCH(embedding_width), WM_KEY_WIDTH}, // ELECTRA alone has it
-    {"num_hidden_layers", WM_ARCH(layers), WM_KEY_LAYERS},
-    {"num_attention_heads", WM_ARCH(heads), WM_KEY_HEADS},
-    {"intermediate_size", WM_ARCH(ffn_width), WM_KEY_FFN_WIDTH},
-    {"max_position_embeddings", WM_ARCH(positions), WM_KEY_POSITIONS},
-    {"type_vocab_size", WM_ARCH(token_types), WM_KEY_WIDTH},
-    {"pad_token_id", WM_ARCH(pad_id), WM_KEY_ID},
-    {"hidden_act", WM_ARCH(activation), WM_KEY_ACTIVATION},
-    {"layer_norm_eps", WM_ARCH(norm_eps), WM_KEY_EPS},
-    {"position_embedding_type", 0, WM_KEY_ABSOLUTE},
-    {"is_decoder", 0, WM_KEY_FALSE},
-    {"add_cross_attention", 0, WM_KEY_FALSE},
-    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
-    {0},
+    {WM_KEY(vocab_size), 30522},
+    {WM_KEY(hidden_size), 768},
+    {WM_KEY(embedding_size), 0}, // ELECTRA alone has it
+    {WM_KEY(num_hidden_layers), 12},
+    {WM_KEY(num_attention_heads), 12},
+    {WM_KEY(intermediate_size), 3072},
+    {WM_KEY(max_position_embeddings), 512},
+    {WM_KEY(type_vocab_size), 2},
+    {WM_KEY(pad_token_id), 1},
+    {WM_KEY(hidden_act), WM_GELU_ERF},
+    {WM_KEY(layer_norm_eps), 12},
+    {WM_KEY(position_embedding_type), 0},
+    {WM_KEY(is_decoder), 0},
+    {WM_KEY(add_cross_attention), 0},
+    {WM_KEY(tie_word_embeddings), 1},
+    {WM_SET(position), WM_POSITION_LEARNED},
+    {0, 0},
 };
 
 static const wm_slot bert_model[] = {
-    {"embeddings.word_embeddings", WM_MODEL(token), WM_SLOT_TABLE, "VE", WM_ALWAYS},
-    {"embeddings.position_embeddings", WM_MODEL(position), WM_SLOT_TABLE, "PE", WM_ALWAYS},
-    {"embeddings.token_type_embeddings", WM_MODEL(type), WM_SLOT_TABLE, "YE", WM_ALWAYS},
-    {"embeddings.LayerNorm", WM_MODEL(embedding_norm), WM_SLOT_NORM, "E", WM_ALWAYS},
-    {"embeddings_project", WM_MODEL(project), WM_SLOT_LINEAR, "DE", WM_IF_WIDTHS_DIFFER},
+    {"embeddings.word_embeddings", WM_MODEL(token), 'V', 'E', WM_SLOT_TABLE, WM_ALWAYS},
+    {"embeddings.position_embeddings", WM_MODEL(position), 'P', 'E', WM_SLOT_TABLE, WM_ALWAYS},
+    {"embeddings.token_type_embeddings", WM_MODEL(type), 'Y', 'E', WM_SLOT_TABLE, WM_ALWAYS},
+    {"embeddings.LayerNorm", WM_MODEL(embedding_norm), 'E', 0, WM_SLOT_NORM, WM_ALWAYS},
+    {"embeddings_project", WM_MODEL(project), 'D', 'E', WM_SLOT_LINEAR, WM_IF_WIDTHS_DIFFER},
     {0},
 };
 
 static const wm_slot bert_layer[] = {
-    {"attention.self.query", WM_LAYER(q), WM_SLOT_LINEAR, "AD", WM_ALWAYS},
-    {"attention.self.key", WM_LAYER(k), WM_SLOT_LINEAR, "KD", WM_ALWAYS},
-    {"attention.self.value", WM_LAYER(v), WM_SLOT_LINEAR, "KD", WM_ALWAYS},
-    {"attention.output.dense", WM_LAYER(o), WM_SLOT_LINEAR, "DA", WM_ALWAYS},
-    {"attention.output.LayerNorm", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
-    {"intermediate.dense", WM_LAYER(up), WM_SLOT_LINEAR, "FD", WM_ALWAYS},
-    {"output.dense", WM_LAYER(down), WM_SLOT_LINEAR, "DF", WM_ALWAYS},
-    {"output.LayerNorm", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"attention.self.query", WM_LAYER(q), 'A', 'D', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"attention.self.key", WM_LAYER(k), 'K', 'D', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"attention.self.value", WM_LAYER(v), 'K', 'D', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"attention.output.dense", WM_LAYER(o), 'D', 'A', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"attention.output.LayerNorm", WM_LAYER(attention_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
+    {"intermediate.dense", WM_LAYER(up), 'F', 'D', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"output.dense", WM_LAYER(down), 'D', 'F', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"output.LayerNorm", WM_LAYER(ffn_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
     {0},
 };
 
 static const wm_head_table bert_heads[WM_FAMILY_HEADS] = {
     {WM_TASK_CLASSIFY, WM_TANH, "pooler.dense", NULL, "classifier", NULL},
-    {WM_TASK_FILL_MASK, WM_IDENTITY, "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
-     "cls.predictions.decoder", "cls.predictions"},
+    {WM_TASK_FILL_MASK, WM_IDENTITY, "cls.predictions.transform.dense",
+     "cls.predictions.transform.LayerNorm", "cls.predictions.decoder", "cls.predictions"},
 };
 
 // MPNet's, too.
 const wm_head_table wm_roberta_heads[WM_FAMILY_HEADS] = {
     {WM_TASK_CLASSIFY, WM_TANH, "classifier.dense", NULL, "classifier.out_proj", NULL},
-    {WM_TASK_FILL_MASK, WM_GELU_ERF, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head"},
+    {WM_TASK_FILL_MASK, WM_GELU_ERF, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder",
+     "lm_head"},
 };
 
 static const wm_head_table electra_heads[WM_FAMILY_HEADS] = {
     {WM_TASK_CLASSIFY, WM_GELU_ERF, "classifier.dense", NULL, "classifier.out_proj", NULL},
-    {WM_TASK_FILL_MASK, WM_GELU_ERF, "generator_predictions.dense", "generator_predictions.LayerNorm",
-     "generator_lm_head", NULL},
+    {WM_TASK_FILL_MASK, WM_GELU_ERF, "generator_predictions.dense",
+     "generator_predictions.LayerNorm", "generator_lm_head", NULL},
 };
 
-const wm_family wm_family_bert = {
-    "bert.",
-    {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
-     .ffn_width = 3072, .pad_id = 0, .position = WM_POSITION_LEARNED, .activation = WM_GELU_ERF,
-     .norm_eps = 1e-12f, .tied_head = true, .head_tables = bert_heads},
-    bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
+static const wm_stack_table bert_stacks[] = {{NULL, "encoder.layer.%.", bert_layer}};
+
+const wm_family wm_family_bert = {"bert.", bert_keys, NULL, bert_model, bert_stacks, bert_heads};
+
+static const wm_key roberta_more[] = {
+    {WM_KEY(vocab_size), 50265},
+    {WM_KEY(pad_token_id), 2},
+    {WM_SET(position), WM_POSITION_LEARNED_PADDED},
+    {0, 0},
 };
 
-const wm_family wm_family_roberta = {
-    "roberta.",
-    {.vocabulary = 50265, .positions = 512, .token_types = 2, .layers = 12, .width = 768, .heads = 12,
-     .ffn_width = 3072, .pad_id = 1, .position = WM_POSITION_LEARNED_PADDED, .activation = WM_GELU_ERF,
-     .norm_eps = 1e-12f, .tied_head = true, .head_tables = wm_roberta_heads},
-    bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
+const wm_family wm_family_roberta = {"roberta.", bert_keys,   roberta_more,
+                                     bert_model, bert_stacks, wm_roberta_heads};
+
+static const wm_key electra_more[] = {
+    {WM_KEY(hidden_size), 256},
+    {WM_KEY(embedding_size), 128},
+    {WM_KEY(num_attention_heads), 4},
+    {WM_KEY(intermediate_size), 1024},
+    {0, 0},
 };
 
-const wm_family wm_family_electra = {
-    "electra.",
-    {.vocabulary = 30522, .positions = 512, .token_types = 2, .layers = 12, .width = 256,
-     .embedding_width = 128, .heads = 4, .ffn_width = 1024, .pad_id = 0, .position = WM_POSITION_LEARNED,
-     .activation = WM_GELU_ERF, .norm_eps = 1e-12f, .tied_head = true, .head_tables = electra_heads},
-    bert_keys, bert_model, {{NULL, "encoder.layer.%.", bert_layer}},
-};
+const wm_family wm_family_electra = {"electra.", bert_keys,   electra_more,
+                                     bert_model, bert_stacks, electra_heads};

@@ -5,49 +5,49 @@
 #include "../arch.h"
 
 static const wm_key gpt_neox_keys[] = {
-    {"vocab_size", WM_ARCH(vocabulary), WM_KEY_VOCABULARY},
-    {"hidden_size", WM_ARCH(width), WM_KEY_WIDTH},
-    {"num_hidden_layers", WM_ARCH(layers), WM_KEY_LAYERS},
-    {"num_attention_heads", WM_ARCH(heads), WM_KEY_HEADS},
-    {"intermediate_size", WM_ARCH(ffn_width), WM_KEY_FFN_WIDTH},
-    {"max_position_embeddings", WM_ARCH(positions), WM_KEY_POSITIONS},
-    {"hidden_act", WM_ARCH(activation), WM_KEY_ACTIVATION},
-    {"layer_norm_eps", WM_ARCH(norm_eps), WM_KEY_EPS},
-    {"rotary_pct", WM_ARCH(rotary_fraction), WM_KEY_REAL},
-    {"rotary_emb_base", WM_ARCH(rotary_theta), WM_KEY_REAL},
-    {"rope_scaling", 0, WM_KEY_ROPE},
-    {"rope_parameters", 0, WM_KEY_ROPE},
-    {"use_parallel_residual", WM_ARCH(parallel_residual), WM_KEY_FLAG},
-    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
-    {0},
+    {WM_KEY(vocab_size), 50432},
+    {WM_KEY(hidden_size), 6144},
+    {WM_KEY(num_hidden_layers), 44},
+    {WM_KEY(num_attention_heads), 64},
+    {WM_KEY(intermediate_size), 24576},
+    {WM_KEY(max_position_embeddings), 2048},
+    {WM_KEY(hidden_act), WM_GELU_ERF},
+    {WM_KEY(layer_norm_eps), 5},
+    {WM_KEY(rotary_pct), 25},
+    {WM_KEY(rotary_emb_base), 1000000},
+    {WM_KEY(rope_scaling), 0},
+    {WM_KEY(rope_parameters), 0},
+    {WM_KEY(use_parallel_residual), 1},
+    {WM_KEY(tie_word_embeddings), 0},
+    {WM_SET(kind), WM_DECODER},
+    {WM_SET(position), WM_POSITION_ROTARY},
+    {WM_SET(norm_place), WM_NORM_PRE},
+    {WM_SET(fused), WM_FUSED_PER_HEAD},
+    {0, 0},
 };
 
 static const wm_slot gpt_neox_model[] = {
-    {"embed_in", WM_MODEL(token), WM_SLOT_TABLE, "VE", WM_ALWAYS},
-    {"embed_out", WM_MODEL(head), WM_SLOT_TABLE, "VD", WM_IF_UNTIED},
+    {"embed_in", WM_MODEL(token), 'V', 'E', WM_SLOT_TABLE, WM_ALWAYS},
+    {"embed_out", WM_MODEL(head), 'V', 'D', WM_SLOT_TABLE, WM_IF_UNTIED},
     {0},
 };
 
 static const wm_slot gpt_neox_stack[] = {
-    {"final_layer_norm", WM_STACK(final_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"final_layer_norm", WM_STACK(final_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
     {0},
 };
 
 static const wm_slot gpt_neox_layer[] = {
-    {"input_layernorm", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
-    {"attention.query_key_value", WM_LAYER(qkv), WM_SLOT_LINEAR_FREE, "WD", WM_ALWAYS},
-    {"attention.dense", WM_LAYER(o), WM_SLOT_LINEAR_FREE, "DA", WM_ALWAYS},
-    {"post_attention_layernorm", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
-    {"mlp.dense_h_to_4h", WM_LAYER(up), WM_SLOT_LINEAR, "FD", WM_ALWAYS},
-    {"mlp.dense_4h_to_h", WM_LAYER(down), WM_SLOT_LINEAR, "DF", WM_ALWAYS},
+    {"input_layernorm", WM_LAYER(attention_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
+    {"attention.query_key_value", WM_LAYER(qkv), 'W', 'D', WM_SLOT_LINEAR_FREE, WM_ALWAYS},
+    {"attention.dense", WM_LAYER(o), 'D', 'A', WM_SLOT_LINEAR_FREE, WM_ALWAYS},
+    {"post_attention_layernorm", WM_LAYER(ffn_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
+    {"mlp.dense_h_to_4h", WM_LAYER(up), 'F', 'D', WM_SLOT_LINEAR, WM_ALWAYS},
+    {"mlp.dense_4h_to_h", WM_LAYER(down), 'D', 'F', WM_SLOT_LINEAR, WM_ALWAYS},
     {0},
 };
 
-const wm_family wm_family_gpt_neox = {
-    "gpt_neox.",
-    {.kind = WM_DECODER, .vocabulary = 50432, .positions = 2048, .layers = 44, .width = 6144, .heads = 64,
-     .ffn_width = 24576, .pad_id = -1, .position = WM_POSITION_ROTARY, .rotary_fraction = 0.25f,
-     .rotary_theta = 10000, .norm_place = WM_NORM_PRE, .parallel_residual = true, .fused = WM_FUSED_PER_HEAD,
-     .activation = WM_GELU_ERF, .norm_eps = 1e-5f},
-    gpt_neox_keys, gpt_neox_model, {{gpt_neox_stack, "layers.%.", gpt_neox_layer}},
-};
+static const wm_stack_table gpt_neox_stacks[] = {{gpt_neox_stack, "layers.%.", gpt_neox_layer}};
+
+const wm_family wm_family_gpt_neox = {"gpt_neox.",    gpt_neox_keys,   NULL,
+                                      gpt_neox_model, gpt_neox_stacks, NULL};

@@ -1,87 +1,111 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// T5 (v1.0, v1.1 and Flan), mT5, ByT5: an encoder and a decoder with RMS norms, no absolute positions, a
-// bias by distance that all layers of a stack share, and scores that are not scaled.
-// Source: transformers, models/{t5,mt5}/{configuration,modeling}_*.py
+// T5 (v1.0, v1.1 and Flan), mT5, ByT5, LongT5: an encoder and a decoder with RMS norms, no absolute
+// positions, a bias by distance that all layers of a stack share, and scores that are not scaled.
+// Source: transformers, models/{t5,mt5,longt5}/{configuration,modeling}_*.py
 #include "../arch.h"
 
 static const wm_key t5_keys[] = {
-    {"vocab_size", WM_ARCH(vocabulary), WM_KEY_VOCABULARY},
-    {"d_model", WM_ARCH(width), WM_KEY_WIDTH},
-    {"d_kv", WM_ARCH(head_width), WM_KEY_WIDTH},
-    {"d_ff", WM_ARCH(ffn_width), WM_KEY_FFN_WIDTH},
-    {"num_layers", WM_ARCH(layers), WM_KEY_LAYERS},
-    {"num_decoder_layers", WM_ARCH(decoder_layers), WM_KEY_LAYERS},
-    {"num_heads", WM_ARCH(heads), WM_KEY_HEADS},
-    {"relative_attention_num_buckets", WM_ARCH(relative_buckets), WM_KEY_WIDTH},
-    {"relative_attention_max_distance", WM_ARCH(relative_distance), WM_KEY_POSITIONS},
-    {"feed_forward_proj", 0, WM_KEY_T5_FFN},
-    {"layer_norm_epsilon", WM_ARCH(norm_eps), WM_KEY_EPS},
-    {"pad_token_id", WM_ARCH(pad_id), WM_KEY_ID},
-    {"tie_word_embeddings", WM_ARCH(tied_head), WM_KEY_FLAG},
-    {0},
+    {WM_KEY(vocab_size), 32128},
+    {WM_KEY(d_model), 512},
+    {WM_KEY(d_kv), 64},
+    {WM_KEY(d_ff), 2048},
+    {WM_KEY(num_layers), 6},
+    {WM_KEY(num_decoder_layers), 0},
+    {WM_KEY(num_heads), 8},
+    {WM_KEY(relative_attention_num_buckets), 32},
+    {WM_KEY(relative_attention_max_distance), 128},
+    {WM_KEY(feed_forward_proj), WM_RELU},
+    {WM_KEY(layer_norm_epsilon), 6},
+    {WM_KEY(pad_token_id), 1},
+    {WM_KEY(tie_word_embeddings), 1},
+    {WM_SET(kind), WM_ENCODER_DECODER},
+    {WM_SET(positions), WM_LIMIT_POSITIONS},
+    {WM_SET(norm), WM_NORM_RMS},
+    {WM_SET(norm_place), WM_NORM_PRE},
+    {WM_SET(unscaled_attention), 1},
+    {WM_SET(scaled_head), 1},
+    {0, 0},
 };
 
 static const wm_slot t5_model[] = {
-    {"shared", WM_MODEL(token), WM_SLOT_TABLE, "VE", WM_ALWAYS},
-    {"lm_head", WM_MODEL(head), WM_SLOT_TABLE, "VD", WM_IF_UNTIED},
+    {"shared", WM_MODEL(token), 'V', 'E', WM_SLOT_TABLE, WM_ALWAYS},
+    {"lm_head", WM_MODEL(head), 'V', 'D', WM_SLOT_TABLE, WM_IF_UNTIED},
     {0},
 };
 
-#define T5_SELF                                                                     \
-    {"layer.0.SelfAttention.q", WM_LAYER(q), WM_SLOT_TABLE, "AD", WM_ALWAYS},       \
-    {"layer.0.SelfAttention.k", WM_LAYER(k), WM_SLOT_TABLE, "KD", WM_ALWAYS},       \
-    {"layer.0.SelfAttention.v", WM_LAYER(v), WM_SLOT_TABLE, "KD", WM_ALWAYS},       \
-    {"layer.0.SelfAttention.o", WM_LAYER(o), WM_SLOT_TABLE, "DA", WM_ALWAYS},       \
-    {"layer.0.layer_norm", WM_LAYER(attention_norm), WM_SLOT_NORM, "D", WM_ALWAYS}
+#define T5_SELF                                                                          \
+    {"layer.0.@SelfAttention.q", WM_LAYER(q), 'A', 'D', WM_SLOT_TABLE, WM_ALWAYS},       \
+        {"layer.0.@SelfAttention.k", WM_LAYER(k), 'K', 'D', WM_SLOT_TABLE, WM_ALWAYS},   \
+        {"layer.0.@SelfAttention.v", WM_LAYER(v), 'K', 'D', WM_SLOT_TABLE, WM_ALWAYS},   \
+        {"layer.0.@SelfAttention.o", WM_LAYER(o), 'D', 'A', WM_SLOT_TABLE, WM_ALWAYS}, { \
+        "layer.0.layer_norm", WM_LAYER(attention_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS  \
+    }
 
-#define T5_FEED(layer)                                                                         \
-    {layer ".DenseReluDense.wi", WM_LAYER(up), WM_SLOT_TABLE, "FD", WM_IF_NOT_GATED},          \
-    {layer ".DenseReluDense.wi_0", WM_LAYER(gate), WM_SLOT_TABLE, "FD", WM_IF_GATED},          \
-    {layer ".DenseReluDense.wi_1", WM_LAYER(up), WM_SLOT_TABLE, "FD", WM_IF_GATED},            \
-    {layer ".DenseReluDense.wo", WM_LAYER(down), WM_SLOT_TABLE, "DF", WM_ALWAYS},              \
-    {layer ".layer_norm", WM_LAYER(ffn_norm), WM_SLOT_NORM, "D", WM_ALWAYS}
+#define T5_FEED(layer)                                                                        \
+    {layer ".DenseReluDense.wi", WM_LAYER(up), 'F', 'D', WM_SLOT_TABLE, WM_IF_NOT_GATED},     \
+        {layer ".DenseReluDense.wi_0", WM_LAYER(gate), 'F', 'D', WM_SLOT_TABLE, WM_IF_GATED}, \
+        {layer ".DenseReluDense.wi_1", WM_LAYER(up), 'F', 'D', WM_SLOT_TABLE, WM_IF_GATED},   \
+        {layer ".DenseReluDense.wo", WM_LAYER(down), 'D', 'F', WM_SLOT_TABLE, WM_ALWAYS}, {   \
+        layer ".layer_norm", WM_LAYER(ffn_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS              \
+    }
 
-#define T5_STACK(stack)                                                                               \
-    {stack ".final_layer_norm", WM_STACK(final_norm), WM_SLOT_NORM, "D", WM_ALWAYS},                  \
-    {stack ".block.0.layer.0.SelfAttention.relative_attention_bias", WM_STACK(relative), WM_SLOT_TABLE, \
-     "RH", WM_ALWAYS}
+#define T5_STACK(stack)                                                                           \
+    {stack ".final_layer_norm", WM_STACK(final_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS}, {         \
+        stack ".block.0.layer.0.@SelfAttention.relative_attention_bias", WM_STACK(relative), 'R', \
+            'H', WM_SLOT_TABLE, WM_ALWAYS                                                         \
+    }
 
-static const wm_slot t5_encoder[] = {T5_STACK("encoder"), {0}};
+static const wm_slot t5_encoder[] = {
+    T5_STACK("encoder"),
+    {"encoder.block.0.layer.0.@SelfAttention.global_relative_attention_bias",
+     WM_STACK(side_relative), 'R', 'H', WM_SLOT_TABLE, WM_IF_SIDE},
+    {0},
+};
 static const wm_slot t5_decoder[] = {T5_STACK("decoder"), {0}};
-static const wm_slot t5_encoder_layer[] = {T5_SELF, T5_FEED("layer.1"), {0}};
+static const wm_slot t5_encoder_layer[] = {
+    T5_SELF,
+    {"layer.0.@SelfAttention.global_input_layer_norm", WM_LAYER(side_norm), 'D', 0, WM_SLOT_NORM,
+     WM_IF_SIDE},
+    T5_FEED("layer.1"),
+    {0},
+};
 static const wm_slot t5_decoder_layer[] = {
     T5_SELF,
-    {"layer.1.EncDecAttention.q", WM_LAYER(cross_q), WM_SLOT_TABLE, "AD", WM_ALWAYS},
-    {"layer.1.EncDecAttention.k", WM_LAYER(cross_k), WM_SLOT_TABLE, "KD", WM_ALWAYS},
-    {"layer.1.EncDecAttention.v", WM_LAYER(cross_v), WM_SLOT_TABLE, "KD", WM_ALWAYS},
-    {"layer.1.EncDecAttention.o", WM_LAYER(cross_o), WM_SLOT_TABLE, "DA", WM_ALWAYS},
-    {"layer.1.layer_norm", WM_LAYER(cross_norm), WM_SLOT_NORM, "D", WM_ALWAYS},
+    {"layer.1.EncDecAttention.q", WM_LAYER(cross_q), 'A', 'D', WM_SLOT_TABLE, WM_ALWAYS},
+    {"layer.1.EncDecAttention.k", WM_LAYER(cross_k), 'K', 'D', WM_SLOT_TABLE, WM_ALWAYS},
+    {"layer.1.EncDecAttention.v", WM_LAYER(cross_v), 'K', 'D', WM_SLOT_TABLE, WM_ALWAYS},
+    {"layer.1.EncDecAttention.o", WM_LAYER(cross_o), 'D', 'A', WM_SLOT_TABLE, WM_ALWAYS},
+    {"layer.1.layer_norm", WM_LAYER(cross_norm), 'D', 0, WM_SLOT_NORM, WM_ALWAYS},
     T5_FEED("layer.2"),
     {0},
 };
 
-#define T5_STACKS                                                  \
-    {                                                              \
-        {t5_encoder, "encoder.block.%.", t5_encoder_layer}, {      \
-            t5_decoder, "decoder.block.%.", t5_decoder_layer       \
-        }                                                          \
-    }
-
-#define T5_CHOICES                                                                                    \
-    .kind = WM_ENCODER_DECODER, .positions = WM_LIMIT_POSITIONS, .pad_id = 0, .relative_buckets = 32, \
-    .relative_distance = 128, .norm = WM_NORM_RMS, .norm_place = WM_NORM_PRE, .norm_eps = 1e-6f,      \
-    .unscaled_attention = true
-
-const wm_family wm_family_t5 = {
-    "",
-    {T5_CHOICES, .vocabulary = 32128, .layers = 6, .width = 512, .heads = 8, .head_width = 64,
-     .ffn_width = 2048, .activation = WM_RELU, .tied_head = true, .scaled_head = true},
-    t5_keys, t5_model, T5_STACKS,
+static const wm_stack_table t5_stacks[] = {
+    {t5_encoder, "encoder.block.%.", t5_encoder_layer},
+    {t5_decoder, "decoder.block.%.", t5_decoder_layer},
 };
 
-const wm_family wm_family_mt5 = {
-    "",
-    {T5_CHOICES, .vocabulary = 250112, .layers = 8, .width = 512, .heads = 6, .head_width = 64,
-     .ffn_width = 1024, .activation = WM_GELU_TANH, .gated = true, .scaled_head = true},
-    t5_keys, t5_model, T5_STACKS,
+const wm_family wm_family_t5 = {"", t5_keys, NULL, t5_model, t5_stacks, NULL};
+
+static const wm_key mt5_more[] = {
+    {WM_KEY(vocab_size), 250112},
+    {WM_KEY(d_ff), 1024},
+    {WM_KEY(num_layers), 8},
+    {WM_KEY(num_heads), 6},
+    {WM_KEY(feed_forward_proj), WM_GELU_TANH},
+    {WM_KEY(tie_word_embeddings), 0},
+    {WM_SET(gated), 1},
+    {0, 0},
 };
+
+const wm_family wm_family_mt5 = {"", t5_keys, mt5_more, t5_model, t5_stacks, NULL};
+
+static const wm_key longt5_more[] = {
+    {WM_KEY(local_radius), 127},
+    {WM_KEY(global_block_size), 16},
+    {WM_KEY(encoder_attention_type), 0},
+    {WM_SET(local_encoder), 1},
+    {0, 0},
+};
+
+const wm_family wm_family_longt5 = {"", t5_keys, longt5_more, t5_model, t5_stacks, NULL};
