@@ -127,9 +127,8 @@ WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T],
 }
 
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is. V8
-// gathers a block's loads at its head: every step is a block of its own by its way out, and the
-// sums leave one by one through memory (SETTLE), lest its scheduler pair them and run out of
-// registers.
+// gathers a block's loads at its head and then runs out of registers: every step is a block of its
+// own by its way out.
 WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2],
                               const size_t rows) {
     const float *x[TILE_T];
@@ -152,38 +151,32 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
         WMK_UNROLL for (size_t i = 0; i < 2; i++) ahead[i] += 16 * LANES;
     }
-    if (SETTLE || tile->K % LANES) {
+    if (tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
         WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) {
             v_store(lanes + i * LANES, sum[i / 4][i % 4]);
         }
-        WMK_FENCE(lanes);
-        if (tile->K % LANES) WMK(dot_tail)(lanes, tile, t, rows);
+        WMK(dot_tail)(lanes, tile, t, rows);
         WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) {
             sum[i / 4][i % 4] = v_load(lanes + i * LANES);
         }
     }
-    size_t step = tile->step, from_step = tile->from_step;
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        float *y = tile->y + (t + r) * tile->ldy, sums[4];
-        const float *from = tile->from + (t + r) * tile->ld_from;
-        v_sums(sums, sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
-        if (tile->columns == 4) {
-            WMK_UNROLL for (size_t c = 0; c < 4; c++) y[c * step] = sums[c] + from[c * from_step];
-        } else {
-            for (size_t c = 0; c < tile->columns; c++) y[c * step] = sums[c] + from[c * from_step];
-        }
+        wmk_quad sums = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), from;
+        memcpy(&from, tile->from + (t + r) * tile->ld_from, sizeof from);
+        sums += from;
+        memcpy(tile->y + (t + r) * tile->ldy, &sums, sizeof sums);
     }
 }
 
-// Rows t0 … t1, in tiles as equal as can be. The first two fetch the next four rows of w, the
-// others what is there.
-WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
-    size_t tiles = (t1 - t0 + TILE_T - 1) / TILE_T;
-    for (size_t t = t0, rows, pair = 0; t < t1; t += rows, tiles--, pair += 2) {
+// All rows, in tiles as equal as can be. The first two fetch the next four rows of w, the others
+// what is there.
+WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t T) {
+    size_t tiles = (T + TILE_T - 1) / TILE_T;
+    for (size_t t = 0, rows, pair = 0; t < T; t += rows, tiles--, pair += 2) {
         size_t first = pair < 4 ? pair : 0, next = pair < 4 ? tile->next : 0;
         const uint8_t *soon[2] = {tile->w[first] + next, tile->w[first + 1] + next};
-        rows = (t1 - t + tiles - 1) / tiles;
+        rows = (T - t + tiles - 1) / tiles;
         switch (rows) {
         case 1: WMK(dot_tile)(tile, t, soon, 1); break;
 #if TILE_T > 2
@@ -197,52 +190,59 @@ WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t t0, size_t t1) {
     }
 }
 
-// Rows t0 … t1 of y's columns n, n + step, …: K in blocks. What is not f32 is widened: inside the
-// tile for one row of x, else first, once for all rows.
-WMK_INLINE void WMK(dot_columns)(wmk_tile *tile, size_t t0, size_t t1, const wmk_weight *w,
-                                 size_t n, size_t K) {
+// T rows of the tile, K in blocks. What is not f32 is widened: inside the tile for one row of x,
+// else first, once for all rows.
+WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T, size_t K,
+                                const wmk_weight *w) {
     float wide[4 * WMK_K_BLOCK];
-    const float *x = tile->x;
-    wmk_row rows[4];
-    for (size_t c = 0; c < 4; c++)
-        rows[c] = WMK(row_at)(w, n + WM_MIN(c, tile->columns - 1) * tile->step);
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
-        tile->x = x + k;
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
-        if (LANES == 1 || w->type == WM_F32 || t1 - t0 > 1 || K % WM_Q4_BLOCK ||
-            !WMK(thin)(tile, t0, rows, k, w->type)) {
+        if (LANES == 1 || w->type == WM_F32 || T > 1 || K % WM_Q4_BLOCK ||
+            !WMK(thin)(tile, rows, k, w->type)) {
             for (size_t c = 0; c < 4 && w->type != WM_F32; c++) {
                 WMK(fill)(wide + c * WMK_K_BLOCK, &rows[c], k, tile->K, w->type);
                 tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
             }
-            WMK(dot_rows)(tile, t0, t1);
+            WMK(dot_rows)(tile, T);
         }
+        tile->x += WMK_K_BLOCK;
         tile->from = tile->y;
-        tile->from_step = tile->step;
         tile->ld_from = tile->ldy;
     }
 }
 
-// Few rows of x: w is read once, from memory, in four long streams N / 4 rows apart, which
-// processors fetch ahead where short ones stall. Many: w's tile is read from the cache, and y's
-// columns adjoin.
+// Four columns of y at a time, of WMK_T_BLOCK rows of x: x stays in L2, and w's rows in L1. For few
+// rows of x w is read once, from memory, in four long streams N / 4 rows apart, which processors
+// fetch ahead where short ones stall; y's columns are then apart, too.
 WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const wmk_weight *w,
                            const float *b, size_t T, size_t N, size_t K) {
-    static const float zero;
-    size_t quads = N / 4, step = T <= WMK_STREAM_T ? quads : 1;
-    size_t t_block = WMK_X_BLOCK / WM_MAX(K, 1) + TILE_T;
-    for (size_t t = 0; t < T; t += t_block) {
-        for (size_t i = 0; i < quads + (N % 4 != 0); i++) {
-            wmk_tile tile = {.ldy = ldy, .x = x, .ldx = ldx, .columns = 4, .step = step};
-            size_t n = step == 1 ? 4 * i : i;
-            if (i == quads) n = 4 * i, tile.columns = N % 4, tile.step = 1;
-            if (T > TILE_T && step != 1 && i + 1 < quads && w->type == WM_F32) tile.next = w->pitch;
-            tile.y = y + n;
-            tile.from = b ? b + n : &zero;
-            tile.from_step = b ? tile.step : 0;
-            WMK(dot_columns)(&tile, t, WM_MIN(T, t + t_block), w, n, K);
+    size_t step = T <= WMK_T_BLOCK && N * K > WMK_STREAM ? N / 4 : 1;
+    for (size_t t = 0; t < T; t += WMK_T_BLOCK) {
+        size_t t_rows = WM_MIN(WMK_T_BLOCK, T - t);
+        for (size_t i = 0; i < (N + 3) / 4; i++) {
+            size_t columns = WM_MIN(4, N - 4 * i), by = columns < 4 ? 1 : step;
+            size_t n = by == 1 ? 4 * i : i;
+            float bias[4], apart[4 * WMK_T_BLOCK];
+            wmk_row rows[4];
+            for (size_t c = 0; c < 4; c++) {
+                size_t row = n + WM_MIN(c, columns - 1) * by;
+                rows[c] = WMK(row_at)(w, row);
+                bias[c] = b ? b[row] : 0;
+            }
+            bool adjoin = by == 1 && columns == 4;
+            wmk_tile tile = {.y = apart, .ldy = 4, .x = x, .ldx = ldx, .from = bias};
+            if (adjoin) tile.y = y + n, tile.ldy = ldy;
+            if (T > TILE_T && by > 1 && n + 1 < by && w->type == WM_F32) tile.next = w->pitch;
+            WMK(dot_blocks)(&tile, rows, t_rows, K, w);
+            for (size_t r = 0; r < t_rows && !adjoin; r++) {
+                WMK_ROLLED for (size_t c = 0; c < columns; c++) {
+                    y[r * ldy + n + c * by] = apart[4 * r + c];
+                }
+            }
         }
+        x += WMK_T_BLOCK * ldx;
+        y += WMK_T_BLOCK * ldy;
     }
 }
 

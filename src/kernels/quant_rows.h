@@ -82,13 +82,12 @@ WMK_INLINE bool WMK(halves_are_finite)(const wmk_tile *tile) {
     return true;
 }
 
-// y of the tile's columns = sums · unit + what they are added to.
-WMK_APART void WMK(thin_end)(const wmk_tile *tile, size_t t, const vec sum[4], float unit) {
-    float *y = tile->y + t * tile->ldy, sums[4];
-    const float *from = tile->from + t * tile->ld_from;
-    v_sums(sums, sum[0], sum[1], sum[2], sum[3]);
-    for (size_t c = 0; c < tile->columns; c++)
-        y[c * tile->step] = sums[c] * unit + from[c * tile->from_step];
+// y = sums · unit + what they are added to.
+WMK_APART void WMK(thin_end)(const wmk_tile *tile, const vec sum[4], float unit) {
+    wmk_quad sums = v_sums(sum[0], sum[1], sum[2], sum[3]), from;
+    memcpy(&from, tile->from, sizeof from);
+    sums = sums * unit + from;
+    memcpy(tile->y, &sums, sizeof sums);
 }
 
 WMK_INLINE void WMK(thin_step)(vec *sum, const vec a[], const vec b[]) {
@@ -96,9 +95,9 @@ WMK_INLINE void WMK(thin_step)(vec *sum, const vec a[], const vec b[]) {
 }
 
 // F16, BF16 and I8: 16 numbers of each row at a time.
-WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, size_t t, const wm_weight_type type,
-                               const float lift, const float unit) {
-    const float *x = tile->x + t * tile->ldx;
+WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float lift,
+                               const float unit) {
+    const float *x = tile->x;
     const size_t size = type == WM_I8 ? 1 : 2;
     const uint8_t *w[4];
     vec sum[4], a[16 / LANES], b[16 / LANES];
@@ -119,14 +118,14 @@ WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, size_t t, const wm_weight_t
         }
         x += 16;
     }
-    WMK(thin_end)(tile, t, sum, unit);
+    WMK(thin_end)(tile, sum, unit);
 }
 
 // Q4: a block at a time. The numbers come as (q - 8) · 16 in bytes, the scales make up for it.
-WMK_INLINE void WMK(thin_q4)(const wmk_tile *tile, size_t t, const wmk_row rows[4], size_t k) {
+WMK_INLINE void WMK(thin_q4)(const wmk_tile *tile, const wmk_row rows[4], size_t k) {
     typedef int8_t bytes __attribute__((vector_size(16)));
     float scale[4][WMK_K_BLOCK / WM_Q4_BLOCK];
-    const float *x = tile->x + t * tile->ldx;
+    const float *x = tile->x;
     vec sum[4], a[16 / LANES], b[16 / LANES];
     size_t blocks = tile->K / WM_Q4_BLOCK;
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
@@ -152,20 +151,20 @@ WMK_INLINE void WMK(thin_q4)(const wmk_tile *tile, size_t t, const wmk_row rows[
             }
         }
     }
-    WMK(thin_end)(tile, t, sum, 1);
+    WMK(thin_end)(tile, sum, 1);
 }
 
 // The rows' numbers from the k-th on; false where the tile has no such numbers.
-WMK_APART bool WMK(thin)(const wmk_tile *tile, size_t t, const wmk_row rows[4], size_t k,
+WMK_APART bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
                          wm_weight_type type) {
     switch (type) {
     case WM_F16:
         if (!WMK(halves_are_finite)(tile)) return false;
-        WMK(thin_tile)(tile, t, WM_F16, F16_LIFT, F16_UNIT);
+        WMK(thin_tile)(tile, WM_F16, F16_LIFT, F16_UNIT);
         return true;
-    case WM_BF16: WMK(thin_tile)(tile, t, WM_BF16, 1, 1); return true;
-    case WM_I8: WMK(thin_tile)(tile, t, WM_I8, 1, I8_UNIT); return true;
-    case WM_Q4: WMK(thin_q4)(tile, t, rows, k); return true;
+    case WM_BF16: WMK(thin_tile)(tile, WM_BF16, 1, 1); return true;
+    case WM_I8: WMK(thin_tile)(tile, WM_I8, 1, I8_UNIT); return true;
+    case WM_Q4: WMK(thin_q4)(tile, rows, k); return true;
     default: return false;
     }
 }
@@ -173,8 +172,8 @@ WMK_APART bool WMK(thin)(const wmk_tile *tile, size_t t, const wmk_row rows[4], 
 #undef F16_UNIT
 #undef v_load_thin_f16
 #else
-WMK_INLINE bool WMK(thin)(const wmk_tile *tile, size_t t, const wmk_row rows[4], size_t k,
+WMK_INLINE bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
                           wm_weight_type type) {
-    return (void)tile, (void)t, (void)rows, (void)k, (void)type, false;
+    return (void)tile, (void)rows, (void)k, (void)type, false;
 }
 #endif

@@ -14,7 +14,7 @@
 #define WMK_APART static __attribute__((noinline))
 #ifdef __clang__
 #define WMK_UNROLL _Pragma("clang loop unroll(full)")
-#define WMK_ROLLED _Pragma("clang loop unroll(disable)")
+#define WMK_ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
 #else
 #define WMK_UNROLL _Pragma("GCC unroll 16")
 #define WMK_ROLLED
@@ -32,8 +32,8 @@
 
 enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
-    WMK_STREAM_T = 64,        // rows of x up to which w is read in long streams
-    WMK_X_BLOCK = 128 * 1024, // numbers of x that stay in L2 while w goes by
+    WMK_T_BLOCK = 64,         // rows of x that go by a tile of w together
+    WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
     WMK_FEW = 4,              // … for more rows of x than this; for fewer w is read where it is,
     WMK_STREAM_K = 16,        // in as many streams
@@ -58,14 +58,15 @@ static const float wmk_tanh[] = { // (tanh x - x) / x³ in x²
     -0x1.75e1ccp-8f, 0x1.52269ap-6f, -0x1.b83c5ap-5f, 0x1.110726p-3f, -0x1.555532p-2f,
 };
 
-// Some rows of x against four rows of w, and where the results go.
+typedef float wmk_quad __attribute__((vector_size(16)));
+
+// Rows of x against four rows of w.
 typedef struct wmk_tile {
-    float *y;          // its first column
+    float *y; // four columns
     const float *x;
-    const float *from; // what the sums are added to: bias or zero, y after the first block of K
+    const float *from; // what the sums are added to: bias or zeros, y after the first block of K
     const uint8_t *w[4];
-    size_t ldy, ldx, ld_from, from_step;
-    size_t columns, step; // of y: 1 to 4, `step` apart; for a missing one w repeats its last row
+    size_t ldy, ldx, ld_from;
     size_t K;
     size_t next; // bytes from a row of w to the one that is wanted next; 0: none
 } wmk_tile;

@@ -8,7 +8,6 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define vec wmk_vec_avx2
 #define vint wmk_int_avx2
 #define LANES 8
-#define SETTLE 0
 #define TILE_T 3
 #define PANEL_T 6
 #define PANEL_N 2
@@ -31,14 +30,14 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define I8_UNIT 1.0f
 #define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
 #define v_from_bytes(to, b) wmk_from_bytes_avx2(to, (__m128i)(b))
-#define v_sums(to, a, b, c, d) wmk_sums_avx2(to, a, b, c, d)
+#define v_sums(a, b, c, d) wmk_sums_avx2(a, b, c, d)
 
 // As in 128 bits within each half, then the halves.
-static inline void wmk_sums_avx2(float *sums, __m256 a, __m256 b, __m256 c, __m256 d) {
+static inline wmk_quad wmk_sums_avx2(__m256 a, __m256 b, __m256 c, __m256 d) {
     __m256 ab = _mm256_unpacklo_ps(a, b) + _mm256_unpackhi_ps(a, b);
     __m256 cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
     __m256 abcd = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xEE);
-    _mm_storeu_ps(sums, _mm256_castps256_ps128(abcd) + _mm256_extractf128_ps(abcd, 1));
+    return _mm256_castps256_ps128(abcd) + _mm256_extractf128_ps(abcd, 1);
 }
 
 static inline void wmk_from_bytes_avx2(__m256 *to, __m128i b) {

@@ -8,7 +8,6 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define vec wmk_vec_avx512
 #define vint wmk_int_avx512
 #define LANES 16
-#define SETTLE 0
 #define TILE_T 4
 #define PANEL_T 8
 #define PANEL_N 2
@@ -31,13 +30,13 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define I8_UNIT 1.0f
 #define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
 #define v_from_bytes(to, b) (*(to) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)(b))))
-#define v_sums(to, a, b, c, d) wmk_sums_avx512(to, a, b, c, d)
+#define v_sums(a, b, c, d) wmk_sums_avx512(a, b, c, d)
 
 // As in 128 bits within each quarter, then the quarters.
-static inline void wmk_sums_avx512(float *sums, __m512 a, __m512 b, __m512 c, __m512 d) {
+static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
     __m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
     __m512 cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
     __m512 abcd = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xEE);
     __m256 half = _mm512_castps512_ps256(abcd) + _mm512_extractf32x8_ps(abcd, 1);
-    _mm_storeu_ps(sums, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+    return _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1);
 }

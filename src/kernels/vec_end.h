@@ -4,7 +4,6 @@
 #undef vec
 #undef vint
 #undef LANES
-#undef SETTLE
 #undef TILE_T
 #undef PANEL_T
 #undef PANEL_N

@@ -8,7 +8,6 @@ typedef int32_t wmk_int_scalar;
 #define vec wmk_vec_scalar   // LANES floats; + - * / are the compiler's
 #define vint wmk_int_scalar  // LANES integers of 32 bits; + - & | ~ >> and comparisons likewise
 #define LANES 1
-#define SETTLE 0  // 1: sums go through memory at the end of a tile, see dot_tile
 #define TILE_T 2  // rows of x in a tile of row dots (their tile is 4 rows of w wide)
 #define PANEL_T 2 // rows of x in a tile with lanes over N …
 #define PANEL_N 4 // … and its vectors of w
@@ -36,8 +35,8 @@ static inline float wmk_sqrt_scalar(float x) {
 }
 
 // Four vectors to the four sums of their lanes, each by the same order of additions.
-static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float d) {
-    sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
+static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
+    return (wmk_quad){a, b, c, d};
 }
 
 #define v_load(p) wm_read_f32(p)                      // at any alignment
@@ -53,7 +52,7 @@ static inline void wmk_sums_scalar(float *sums, float a, float b, float c, float
 #define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
 #define v_sqrt(v) wmk_sqrt_scalar(v)
 #define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p)) // LANES halves, sign-extended
-#define v_sums(to, a, b, c, d) wmk_sums_scalar(to, a, b, c, d)
+#define v_sums(a, b, c, d) wmk_sums_scalar(a, b, c, d)
 
 // Where LANES > 1 also, for tiles that widen 16 numbers at a time:
 //     F16C                 defined where v_load_f16 is an instruction

@@ -10,7 +10,6 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define vec wmk_vec_simd128
 #define vint wmk_int_simd128
 #define LANES 4
-#define SETTLE 1
 #define TILE_T 2
 #define PANEL_T 2
 #define PANEL_N 4
@@ -31,14 +30,14 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define I8_UNIT 0x1p-24f
 #define v_load_bytes(p) wasm_v128_load(p)
 #define v_from_bytes(to, b) wmk_from_bytes_simd128(to, (v128_t)(b))
-#define v_sums(to, a, b, c, d) wmk_sums_simd128(to, a, b, c, d)
+#define v_sums(a, b, c, d) wmk_sums_simd128(a, b, c, d)
 
 // [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.
-static inline void wmk_sums_simd128(float *sums, vec a, vec b, vec c, vec d) {
+static inline wmk_quad wmk_sums_simd128(vec a, vec b, vec c, vec d) {
     vec ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
     vec cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    v_store(sums, __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
-                      __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
+           __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 // Each byte to the top of a lane: the swizzle gives zeros for indices above 15.

@@ -8,7 +8,6 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define vec wmk_vec_sse2
 #define vint wmk_int_sse2
 #define LANES 4
-#define SETTLE 0
 #define TILE_T 2
 #define PANEL_T 2
 #define PANEL_N 4
@@ -31,12 +30,12 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
 #define I8_UNIT 0x1p-24f
 #define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
 #define v_from_bytes(to, b) wmk_from_bytes_sse2(to, (__m128i)(b))
-#define v_sums(to, a, b, c, d) wmk_sums_sse2(to, a, b, c, d)
+#define v_sums(a, b, c, d) wmk_sums_sse2(a, b, c, d)
 
-static inline void wmk_sums_sse2(float *sums, __m128 a, __m128 b, __m128 c, __m128 d) {
+static inline wmk_quad wmk_sums_sse2(__m128 a, __m128 b, __m128 c, __m128 d) {
     __m128 ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
     __m128 cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
-    _mm_storeu_ps(sums, _mm_movelh_ps(ab, cd) + _mm_movehl_ps(cd, ab));
+    return _mm_movelh_ps(ab, cd) + _mm_movehl_ps(cd, ab);
 }
 
 // Each byte to the top of a lane.
