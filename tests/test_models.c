@@ -91,9 +91,7 @@ static const int32_t *start(const tiny *folder, opened o, const int32_t *ids, si
     wm_sequence sequence = {ids, NULL, *count};
     wm_error error = {0};
     wm_session_rewind(o.session, 0);
-    wm_span type = wm_span_of(wm_detect_model_type(
-        wm_source_find(folder->files, folder->count, "config.json")->bytes, NULL));
-    if (!wm_span_is(type, "t5") && !wm_span_is(type, "mt5")) return ids;
+    if (o.model->arch.kind != WM_ENCODER_DECODER) return ids;
     if (wm_session_encode(o.session, &sequence, &hidden, &error) != WM_OK)
         fail_msg("%s: %s", folder->name, error.text);
     *count = 1;
@@ -245,12 +243,42 @@ static void odd_offsets_change_nothing(void **state) {
     }
 }
 
+// tests/vectors/hidden_states.jsonl, made by tools/make_hidden_states.py
+static void the_hidden_states_of_every_layer(void **state) {
+    (void)state;
+    wm_span rest = test_file("tests/vectors/hidden_states.jsonl");
+    size_t models = 0;
+    for (wm_span line = rest; rest.n; models++) {
+        line.p = rest.p;
+        for (line.n = 0; line.n < rest.n && rest.p[line.n] != '\n';) line.n++;
+        rest = (wm_span){rest.p + line.n + 1, rest.n - line.n - 1};
+        wm_arena arena = tiny_arena();
+        wm_json root;
+        assert_int_equal(wm_json_check(line, "hidden_states.jsonl", 0, &root, NULL), WM_OK);
+        wm_span name = tiny_string(&arena, wm_json_get(root, "folder"));
+        tiny folder = tiny_open(&arena, tiny_join(&arena, name, "", (wm_span){NULL, 0}));
+        opened o = open_session(&folder, NULL);
+        size_t count, width = o.model->arch.width, rows;
+        const int32_t *ids = tiny_ids(&arena, wm_json_get(root, "ids"), &count);
+        rows = (o.model->arch.layers + 1) * count;
+        const float *want = tiny_floats(&arena, wm_json_get(root, "states"), rows * width);
+        float *got = tiny_allocate(&arena, rows * width, sizeof *got);
+        assert_int_equal(wm_session_hidden_states(o.session, ids, count, got, NULL), WM_OK);
+        if (!(tiny_distance(got, want, rows, width) <= TOLERANCE))
+            fail_msg("%s: off by %g", folder.name, tiny_distance(got, want, rows, width));
+        close_session(o);
+        wm_arena_free(&arena);
+    }
+    assert_int_equal(models, 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hidden_states_on_every_instruction_set),
         cmocka_unit_test(decoders_continue_as_hugging_face),
         cmocka_unit_test(the_limits_of_ids_hold),
         cmocka_unit_test(odd_offsets_change_nothing),
+        cmocka_unit_test(the_hidden_states_of_every_layer),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);
 }

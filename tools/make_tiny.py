@@ -34,6 +34,7 @@ TOKENIZERS = {  # by family
     "qwen2": "Qwen2",
     "t5": "T5",
     "mt5": "T5",
+    "longt5": "T5",
 }
 
 
