@@ -13,25 +13,27 @@ wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error
     return WM_OK;
 }
 
-void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token) {
-    if (!token.content.n) return;
+int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool update) {
+    if (!token.content.n) return -1;
     int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, token.content);
     token.id = wm_vocabulary_find(&tokenizer->model.vocabulary, (wm_span){0}, token.content);
     if (index >= 0) {
         token.id = tokenizer->added[index].id;
-    } else {
-        if (tokenizer->added_count == tokenizer->added_room) return;
-        index = (int32_t)tokenizer->added_count++;
-        wm_vocabulary_add(&tokenizer->added_names, token.content, (uint32_t)index);
+        if (update) tokenizer->added[index] = token;
+        return token.id;
     }
+    if (tokenizer->added_count == tokenizer->added_room) return -1;
+    index = (int32_t)tokenizer->added_count++;
+    wm_vocabulary_add(&tokenizer->added_names, token.content, (uint32_t)index);
     if (token.id < 0) {
         token.id = (int32_t)tokenizer->next_added_id;
         tokenizer->fresh[tokenizer->fresh_count++] = (uint32_t)index;
     }
-    if ((uint32_t)token.id >= tokenizer->next_added_id)
-        tokenizer->next_added_id = (uint32_t)token.id + 1;
-    if ((uint32_t)token.id >= tokenizer->vocabulary) tokenizer->vocabulary = (uint32_t)token.id + 1;
+    uint32_t after = (uint32_t)token.id + 1;
+    tokenizer->next_added_id = WM_MAX(tokenizer->next_added_id, after);
+    tokenizer->vocabulary = WM_MAX(tokenizer->vocabulary, after);
     tokenizer->added[index] = token;
+    return token.id;
 }
 
 // The content as it looks after the normalizers, kept in the arena.

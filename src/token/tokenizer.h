@@ -9,7 +9,7 @@
 #include "normalizer.h"
 #include "pre_tokenizer.h"
 
-enum { WM_TOKENIZER_STEPS = 16 };
+enum { WM_TOKENIZER_STEPS = 16, WM_TEMPLATE_STEPS = 64 };
 
 // A token that is looked for in the text before anything else is.
 typedef struct wm_added_token {
@@ -35,7 +35,7 @@ typedef struct wm_template_step {
 } wm_template_step;
 
 typedef struct wm_template {
-    const wm_template_step *steps;
+    wm_template_step steps[WM_TEMPLATE_STEPS];
     uint32_t count;
     uint32_t special; // how many steps are ids
 } wm_template;
@@ -43,9 +43,9 @@ typedef struct wm_template {
 struct wm_tokenizer {
     wm_arena arena;
     wm_unicode unicode;
-    wm_normalizer normalizers[WM_TOKENIZER_STEPS];
-    wm_splitter splitters[WM_TOKENIZER_STEPS];
-    wm_decoder decoders[WM_TOKENIZER_STEPS];
+    wm_normalizer normalizers[2 * WM_TOKENIZER_STEPS]; // a component is one step or two
+    wm_splitter splitters[2 * WM_TOKENIZER_STEPS];
+    wm_decoder decoders[2 * WM_TOKENIZER_STEPS];
     uint32_t normalizer_count, splitter_count, decoder_count;
     wm_token_model model;
     wm_added_token *added;
@@ -82,8 +82,8 @@ bool wm_added_next(wm_added_search *search);
 wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error);
 
 // Adds a token, with the id that `tokenizers` gives it: the model's, else the next free one. One
-// that is there already gets the new properties. An empty one is ignored.
-void wm_added_append(wm_tokenizer *tokenizer, wm_added_token token);
+// that is there already gets the new properties if `update`. An empty one is ignored: -1.
+int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool update);
 
 // Builds both sets, after the last token; the normalizers are there.
 wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error);

@@ -9,114 +9,179 @@ wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const cha
                    what, name);
 }
 
-// Room for one more step of a chain.
-static wm_status take_step(const wm_reading *reading, uint32_t *count) {
-    if (*count == WM_TOKENIZER_STEPS)
-        return wm_reading_fail(reading, WM_ERROR_LIMIT, "more than 16 steps of one kind", NULL);
-    ++*count;
-    return WM_OK;
+wm_status wm_reading_bad(const wm_reading *reading, const char *what) {
+    return wm_reading_fail(reading, WM_ERROR_FORMAT, what, NULL);
 }
 
-wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step) {
-    wm_tokenizer *tokenizer = reading->tokenizer;
-    WM_TRY(take_step(reading, &tokenizer->normalizer_count));
-    tokenizer->normalizers[tokenizer->normalizer_count - 1] = step;
-    return WM_OK;
+bool wm_json_is(const wm_json *value, wm_json_type type) {
+    return wm_json_present(*value) && wm_json_type_of(*value) == type;
 }
 
-wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step) {
-    wm_tokenizer *tokenizer = reading->tokenizer;
-    WM_TRY(take_step(reading, &tokenizer->splitter_count));
-    tokenizer->splitters[tokenizer->splitter_count - 1] = step;
-    return WM_OK;
+bool wm_json_null(const wm_json *value) {
+    return !wm_json_present(*value) || wm_json_type_of(*value) == WM_JSON_NULL;
 }
 
-wm_status wm_reading_decoder(wm_reading *reading, wm_decoder step) {
-    wm_tokenizer *tokenizer = reading->tokenizer;
-    WM_TRY(take_step(reading, &tokenizer->decoder_count));
-    tokenizer->decoders[tokenizer->decoder_count - 1] = step;
-    return WM_OK;
-}
-
-wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to) {
-    if (wm_json_string_plain(string, to)) return WM_OK;
-    if (string.n > reading->strings_left) {
-        size_t room = WM_MAX(string.n, STRING_POOL);
+wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to) {
+    *to = (wm_span){0};
+    if (wm_json_null(string) || wm_json_string_plain(*string, to)) return WM_OK;
+    if (!wm_json_is(string, WM_JSON_STRING)) {
+        wm_span text = {string->p, string->n};
+        return wm_reading_fail(reading, WM_ERROR_FORMAT, "not a string:", &text);
+    }
+    if (string->n > reading->strings_left) {
+        size_t room = WM_MAX(string->n, STRING_POOL);
         WM_TRY(WM_ALLOC(&reading->tokenizer->arena, reading->strings, room, reading->error));
         reading->strings_left = room;
     }
-    *to = wm_json_string_decode(string, reading->strings);
-    if (to->p == reading->strings) {
-        reading->strings += to->n;
-        reading->strings_left -= to->n;
-    }
+    *to = wm_json_string_decode(*string, reading->strings);
+    reading->strings += to->n;
+    reading->strings_left -= to->n;
     return WM_OK;
+}
+
+// ---- Entries ------------------------------------------------------------------------------------
+
+static bool next_json(wm_entries *entries, wm_entry *entry) {
+    wm_json_iter *items = &entries->items;
+    if (!wm_json_next(items)) return false;
+    entry->parts = 1;
+    entry->part[0] = items->object ? items->key : items->value;
+    if (items->object && !wm_json_u64(items->value, &entry->id)) entry->id = UINT64_MAX;
+    if (items->object || !wm_json_is(&items->value, WM_JSON_ARRAY)) return true;
+    entry->parts = 0;
+    for (wm_json_iter part = wm_json_each(items->value); wm_json_next(&part); entry->parts++)
+        if (entry->parts < 2) entry->part[entry->parts] = part.value;
+    return true;
+}
+
+// Lines end at \n, \r\n or \r, as Python reads them.
+bool wm_entries_line(wm_entries *entries, wm_entry *entry) {
+    wm_span text = entries->rest;
+    size_t n = 0;
+    if (!text.n) return false;
+    while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r') n++;
+    entry->text = (wm_span){text.p, n};
+    if (n + 1 < text.n && text.p[n] == '\r' && text.p[n + 1] == '\n') n++;
+    n += n < text.n;
+    entries->rest = (wm_span){text.p + n, text.n - n};
+    return true;
+}
+
+wm_entries wm_entries_of_json(const wm_json *value) {
+    return (wm_entries){next_json, wm_json_each(*value), {NULL, 0}};
+}
+
+wm_entries wm_entries_of_lines(wm_span text) {
+    return (wm_entries){.next = wm_entries_line, .rest = text};
 }
 
 // ---- Vocabularies -------------------------------------------------------------------------------
 
-wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object) {
+// Finite, and small enough for sums over any text to be.
+static bool is_score(double score) { return score > -1e9 && score < 1e9; }
+
+static wm_status take_piece(wm_reading *reading, wm_entry *entry, double *scores) {
     wm_vocabulary *vocabulary = &reading->tokenizer->model.vocabulary;
-    uint64_t count = 0, ids = 0, id = 0;
-    if (!wm_json_present(*object) || wm_json_type_of(*object) != WM_JSON_OBJECT)
-        return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary is no object", NULL);
-    for (wm_json_iter piece = wm_json_each(*object); wm_json_next(&piece); count++) {
-        bool number = wm_json_u64(piece.value, &id);
-        if (!number || id >= WM_LIMIT_VOCABULARY) {
-            wm_span text = {piece.value.p, piece.value.n};
-            return wm_reading_fail(reading, number ? WM_ERROR_LIMIT : WM_ERROR_FORMAT, "an odd id",
-                                   &text);
-        }
-        ids = WM_MAX(ids, id + 1);
-    }
-    if (ids > count * 2 + 65536)
-        return wm_reading_fail(reading, WM_ERROR_FORMAT, "an id far above the number of pieces",
-                               NULL);
-    WM_TRY(wm_vocabulary_init(vocabulary, &reading->tokenizer->arena, ids, count, reading->error));
-    for (wm_json_iter piece = wm_json_each(*object); wm_json_next(&piece);) {
-        wm_span text;
-        WM_TRY(wm_reading_string(reading, piece.key, &text));
-        wm_json_u64(piece.value, &id);
-        if (vocabulary->pieces[id].p || !wm_vocabulary_add(vocabulary, text, (uint32_t)id))
+    uint32_t id = (uint32_t)entry->id;
+    if (entry->parts) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
+    int32_t twin = wm_vocabulary_find(vocabulary, (wm_span){0}, entry->text);
+    if (!scores) {
+        if (entry->parts && (twin >= 0 || vocabulary->pieces[id].p))
             return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
-                                   &text);
+                                   &entry->text);
+        wm_vocabulary_add(vocabulary, entry->text, id);
+        return WM_OK;
     }
-    reading->tokenizer->vocabulary = (uint32_t)ids;
-    return wm_vocabulary_check(vocabulary, reading->error);
+    if (entry->parts != 2 || !wm_json_f64(entry->part[1], &scores[id]) || !entry->text.n ||
+        !is_score(scores[id]))
+        return wm_reading_fail(reading, WM_ERROR_FORMAT,
+                               "an empty piece or an odd score:", &entry->text);
+    wm_vocabulary_add(vocabulary, entry->text, id);
+    if (twin >= 0)
+        vocabulary->pieces[twin] = entry->text; // the later one is found, the earlier one decodes
+    return WM_OK;
+}
+
+wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    wm_token_model *model = &tokenizer->model;
+    wm_entries counting = entries;
+    wm_entry entry = {0};
+    uint64_t count = 0, ids = 0;
+    double *scores = NULL;
+    for (; counting.next(&counting, &entry); count++, entry.id++) {
+        wm_status status = entry.id == UINT64_MAX ? WM_ERROR_FORMAT : WM_ERROR_LIMIT;
+        if (entry.id >= WM_LIMIT_VOCABULARY)
+            return wm_reading_fail(reading, status, "vocab: an odd id", NULL);
+        ids = WM_MAX(ids, entry.id + 1);
+    }
+    if (ids > count * 2 + 65536) return wm_reading_bad(reading, "an id far above the pieces");
+    WM_TRY(wm_vocabulary_init(&model->vocabulary, &tokenizer->arena, ids, count, reading->error));
+    if (model->kind == WM_TOKENS_UNIGRAM)
+        WM_TRY(WM_ALLOC(&tokenizer->arena, scores, ids, reading->error));
+    model->scores = scores;
+    for (entry.id = 0; entries.next(&entries, &entry); entry.id++)
+        WM_TRY(take_piece(reading, &entry, scores));
+    for (uint64_t i = 0; scores && i < ids; i++)
+        model->unknown_score = i ? WM_MIN(model->unknown_score, scores[i]) : scores[i];
+    model->unknown_score -= 10;
+    tokenizer->vocabulary = WM_MAX(tokenizer->vocabulary, (uint32_t)ids);
+    if (model->kind == WM_TOKENS_BPE)
+        return wm_vocabulary_check(&model->vocabulary, reading->error);
+    return wm_vocabulary_index(&model->vocabulary, &tokenizer->arena, reading->error);
 }
 
 // ---- Merges -------------------------------------------------------------------------------------
 
-bool wm_merge_split(wm_span line, wm_span *sides) {
-    size_t at = 0;
-    while (at < line.n && line.p[at] != ' ') at++;
-    if (at == line.n) return false;
-    sides[0] = (wm_span){line.p, at};
+// "a b", cut at its one space, or ["a", "b"].
+static wm_status read_sides(wm_reading *reading, wm_entry *entry, wm_span *sides) {
+    wm_span line;
+    size_t at = 0, n = entry->parts;
+    if (n) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
+    sides[0] = line = entry->text;
+    if (n == 2) return wm_reading_string(reading, &entry->part[1], &sides[1]);
+    if (n < 2) n = 1;
+    for (size_t i = 0; i < line.n; i++) {
+        if (line.p[i] != ' ') continue;
+        at = i;
+        n++;
+    }
+    sides[0].n = at;
     sides[1] = (wm_span){line.p + at + 1, line.n - at - 1};
-    for (size_t i = 0; i < sides[1].n; i++)
-        if (sides[1].p[i] == ' ') return false;
-    return true;
+    if (n == 2) return WM_OK;
+    return wm_reading_fail(reading, WM_ERROR_FORMAT, "no pair of pieces:", &line);
 }
 
-wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *merge) {
+static wm_status take_merge(wm_reading *reading, wm_entry *entry, wm_merge *merge) {
     const wm_token_model *model = &reading->tokenizer->model;
     const wm_vocabulary *vocabulary = &model->vocabulary;
-    wm_span rest = sides[1], none = {0};
+    wm_span sides[2], none = {0};
+    WM_TRY(read_sides(reading, entry, sides));
+    // The right side's prefix is only for inside a word.
+    size_t skip = WM_MIN(model->prefix.n, sides[1].n);
+    wm_span rest = {sides[1].p + skip, sides[1].n - skip};
     merge->left = wm_vocabulary_find(vocabulary, none, sides[0]);
-    if (merge->left < 0)
-        return wm_reading_fail(reading, WM_ERROR_FORMAT, "the vocabulary lacks the left of a merge",
-                               &sides[0]);
-    merge->right = wm_vocabulary_find(vocabulary, none, rest);
-    merge->into = -1;
-    if (rest.n >= model->prefix.n) { // the right side's prefix is only for inside a word
-        rest = (wm_span){rest.p + model->prefix.n, rest.n - model->prefix.n};
-        merge->into = wm_vocabulary_find(vocabulary, sides[0], rest);
-    }
-    if (merge->right >= 0 && merge->into >= 0) return WM_OK;
+    merge->right = wm_vocabulary_find(vocabulary, none, sides[1]);
+    merge->into = wm_vocabulary_find(vocabulary, sides[0], rest);
+    if (merge->left >= 0 && merge->right >= 0 && merge->into >= 0) return WM_OK;
     return wm_reading_fail(reading, WM_ERROR_FORMAT,
-                           merge->right < 0 ? "the vocabulary lacks the right of a merge"
-                                            : "the vocabulary lacks what a merge makes with",
-                           &sides[1]);
+                           merge->left < 0    ? "no such piece, but a merge's left:"
+                           : merge->right < 0 ? "no such piece, but a merge's right:"
+                                              : "no such piece, but what a merge makes with",
+                           &sides[merge->left >= 0]);
+}
+
+wm_status wm_merges_read(wm_reading *reading, wm_entries entries) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    wm_entries counting = entries;
+    wm_entry entry = {0};
+    wm_merge *merges;
+    uint64_t count = 0;
+    while (counting.next(&counting, &entry)) count++;
+    WM_TRY(WM_ALLOC(&tokenizer->arena, merges, count, reading->error));
+    for (uint64_t rank = 0; entries.next(&entries, &entry); rank++)
+        WM_TRY(take_merge(reading, &entry, &merges[rank]));
+    return wm_bpe_index(&tokenizer->model, &tokenizer->arena, merges, count, reading->error);
 }
 
 void wm_bpe_find_bytes(wm_token_model *model) {
@@ -130,56 +195,64 @@ void wm_bpe_find_bytes(wm_token_model *model) {
     }
 }
 
+uint32_t wm_bert_options(bool clean, bool ideographs, bool strip, bool lower) {
+    const bool flags[] = {clean, ideographs, strip, lower}; // in the order of their bits
+    uint32_t options = 0;
+    for (uint32_t i = 0; i < WM_COUNT(flags); i++) options |= (uint32_t)flags[i] << i;
+    return options;
+}
+
+void wm_splitters_byte_level(wm_tokenizer *tokenizer, bool prefix_space, bool pattern) {
+    tokenizer->model.byte_level = true;
+    if (prefix_space)
+        tokenizer->splitters[tokenizer->splitter_count++] =
+            (wm_splitter){.kind = WM_SPLITTER_PREFIX_SPACE,
+                          .options = WM_METASPACE_ALWAYS,
+                          .content = WM_TEXT(" ")};
+    if (pattern) tokenizer->splitters[tokenizer->splitter_count++] = (wm_splitter){0};
+}
+
 // ---- Templates ----------------------------------------------------------------------------------
 
-wm_status wm_template_add(wm_reading *reading, wm_template_list *list, int32_t id, uint8_t type) {
-    if (list->count == WM_TEMPLATE_STEPS)
+wm_status wm_template_add(wm_reading *reading, wm_template *to, int32_t id, uint32_t type) {
+    if (to->count == WM_TEMPLATE_STEPS)
         return wm_reading_fail(reading, WM_ERROR_LIMIT, "a template of more than 64 tokens", NULL);
-    list->steps[list->count++] = (wm_template_step){id, type};
+    to->steps[to->count++] = (wm_template_step){id, (uint8_t)type};
+    if (id < 0) return WM_OK;
+    to->special++;
+    reading->tokenizer->vocabulary = WM_MAX(reading->tokenizer->vocabulary, (uint32_t)id + 1);
     return WM_OK;
 }
 
-wm_status wm_template_keep(wm_reading *reading, const wm_template_list *list, wm_template *to) {
-    wm_template_step *steps;
-    WM_TRY(WM_ALLOC(&reading->tokenizer->arena, steps, list->count, reading->error));
-    memcpy(steps, list->steps, list->count * sizeof *steps);
-    *to = (wm_template){steps, list->count, 0};
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (steps[i].id < 0) continue;
-        to->special++;
-        reading->tokenizer->vocabulary =
-            WM_MAX(reading->tokenizer->vocabulary, (uint32_t)steps[i].id + 1);
+wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids,
+                          uint32_t second) {
+    for (int i = 0; i < 2; i++, both++) {
+        wm_template *to = i ? &reading->tokenizer->pair : &reading->tokenizer->single;
+        to->count = to->special = 0;
+        for (uint32_t type = 0; *both; both++) {
+            int32_t id = *both == 'A' ? WM_TEMPLATE_A : WM_TEMPLATE_B;
+            if (*both >= 'c') id = ids[*both == 's'];
+            if (*both == 'B') type = second;
+            WM_TRY(wm_template_add(reading, to, id, type));
+        }
     }
     return WM_OK;
 }
 
-wm_status wm_template_plain(wm_reading *reading) {
-    wm_template_list list = {{{WM_TEMPLATE_A, 0}, {WM_TEMPLATE_B, 1}}, 1};
-    WM_TRY(wm_template_keep(reading, &list, &reading->tokenizer->single));
-    list.count = 2;
-    return wm_template_keep(reading, &list, &reading->tokenizer->pair);
-}
-
-wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice,
-                              uint8_t second) {
-    wm_template_list list = {{{cls, 0}, {WM_TEMPLATE_A, 0}, {sep, 0}}, 3};
-    WM_TRY(wm_template_keep(reading, &list, &reading->tokenizer->single));
-    if (twice) list.steps[list.count++] = (wm_template_step){sep, 0};
-    list.steps[list.count++] = (wm_template_step){WM_TEMPLATE_B, second};
-    list.steps[list.count++] = (wm_template_step){sep, second};
-    return wm_template_keep(reading, &list, &reading->tokenizer->pair);
-}
-
 // ---- Added tokens -------------------------------------------------------------------------------
 
-wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object) {
-    wm_added_token token = {.id = -1};
-    WM_TRY(wm_reading_string(reading, *content, &token.content));
-    token.single_word = wm_json_flag(*object, "single_word", false);
-    token.lstrip = wm_json_flag(*object, "lstrip", false);
-    token.rstrip = wm_json_flag(*object, "rstrip", false);
-    token.special = wm_json_flag(*object, "special", false);
-    token.normalized = wm_json_flag(*object, "normalized", !token.special);
-    wm_added_append(reading->tokenizer, token);
+wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
+                        bool update, int32_t *id) {
+    wm_json content = *value;
+    if (wm_json_is(value, WM_JSON_OBJECT)) {
+        content = wm_json_get(*value, "content");
+        token.single_word = wm_json_flag(*value, "single_word", false);
+        token.lstrip = wm_json_flag(*value, "lstrip", false);
+        token.rstrip = wm_json_flag(*value, "rstrip", false);
+        token.special = wm_json_flag(*value, "special", token.special);
+        token.normalized = wm_json_flag(*value, "normalized", !token.special);
+    }
+    if (!wm_json_null(&content)) WM_TRY(wm_reading_string(reading, &content, &token.content));
+    *id = wm_added_append(reading->tokenizer, token, update);
     return WM_OK;
 }

@@ -6,7 +6,7 @@
 #include "../base/json.h"
 #include "tokenizer.h"
 
-enum { WM_WORDPIECE_CHARACTERS = 1 << 16, WM_TEMPLATE_STEPS = 64 };
+enum { WM_WORDPIECE_CHARACTERS = 1 << 16 };
 
 typedef struct wm_reading {
     wm_tokenizer *tokenizer;
@@ -14,45 +14,73 @@ typedef struct wm_reading {
     wm_error *error;
     uint8_t *strings; // room for decoded strings
     size_t strings_left;
+    wm_json part;   // tokenizer.json: the component in work
+    bool templated; // its template has been read
 } wm_reading;
 
 // "FILE: WHAT", and in quotes `name` where it is not NULL.
 wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what,
                           const wm_span *name);
+wm_status wm_reading_bad(const wm_reading *reading, const char *what); // FORMAT, no name
 
 // A JSON string that lives as long as the tokenizer: a view of the file where it has no escapes.
-wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to);
+// An empty one for null and absent; FORMAT for other types.
+wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to);
 
-// model.vocabulary from an object of pieces and ids.
-wm_status wm_reading_vocabulary(wm_reading *reading, const wm_json *object);
+// True for the JSON types named.
+bool wm_json_is(const wm_json *value, wm_json_type type);
+bool wm_json_null(const wm_json *value); // or absent
 
-// The next step of a chain.
-wm_status wm_reading_normalizer(wm_reading *reading, wm_normalizer step);
-wm_status wm_reading_splitter(wm_reading *reading, wm_splitter step);
-wm_status wm_reading_decoder(wm_reading *reading, wm_decoder step);
+// ---- Lists of pieces and of merges --------------------------------------------------------------
 
-// Merges: "a b" cut at its one space; two pieces' ids and their merge's.
-bool wm_merge_split(wm_span line, wm_span *sides);
-wm_status wm_merge_read(wm_reading *reading, const wm_span *sides, wm_merge *merge);
+// One entry: a text, or a JSON string or array of a string and more. The id counts from 0 where the
+// list has none.
+typedef struct wm_entry {
+    wm_json part[2];
+    uint32_t parts; // 0: the text
+    wm_span text;
+    uint64_t id; // UINT64_MAX: it is no number
+    double score;
+} wm_entry;
+
+// What entries are read from, twice: to count them, then to take them.
+typedef struct wm_entries {
+    bool (*next)(struct wm_entries *entries, wm_entry *entry);
+    wm_json_iter items;
+    wm_span rest;
+} wm_entries;
+
+wm_entries wm_entries_of_json(const wm_json *value); // an object's members, an array's items
+wm_entries wm_entries_of_lines(wm_span text);
+bool wm_entries_line(wm_entries *entries, wm_entry *entry); // the next one
+
+// model.vocabulary, and model.scores of a Unigram model.
+wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries);
+
+// The merges of a BPE model; its vocabulary and affixes are there.
+wm_status wm_merges_read(wm_reading *reading, wm_entries entries);
 
 // model.bytes, from the vocabulary.
 void wm_bpe_find_bytes(wm_token_model *model);
 
-// Templates, built step by step.
-typedef struct wm_template_list {
-    wm_template_step steps[WM_TEMPLATE_STEPS];
-    uint32_t count;
-} wm_template_list;
+// WM_BERT_… of its four flags.
+uint32_t wm_bert_options(bool clean, bool ideographs, bool strip, bool lower);
 
-wm_status wm_template_add(wm_reading *reading, wm_template_list *list, int32_t id, uint8_t type);
-wm_status wm_template_keep(wm_reading *reading, const wm_template_list *list, wm_template *to);
+// ByteLevel: a space before the text, GPT-2's pattern.
+void wm_splitters_byte_level(wm_tokenizer *tokenizer, bool prefix_space, bool pattern);
 
-// Both templates: A and A B; cls A sep and cls A sep (sep, if `twice`) B sep, B of type `second`.
-wm_status wm_template_plain(wm_reading *reading);
-wm_status wm_template_cls_sep(wm_reading *reading, int32_t cls, int32_t sep, bool twice,
-                              uint8_t second);
+// ---- Templates and added tokens -----------------------------------------------------------------
 
-// Appends the added token with this content (a string) and the flags of `object`.
-wm_status wm_added_read(wm_reading *reading, const wm_json *content, const wm_json *object);
+wm_status wm_template_add(wm_reading *reading, wm_template *to, int32_t id, uint32_t type);
+
+// Both templates, two strings: A and B are the texts, c and s are ids[0] and ids[1]. From B on
+// tokens are of type `second`.
+wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids,
+                          uint32_t second);
+
+// Adds a token that is written as a string, or as an object with content and flags; `token` has
+// what they do not say. Its id, -1: it has no content.
+wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
+                        bool update, int32_t *id);
 
 #endif
