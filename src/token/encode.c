@@ -281,15 +281,14 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
     for (int i = 0; i < 2; i++) all[i] = window.n[i] = call->tokens[i].n / sizeof(wm_token);
     WM_TRY(
         truncate_texts(options, special ? template->special : 0, is_pair, which, window.n, error));
-    encoding->truncated = window.n[0] < all[0] || window.n[1] < all[1];
+    bool truncated = window.n[0] < all[0] || window.n[1] < all[1];
     size_t count = 0, n = window.n[which], step = n - options->stride;
     for (uint32_t i = 0; i < template->count; i++) {
         int32_t id = template->steps[i].id;
         count += id < 0 ? window.n[id == WM_TEMPLATE_B] : special;
     }
     uint64_t windows = 1;
-    bool more = options->windows && encoding->truncated;
-    if (more) {
+    if (options->windows && truncated) {
         if (options->stride >= n || (is_pair && options->truncation == WM_TRUNCATION_LONGEST))
             return wm_fail(error, WM_ERROR_ARG, 0,
                            "windows: the stride is too long, or no text "
@@ -297,6 +296,7 @@ static wm_status finish(encode_call *call, const wm_span *texts, bool is_pair,
         windows += (all[which] - n + step - 1) / step;
     }
     WM_TRY(make_room(encoding, call->sink.host, windows * count, error));
+    encoding->truncated = truncated;
     for (int i = 0; at_start && i < 2; i++) window.from[i] = all[i] - window.n[i];
     for (size_t *from = &window.from[which]; windows--;) {
         fill_template(call, template, texts, &window, encoding);
