@@ -67,6 +67,8 @@ typedef struct transfer {
     uint64_t length, linked_size;
     bool encoded, stopped; // Content-Encoding; we did not want the rest
     bool looked;           // at the answer's headers, before its body
+    curl_off_t seen;       // so many bytes came in,
+    time_t moved;          // and none since then
     char body[200];        // the beginning of an answer that is none
     size_t body_size;
 } transfer;
@@ -268,10 +270,24 @@ static bool add_headers(const transfer *t, bool own_host, struct curl_slist **li
            (!t->validator[0] || add_line(lines, "If-Range: %s", t->validator));
 }
 
+// libcurl's own limit is on a mean of some seconds: this one is on silence.
+static int watch(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                 curl_off_t up) {
+    (void)total, (void)up_total, (void)up;
+    transfer *t = context;
+    struct timespec clock;
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    if (now != t->seen) t->moved = 0;
+    if (!t->moved) t->moved = clock.tv_sec + 1;
+    t->seen = now;
+    return clock.tv_sec + 1 - t->moved > (time_t)t->h->idle_seconds;
+}
+
 static CURLcode perform(transfer *t, const char *url, bool own_host) {
     CURL *curl = t->h->curl;
     struct curl_slist *lines = NULL;
     forget_headers(t);
+    t->seen = 0, t->moved = 0;
     curl_easy_reset(curl);
     if (!add_headers(t, own_host, &lines)) {
         curl_slist_free_all(lines);
@@ -289,8 +305,9 @@ static CURLcode perform(transfer *t, const char *url, bool own_host) {
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "wasmicro/" WM_VERSION);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, t->text ? "" : "identity");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)t->h->idle_seconds);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)t->h->idle_seconds);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
@@ -381,6 +398,7 @@ static outcome curl_outcome(transfer *t, CURLcode code) {
         refuse(t->h, "HTTP: %s: %s", t->url, curl_easy_strerror(code));
         return GIVE_UP;
     case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_ABORTED_BY_CALLBACK:
         refuse(t->h, "HTTP: %s: silent for %u seconds", t->url, t->h->idle_seconds);
         return RETRY;
     default: refuse(t->h, "HTTP: %s: %s", t->url, curl_easy_strerror(code)); return RETRY;
@@ -406,12 +424,12 @@ static outcome attempt(transfer *t) {
 
 // ---- Retries -----------------------------------------------------------------------------------
 
-// Doubling from half a second, with jitter; or as long as the server asks for.
+// Doubling from a quarter of a second, with jitter; or as long as the server asks for.
 static bool wait_before(transfer *t, int tries) {
     struct timespec now;
     curl_off_t asked = 0;
     clock_gettime(CLOCK_REALTIME, &now);
-    double seconds = (double)(1 << tries) * (0.5 + (double)(now.tv_nsec % 1000) / 4000);
+    double seconds = (double)(1 << tries) * (0.25 + (double)(now.tv_nsec % 1000) / 8000);
 #if LIBCURL_VERSION_NUM >= 0x074200
     curl_easy_getinfo(t->h->curl, CURLINFO_RETRY_AFTER, &asked);
 #endif
@@ -428,6 +446,7 @@ static int run_transfer(transfer *t) {
     uint64_t best = t->have;
     for (int tries = 0;; tries++) {
         outcome result = attempt(t);
+        if (t->file && t->have && t->have == t->file->size) return CLI_OK; // the rest is noise
         if (result != RETRY) return result == DONE ? CLI_OK : CLI_FAILED;
         if (t->have >= best + (1 << 20)) {
             best = t->have;

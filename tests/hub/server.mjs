@@ -78,7 +78,8 @@ function takeFault(state, key) {
 
 function note(state, where, request) {
   const { method, url, headers } = request;
-  state.log.push({ where, method, url, range: headers.range, ifRange: headers["if-range"], token: headers.authorization });
+  const { range = null, "if-range": ifRange = null, authorization: token = null } = headers;
+  state.log.push({ where, method, url, range, ifRange, token });
 }
 
 // ---- The hub itself ------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ async function answerHub(state, request, response) {
     return refuse(request, response, 401, "GatedRepo", `Access to model ${repo.id} is restricted`);
   if (repo.gated && token !== `Bearer ${repo.gated}`)
     return refuse(request, response, 403, "GatedRepo", `You are not in the authorized list of ${repo.id}`);
-  const commit = repo.refs[revision] ?? (revision === repo.commit ? repo.commit : null);
+  const commit = repo.refs[revision] ?? Object.values(repo.refs).find((known) => known === revision);
   if (!commit) return refuse(request, response, 404, "RevisionNotFound", `Invalid rev id: ${revision}`);
   if (api) return send(state, fault, request, response, listing(repo, commit, api[2], searchParams), {
     "content-type": "application/json" });
@@ -208,7 +209,7 @@ function send(state, fault, request, response, content, headers) {
     return;
   }
   if (fault.rate) return sendSlowly(response, bytes, fault.rate);
-  if (fault.length < bytes.length) bytes = bytes.subarray(0, fault.length);
+  if (fault.length != null && fault.length < bytes.length) bytes = bytes.subarray(0, fault.length);
   response.write(bytes, () => (fault.length > bytes.length ? response.destroy() : response.end()));
 }
 
