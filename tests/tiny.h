@@ -72,8 +72,9 @@ static inline tiny tiny_of(wm_arena *arena, wm_json entry) {
 }
 
 static inline tiny tiny_open(wm_arena *arena, const char *name) {
-    static const char *const indexes[] = {"tests/tiny/index.json", "tests/tiny/later.json"};
-    for (size_t n = 0; n < 2; n++)
+    static const char *const indexes[] = {"tests/tiny/index.json", "tests/tiny/later.json",
+                                          "tests/tiny/heads.json"};
+    for (size_t n = 0; n < WM_COUNT(indexes); n++)
         for (wm_json_iter i = wm_json_each(tiny_json(indexes[n])); wm_json_next(&i);)
             if (wm_json_string_is(wm_json_get(i.value, "name"), name))
                 return tiny_of(arena, i.value);

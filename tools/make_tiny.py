@@ -16,8 +16,9 @@ import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tiny import generation, golden, vocabularies, weights  # noqa: E402
+from tiny import generation, golden, heads, vocabularies, weights  # noqa: E402
 from tiny.folders import FOLDERS, Folder  # noqa: E402
+from tiny.heads import HEADS  # noqa: E402
 
 TOKENIZERS = {  # by family
     "bert": "Bert",
@@ -123,8 +124,32 @@ def make(name: str, spec: Folder, target: Path) -> None:
         path.chmod(0o644)
 
 
+def make_heads(name: str, spec: Folder, target: Path) -> None:
+    """One file with all heads; config.json is the first class's."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    seed = zlib.crc32(name.encode())
+    torch.manual_seed(seed)
+    family = getattr(transformers, heads.classes(spec)[0]).config_class.model_type
+    tokenizer = open_tokenizer(spec, family)
+    common = {"vocab_size": len(tokenizer)} | {
+        key: getattr(tokenizer, key) for key in ("pad_token_id", "bos_token_id", "eos_token_id")
+    }
+    config = heads.config_for(heads.classes(spec)[0], spec, common)
+    config.architectures = heads.classes(spec)[:1]
+    config.save_pretrained(target)
+    tensors = heads.tensors(spec, common, seed)
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    vocabularies.save(tokenizer, target, spec.forms)
+    weights.settle(target, family)
+    golden.write(target, heads.golden(target, spec))
+    (target / "model.safetensors").chmod(0o644)
+
+
 def write_index(root: Path) -> None:
-    """index.json, later.json: the folders and their files, for tests that cannot list a directory."""
+    """index.json, later.json, heads.json: the folders and their files, for tests that cannot list a directory."""
 
     def entry(folder: Path) -> str:
         files = [
@@ -135,8 +160,10 @@ def write_index(root: Path) -> None:
         )
 
     there = [folder for folder in sorted(root.iterdir()) if folder.is_dir()]
-    for name, runs in (("index.json", True), ("later.json", False)):
-        lines = [entry(folder) for folder in there if FOLDERS[folder.name].runs == runs]
+    runs = {name: "index.json" if spec.runs else "later.json" for name, spec in FOLDERS.items()}
+    runs |= dict.fromkeys(HEADS, "heads.json")
+    for name in ("index.json", "later.json", "heads.json"):
+        lines = [entry(folder) for folder in there if runs[folder.name] == name]
         (root / name).write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
@@ -148,7 +175,7 @@ def main() -> None:
         "folders",
         nargs="*",
         metavar="FOLDER",
-        help=f"of {', '.join(FOLDERS)}; all if none is named",
+        help=f"of {', '.join(FOLDERS | HEADS)}; all if none is named",
     )
     parser.add_argument(
         "--into", type=Path, default=Path(__file__).resolve().parents[1] / "tests" / "tiny"
@@ -162,11 +189,11 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     total = 0
-    for name in arguments.folders or FOLDERS:
+    for name in arguments.folders or FOLDERS | HEADS:
         target = arguments.into / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        make(name, FOLDERS[name], target)
+        make_heads(name, HEADS[name], target) if name in HEADS else make(name, FOLDERS[name], target)
         size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
         total += size
         print(f"{name:24} {size / 1024:6.1f} KB")
