@@ -69,8 +69,8 @@ static uint32_t letter_size(const wm_arch *arch, char letter) {
 }
 
 // cols 0: a vector
-static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t cols,
-                              wm_error *error) {
+static wm_status check_shape(const wm_tensor *tensor, uint64_t rows, uint64_t cols,
+                             wm_error *error) {
     uint64_t got[2] = {tensor->rank > 0 ? tensor->shape[0] : 1,
                        tensor->rank > 1 ? tensor->shape[1] : 1};
     if (tensor->rank != (cols ? 2u : 1u) || got[0] != rows || got[1] != WM_MAX(cols, 1))
@@ -78,12 +78,21 @@ static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t c
                        "tensor %s: config.json asks for %u × %u, the file has %u × %u (rank %u)",
                        &tensor->name, rows, WM_MAX(cols, (uint64_t)1), got[0], got[1],
                        (uint64_t)tensor->rank);
-    if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 &&
-        tensor->dtype != WM_DTYPE_BF16 && tensor->dtype != WM_DTYPE_F64)
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0,
-                       "tensor %s: dtype %z is not supported for a weight", &tensor->name,
-                       wm_dtype_name(tensor->dtype));
     return WM_OK;
+}
+
+static wm_status wrong_dtype(const wm_tensor *tensor, wm_error *error) {
+    return wm_fail(error, WM_ERROR_UNSUPPORTED, 0,
+                   "tensor %s: dtype %z is not supported for a weight", &tensor->name,
+                   wm_dtype_name(tensor->dtype));
+}
+
+static wm_status check_tensor(const wm_tensor *tensor, uint64_t rows, uint64_t cols,
+                              wm_error *error) {
+    WM_TRY(check_shape(tensor, rows, cols, error));
+    bool floats = tensor->dtype == WM_DTYPE_F32 || tensor->dtype == WM_DTYPE_F16 ||
+                  tensor->dtype == WM_DTYPE_BF16 || tensor->dtype == WM_DTYPE_F64;
+    return floats ? WM_OK : wrong_dtype(tensor, error);
 }
 
 static wm_status copy_f32(float **copy, const wm_tensor *tensor, uint64_t count, wm_arena *arena,
@@ -150,12 +159,51 @@ static wm_status bind_norm(binder *b, const wm_slot *slot, uint32_t layer, wm_no
     return norm->bias ? WM_OK : missing(b, slot, layer, ".bias");
 }
 
+// X.scale or X.zero of a quantised tensor.
+static wm_status bind_part(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix,
+                           uint64_t rows, uint64_t cols, const wm_tensor **part) {
+    *part = find_tensor(b, slot->name, layer, suffix);
+    if (!*part) return missing(b, slot, layer, suffix);
+    WM_TRY(check_shape(*part, rows, cols, b->error));
+    count_tensor(b, *part);
+    b->model->parameters -= (*part)->bytes.n / (wm_dtype_bits((*part)->dtype) / 8);
+    return WM_OK;
+}
+
+// A tensor of I8 or U8, [outputs, inputs] whatever the slot's layout: see wm_quant.
+static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
+                                const wm_tensor *tensor, wm_matrix *matrix) {
+    uint32_t blocks = (matrix->cols + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    const wm_tensor *scale = find_tensor(b, slot->name, layer, ".weight.scale"), *zero;
+    bool q4 = scale && scale->dtype == WM_DTYPE_F16 && tensor->dtype == WM_DTYPE_U8;
+    WM_TRY(check_shape(tensor, matrix->rows, q4 ? blocks * WM_Q4_BYTES : matrix->cols, b->error));
+    WM_TRY(bind_part(b, slot, layer, ".weight.scale", matrix->rows, q4 ? blocks : 0, &scale));
+    matrix->data = tensor->bytes.p;
+    matrix->scale = scale->bytes.p;
+    matrix->type = q4 ? WM_Q4 : tensor->dtype == WM_DTYPE_U8 ? WM_U8 : WM_I8;
+    if (q4) {
+        b->model->parameters += (uint64_t)matrix->rows * matrix->cols - tensor->bytes.n;
+        return WM_OK;
+    }
+    float *scales;
+    if (scale->dtype != WM_DTYPE_F32) return wrong_dtype(scale, b->error);
+    WM_TRY(copy_f32(&scales, scale, matrix->rows, &b->model->arena, b->error)); // aligned
+    matrix->scale = (const uint8_t *)scales;
+    if (matrix->type == WM_I8) return WM_OK;
+    WM_TRY(bind_part(b, slot, layer, ".weight.zero", matrix->rows, 0, &zero));
+    matrix->zero = zero->bytes.p;
+    return zero->dtype == WM_DTYPE_U8 ? WM_OK : wrong_dtype(zero, b->error);
+}
+
 static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, ".weight");
     uint32_t rows = letter_size(&b->model->arch, slot->rows);
     uint32_t cols = letter_size(&b->model->arch, slot->cols);
     if (!tensor) return missing(b, slot, layer, ".weight");
-    if (slot->kind == WM_SLOT_CONV1D) {
+    if (tensor->dtype == WM_DTYPE_I8 || tensor->dtype == WM_DTYPE_U8) {
+        *matrix = (wm_matrix){.rows = rows, .cols = cols};
+        WM_TRY(bind_quantised(b, slot, layer, tensor, matrix));
+    } else if (slot->kind == WM_SLOT_CONV1D) {
         WM_TRY(wm_matrix_view(matrix, tensor, cols, rows, &b->model->arena, b->error));
         matrix->transposed = true;
         matrix->rows = rows;
@@ -305,10 +353,10 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
         wm_rotary_frequencies(model->frequencies, arch->rotary_width, arch->rotary_theta,
                               &arch->rotary_scaling);
     }
-    model->dtype = b->dtypes == 1u << WM_F32    ? "F32"
-                   : b->dtypes == 1u << WM_F16  ? "F16"
-                   : b->dtypes == 1u << WM_BF16 ? "BF16"
-                                                : "mixed";
+    // Of a quantised model some tables stay f32.
+    static const char *const names[] = {"F32", "F16", "BF16", "I8", "U8", "Q4"};
+    uint32_t quantised = b->dtypes >> WM_I8 << WM_I8, types = quantised ? quantised : b->dtypes;
+    model->dtype = types & (types - 1) ? "mixed" : names[__builtin_ctz(types)];
     return list_ignored(b);
 }
 

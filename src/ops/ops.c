@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "ops.h"
 
-uint32_t wm_weight_size(wm_weight_type type) { return type == WM_F32 ? 4 : 2; }
-
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T) {
+    wm_quantized parts = {w->data, w->scale, w->zero};
+    const void *from = w->scale ? (const void *)&parts : w->data;
     (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
-        y, ldy, x, ldx, w->data, w->stride, w->bias, T, w->rows, w->cols);
+        y, ldy, x, ldx, from, w->stride, w->bias, T, w->rows, w->cols);
 }
 
 void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row) {
-    size_t offset = (size_t)row * w->stride * wm_weight_size(w->type);
-    kernels->widen[w->type](y, w->data + offset, w->cols);
+    size_t at = row, blocks = (w->cols + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    if (!w->scale) {
+        kernels->widen[w->type](y, w->data + at * w->stride * (w->type == WM_F32 ? 4 : 2), w->cols);
+        return;
+    }
+    bool q4 = w->type == WM_Q4;
+    wm_quantized parts = {w->data + at * (q4 ? blocks * WM_Q4_BYTES : w->cols),
+                          w->scale + at * (q4 ? blocks * 2 : sizeof(float)),
+                          w->zero ? w->zero + at : NULL};
+    kernels->widen[w->type](y, &parts, w->cols);
 }
 
 void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, const wm_norm *norm,

@@ -11,6 +11,7 @@
 typedef struct wm_matrix {
     const uint8_t *data; // NULL: the model has no such weight
     const float *bias;   // [rows]; NULL: none
+    const uint8_t *scale, *zero; // of a quantised one, as in wm_quantized
     uint32_t rows, cols; // outputs, inputs
     uint32_t stride;     // elements from one stored row to the next
     wm_weight_type type;
@@ -32,8 +33,6 @@ typedef enum wm_activation {
     WM_TANH,
     WM_SIGMOID,
 } wm_activation;
-
-uint32_t wm_weight_size(wm_weight_type type); // bytes of one element
 
 // y [T, rows] = x [T, cols] · wᵀ + bias
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
