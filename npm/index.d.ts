@@ -41,15 +41,15 @@ export interface URLLike {
 export type Source =
   | Bytes | ResponseLike | StreamLike | BlobLike | URLLike | AsyncIterable<Uint8Array>;
 
-type Given<T> = T | readonly T[] | null | undefined;
-type Promised<T> = T | PromiseLike<T>;
+export type Given<T> = T | readonly T[] | null | undefined;
+export type Promised<T> = T | PromiseLike<T>;
 
 /** A name of `wm_status` in wasmicro.h. */
 export type ErrorCode =
   | 'TRUNC' | 'FORMAT' | 'JSON' | 'UTF8' | 'LIMIT' | 'OVERFLOW' | 'SHAPE' | 'MISSING'
   | 'UNSUPPORTED' | 'DUP' | 'NOMEM' | 'ARG' | 'STATE' | 'CANCEL' | 'IO' | 'HTTP' | 'HASH' | 'PATH' | 'NUMERIC';
 
-/** Every failure of wasmicro. An aborted `load` rejects with the signal's reason instead. */
+/** Every failure of wasmicro. An aborted `load` or `stream` rejects with the signal's reason instead. */
 export class WasmicroError extends Error {
   constructor(code: ErrorCode, message: string, offset?: number, cause?: unknown);
   readonly code: ErrorCode;
@@ -108,7 +108,7 @@ export interface AbortSignalLike {
 }
 
 export interface PipelineInfo {
-  /** The family: "bert", "roberta", "distilbert", "electra". */
+  /** The family: "bert", "gpt2", "t5", … */
   readonly modelType: string;
   readonly tokenizer: string;
   /** Of the weights: "F32", "F16", "BF16" or "mixed". */
@@ -141,6 +141,136 @@ export default function init(
   input?: Promised<Bytes | ResponseLike | URLLike | object | undefined>,
 ): Promise<void>;
 
+/** Numbers row by row. */
+export interface Rows {
+  data: Float32Array;
+  shape: [number, number];
+}
+
+/** What became of a call. */
+export interface Last {
+  /** Read, of all texts together; of a generation: new ones. */
+  readonly tokens: number;
+  /** Whether any text was cut. */
+  readonly truncated: boolean;
+  /** Why a generation ended; "cancelled": its reader stopped. */
+  readonly finish?: 'eos' | 'stop' | 'length' | 'cancelled';
+  /** The new token ids of a generation, of all sequences one after another. */
+  readonly ids?: readonly number[];
+}
+
+export interface TokenizeOptions {
+  /** The second text of a pair. */
+  pair?: string | null;
+  /** Whether [CLS], </s>, … are added; default: as the tokenizer's files say. */
+  special?: boolean | null;
+  /** Take special tokens that are written in the text as text; default: as the tokens they name. */
+  specialAsText?: boolean | null;
+  /** Tokens, special ones counted; default: no limit. */
+  maxLength?: number | null;
+  truncate?: 'end' | 'start' | 'error' | null;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out. Default: false, as in transformers. */
+  skipSpecial?: boolean | null;
+}
+
+/** A message of a conversation, for models that have a known chat template. */
+export interface Message {
+  role: string;
+  content: string;
+}
+
+/** A text, token ids as they stand, or a conversation. */
+export type Prompt = string | ArrayLike<number> | readonly Message[];
+
+/** Named and meant as in transformers' GenerationConfig; filters work in its order. */
+export interface GenerateOptions {
+  /** Default: until an end token comes or the context is full. */
+  maxNewTokens?: number | null;
+  minNewTokens?: number | null;
+  /** As minNewTokens, but the prompt counts. */
+  minLength?: number | null;
+  /** Default: true if temperature, topK, topP, minP or typicalP is given. */
+  doSample?: boolean | null;
+  /** 0: always the best token. */
+  temperature?: number | null;
+  topK?: number | null;
+  topP?: number | null;
+  minP?: number | null;
+  typicalP?: number | null;
+  repetitionPenalty?: number | null;
+  presencePenalty?: number | null;
+  frequencyPenalty?: number | null;
+  noRepeatNgramSize?: number | null;
+  /** Added to the logit of the last of `ids` where those before it have just been written;
+   * -Infinity bans it. */
+  sequenceBias?: readonly { ids: readonly number[]; bias: number }[] | null;
+  /** Above 1: beam search. */
+  numBeams?: number | null;
+  lengthPenalty?: number | null;
+  earlyStopping?: boolean | 'never' | null;
+  /** Above 1: generate gives an array, stream one sequence after another. */
+  numReturnSequences?: number | null;
+  /** A whole number. The same seed draws the same text on every platform. */
+  seed?: number | bigint | null;
+  /** Texts that end it; they are no part of it. */
+  stop?: string | readonly string[] | null;
+  /** Default: those of the model's files. */
+  eosTokenId?: number | readonly number[] | null;
+}
+
+export interface StreamOptions extends GenerateOptions {
+  signal?: AbortSignalLike | null;
+}
+
+export interface PredictOptions {
+  /** At most so many. */
+  topK?: number | null;
+  /** Tokens that are read, special ones counted; default: the model's limit. */
+  maxLength?: number | null;
+  truncate?: 'end' | 'start' | 'error' | null;
+}
+export interface RerankOptions extends PredictOptions {
+  /** Logits as they are. */
+  raw?: boolean | null;
+}
+export interface ClassifyOptions extends RerankOptions {
+  /** The second text of a pair. */
+  pair?: string | null;
+}
+export interface AnswerOptions extends PredictOptions {
+  /** Tokens of the longest answer; default 15. */
+  maxAnswer?: number | null;
+  /** Tokens that windows on a long context share; default 128. */
+  stride?: number | null;
+}
+export interface TagOptions extends PredictOptions {
+  /** Each token by itself, "O" included; default: joined B- and I- spans. */
+  all?: boolean | null;
+}
+export interface Filled {
+  token: string;
+  id: number;
+  score: number;
+}
+/** `start` and `end` are for `context.slice`. */
+export interface Answer {
+  answer: string;
+  score: number;
+  start: number;
+  end: number;
+}
+/** `start` and `end` are for `text.slice`, which is `word`. */
+export interface Tag {
+  label: string;
+  score: number;
+  word: string;
+  start: number;
+  end: number;
+}
+
 /** A model with its tokenizer, in a WebAssembly instance of its own. Only load is asynchronous. */
 export class WasmPipeline {
   private constructor();
@@ -161,17 +291,55 @@ export class WasmPipeline {
   static detectedModelType(config: Bytes): string;
 
   readonly info: PipelineInfo;
-  /** Of the last embed or embedBatch: tokens of all texts together; whether any text was cut. */
-  readonly last: { readonly tokens: number; readonly truncated: boolean };
+  /** Of the last embed, embedBatch, generate, stream or head. */
+  readonly last: Last;
 
   /** The embedding of a text, [info.dim]. A number in place of options is maxLength. */
   embed(text: string, options?: EmbedOptions | number | null): Float32Array;
   /** [texts.length × info.dim]: bit for bit what `embed` gives one by one. */
   embedBatch(texts: readonly string[], options?: EmbedOptions | number | null): Float32Array;
-  /** The token ids of a text, special ones included, not truncated. */
-  tokenize(text: string): Int32Array;
+  /** The token ids of a text, special ones included, not truncated unless asked. */
+  tokenize(text: string, options?: TokenizeOptions | null): Int32Array;
+  /** The text of token ids. */
+  decode(ids: ArrayLike<number>, options?: DecodeOptions | null): string;
   /** The last hidden states of token ids as they stand: shape [ids.length, info.width]. */
-  hidden(ids: ArrayLike<number>): { data: Float32Array; shape: [number, number] };
+  hidden(ids: ArrayLike<number>): Rows;
+  /** The encoder's hidden states of a text (T5 kinds), shape [tokens, info.width]. */
+  encodeT5(text: string): Rows;
+  /**
+   * The logits after each token id, shape [ids.length, info.vocabulary]; T5 kinds: of decoderIds.
+   * @example p.logits(p.tokenize('translate English to German: Hello'), [0]).shape // [1, 32128]
+   */
+  logits(ids: ArrayLike<number>, decoderIds?: ArrayLike<number> | null): Rows;
+
+  /**
+   * The text that goes on from the prompt (T5 kinds: that answers it), without the prompt itself. A
+   * number in place of options is maxNewTokens. Greedy unless a sampling option is given.
+   * @example p.generate('Once upon a time', 50)
+   * @example p.generate([{ role: 'user', content: 'What is a llama?' }], { temperature: 0.7, seed: 1 })
+   */
+  generate(prompt: Prompt, options: GenerateOptions & { numReturnSequences: number }): string | string[];
+  generate(prompt: Prompt, options?: GenerateOptions | number | null): string;
+  /**
+   * The same in pieces as they come: whole characters, never a part of a stop string. Lets the event
+   * loop run now and then; an aborted one throws the signal's reason. While it runs, every other call
+   * but tokenize and decode throws STATE; leaving the loop ends it.
+   * @example for await (const piece of p.stream('Once upon a time', { signal })) write(piece);
+   */
+  stream(prompt: Prompt, options?: StreamOptions | number | null): AsyncGenerator<string, void, void>;
+
+  /** The labels of a text, or of a pair, best first: softmax, or sigmoid where config.json says so. */
+  classify(text: string, options?: ClassifyOptions | null): { label: string; score: number }[];
+  /** The documents' order by a cross-encoder, best first; `raw`: logits. */
+  rerank(query: string, documents: readonly string[], options?: RerankOptions | null): { index: number; score: number }[];
+  /** The best tokens for the mask in a text (5, or topK); for several masks an array each. */
+  fillMask(text: string, options?: PredictOptions | null): Filled[] | Filled[][];
+  /** The span of `context` that answers best, undefined for none; with topK above 1 as many. */
+  answer(question: string, context: string, options: AnswerOptions & { topK: number }): Answer[] | Answer | undefined;
+  answer(question: string, context: string, options?: AnswerOptions | null): Answer | undefined;
+  /** The labelled spans of a text; `all`: every token by itself. */
+  tag(text: string, options?: TagOptions | null): Tag[];
+
   /** Gives the model's memory back. Every later call throws STATE. */
   close(): void;
   [Symbol.dispose](): void;

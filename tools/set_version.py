@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACES = [
     ("include/wasmicro.h", r'(#define WM_VERSION ")[^"]+'),
     ("npm/package.json", r'("version": ")[^"]+'),
-    ("npm/index.js", r"(const VERSION = ')[^']+"),
+    ("npm/engine.js", r"(const VERSION = ')[^']+"),
 ]
 
 if len(sys.argv) > 1:

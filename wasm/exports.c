@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The wasm border. Only numbers and (address, length) pairs cross it; JavaScript knows no struct of
-// ours. An instance holds one pipeline, so its state lies here in statics. A call that can fail
-// answers with a wm_status; what it made is read afterwards through the getters, until the next
-// call.
+// The wasm border. Only numbers and lists cross it; JavaScript knows no struct of ours. A list is
+// an array of (address, length in bytes) pairs: texts, arrays of numbers, 0 0 for what is not
+// given. Here a pair is a wm_span, which the assertions below hold to. A call that can fail answers
+// with a wm_status; what it made is in `out`, numbers in an order that its comment says, until the
+// next call. An instance holds one pipeline or one tokenizer, so its state lies here in statics.
+#include "../src/base/json.h"
 #include "heap.h"
 
 // Not static: the linker exports global symbols only.
 #define EXPORT(name) __attribute__((export_name(#name)))
 
+_Static_assert(sizeof(wm_span) == 8, "a pair of the list");
+_Static_assert(sizeof(wm_source) == 16 && sizeof(wm_message) == 16, "two pairs of the list");
+
 static struct {
     wm_pipeline *pipeline;
+    wm_tokenizer *tokenizer; // the pipeline's, or opened alone
+    wm_generation *generation;
+    wm_generate_options options; // of the generation
+    void *result;                // of the last call, kept for the next
+    uint64_t room;               // bytes of it
     wm_encoding encoding;
+    wm_decoding decoding;
     wm_error error;
-    wm_embed_info embedded; // of the last call, summed over its texts
-    float *floats;          // the last result, kept for the next
-    size_t capacity;        // of `floats`
-    const void *result;
-    size_t result_count;
 } state;
 
-EXPORT(version) const char *get_version(void) { return WM_VERSION; }
+static double out[16];
+
+// Named for the version: whoever speaks to another does not find it.
+__attribute__((export_name(WM_VERSION))) double *get_out(void) { return out; }
 
 // ---- Memory -----------------------------------------------------------------------------------
 
@@ -27,150 +36,408 @@ EXPORT(malloc) void *allocate(size_t n) { return malloc(n); }
 EXPORT(free) void release(void *memory) { free(memory); }
 EXPORT(resize) bool resize(void *memory, size_t n) { return wm_heap_resize(memory, n); }
 
-// ---- Errors -----------------------------------------------------------------------------------
+static double address(const void *at) { return (double)(uintptr_t)at; }
 
-EXPORT(error_code) const char *error_code(void) { return wm_status_name(state.error.status); }
-EXPORT(error_text) const char *error_text(void) { return state.error.text; }
-EXPORT(error_offset) double error_offset(void) { return (double)state.error.offset; }
+// out: offset, the code's name, the text.
+EXPORT(error) void error(void) {
+    out[0] = (double)state.error.offset;
+    out[1] = address(wm_status_name(state.error.status));
+    out[2] = address(state.error.text);
+}
 
 static wm_status no_memory(uint64_t bytes) {
     return wm_fail(&state.error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted", bytes);
 }
 
-static wm_status need_pipeline(void) {
-    if (state.pipeline) return WM_OK;
-    return wm_fail(&state.error, WM_ERROR_STATE, 0, "no model is open");
+static wm_status state_error(const char *what) {
+    return wm_fail(&state.error, WM_ERROR_STATE, 0, "%z", what);
 }
 
-// ---- Results ----------------------------------------------------------------------------------
+static wm_status need_pipeline(void) {
+    if (!state.pipeline) return state_error("no model is open");
+    if (state.generation) return state_error("a generation is at work: end it first");
+    return WM_OK;
+}
 
-EXPORT(result) const void *get_result(void) { return state.result; }
-EXPORT(result_count) size_t get_result_count(void) { return state.result_count; }
-EXPORT(last_tokens) uint32_t last_tokens(void) { return state.embedded.tokens; }
-EXPORT(last_truncated) bool last_truncated(void) { return state.embedded.truncated; }
-
-// Room for rows × width floats in state.floats, as the result.
+// Room for rows × width floats, the call's result. out: its address, its count.
 static wm_status reserve(size_t rows, size_t width) {
     uint64_t count, bytes;
     if (!wm_mul(rows, width, &count) || !wm_mul(count, sizeof(float), &bytes) || bytes > SIZE_MAX)
         return no_memory(UINT64_MAX);
-    if (count > state.capacity) {
-        free(state.floats);
-        state.capacity = 0;
-        state.floats = malloc((size_t)bytes);
-        if (!state.floats) return no_memory(bytes);
-        state.capacity = (size_t)count;
+    if (!state.result || bytes > state.room) {
+        free(state.result);
+        state.result = malloc((size_t)bytes);
+        if (!state.result) return no_memory(bytes);
+        state.room = bytes;
     }
-    state.result = state.floats;
-    state.result_count = (size_t)count;
+    out[0] = address(state.result);
+    out[1] = (double)count;
     return WM_OK;
 }
 
-// The i-th (address, length) pair of a list.
-static wm_span span_at(const uint32_t *list, size_t i) {
-    return (wm_span){(const uint8_t *)(uintptr_t)list[2 * i], list[2 * i + 1]};
+// ---- Options ------------------------------------------------------------------------------------
+//
+// Every call that has options takes all of them, as the numbers at the head of its list: 0 where
+// one is not given, -0 for a 0 that is given, below 0 a word. Both orders are those of engine.js;
+// `make check` compares them.
+
+enum option {
+    MAX_LENGTH,
+    POOLING,
+    NORMALIZE,
+    TRUNCATE,
+    SPECIAL,
+    SPECIAL_AS_TEXT,
+    SKIP_SPECIAL,
+    TOP_K,
+    RAW,
+    ALL,
+    MAX_ANSWER,
+    STRIDE,
+    MAX_NEW_TOKENS,
+    MIN_NEW_TOKENS,
+    MIN_LENGTH,
+    DO_SAMPLE,
+    TEMPERATURE,
+    TOP_P,
+    MIN_P,
+    TYPICAL_P,
+    REPETITION_PENALTY,
+    PRESENCE_PENALTY,
+    FREQUENCY_PENALTY,
+    NO_REPEAT_NGRAM_SIZE,
+    NUM_BEAMS,
+    LENGTH_PENALTY,
+    EARLY_STOPPING,
+    NUM_RETURN_SEQUENCES,
+};
+
+enum word { FALSE, TRUE, MEAN, CLS, MAX, LAST, END, START, ERROR, NEVER };
+
+static double number_of(const wm_span *list, enum option option) {
+    return ((const double *)list->p)[option];
 }
 
-static void *allocate_array(size_t count, size_t size) {
-    uint64_t bytes = (uint64_t)count * size;
-    void *array = bytes > SIZE_MAX ? NULL : malloc((size_t)bytes);
-    if (!array) no_memory(bytes);
-    return array;
+// What is no whole number becomes one that the core refuses.
+static uint32_t count_of(const wm_span *list, enum option option) {
+    double number = number_of(list, option);
+    uint32_t count = number >= 0 && number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+    return count == number ? count : UINT32_MAX;
 }
 
-// ---- Pipeline ---------------------------------------------------------------------------------
+// The word's place after `first`, which counts as 0; what is no word becomes a value that no enum
+// has, as may one that is out of place.
+static uint32_t word_of(const wm_span *list, enum option option, enum word first) {
+    double word = -1 - number_of(list, option) - (double)first;
+    if (number_of(list, option) == 0) return 0;
+    return word >= 0 && word < (double)NEVER ? (uint32_t)word : NEVER;
+}
 
-// Opens the pipeline on `count` files: (address, length) pairs of their paths and of their bytes.
-// What those point to stays until the instance goes.
-EXPORT(open) wm_status open(const uint32_t *paths, const uint32_t *contents, size_t count) {
-    if (state.pipeline) return wm_fail(&state.error, WM_ERROR_STATE, 0, "a model is open already");
-    wm_source *files = allocate_array(count, sizeof *files);
-    if (!files) return WM_ERROR_NOMEM;
+static wm_toggle toggle_of(const wm_span *list, enum option option) {
+    static const wm_toggle toggles[] = {WM_OFF, WM_ON};
+    uint32_t word = word_of(list, option, FALSE);
+    if (number_of(list, option) == 0) return WM_FROM_FILES;
+    return word <= TRUE ? toggles[word] : (wm_toggle)NEVER;
+}
+
+static bool is_on(const wm_span *list, enum option option) {
+    return toggle_of(list, option) == WM_ON;
+}
+
+static bool is_zero(const wm_span *list, enum option option) {
+    return 1 / number_of(list, option) < 0 && number_of(list, option) == 0;
+}
+
+// The calls whose options have no check of their own.
+static wm_status check_length(const wm_span *list) {
+    if (count_of(list, MAX_LENGTH) != UINT32_MAX && word_of(list, TRUNCATE, END) <= ERROR - END)
+        return WM_OK;
+    return wm_fail(&state.error, WM_ERROR_ARG, 0, "maxLength or truncate is none of its values");
+}
+
+// ---- Opening ------------------------------------------------------------------------------------
+
+// A file that is called "tokenizer" alone, by its content: vocab.json maps names to numbers,
+// tokenizer.json has no number at its top, a SentencePiece model begins with the message of a
+// piece.
+static wm_span tokenizer_path(wm_span file) {
+    const uint8_t *c = file.p, *end = c + file.n;
+    if (file.n > 2 && c[0] == '\n' && c[2] == '\n') return WM_TEXT("spiece.model");
+    while (c < end && *c <= ' ') c++;
+    if (c == end || *c != '{') return WM_TEXT("vocab.txt");
+    bool quoted = false;
+    for (; c < end && (quoted || *c != ':'); c++) {
+        if (*c == '\\')
+            c++;
+        else if (*c == '"')
+            quoted = !quoted;
+    }
+    for (c++; c < end && *c <= ' '; c++) {}
+    return c < end && *c <= '9' && *c >= '-' ? WM_TEXT("vocab.json") : WM_TEXT("tokenizer.json");
+}
+
+// list: path and bytes of each file; "tokenizer" for the tokenizer's, whichever that is. They and
+// the list stay until the instance goes.
+EXPORT(open) wm_status open(wm_source *files, size_t count, bool tokenizer) {
+    wm_span tokenizer_name = WM_TEXT("tokenizer");
+    count /= 2;
     for (size_t i = 0; i < count; i++)
-        files[i] = (wm_source){span_at(paths, i), span_at(contents, i)};
-    wm_status status = wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error);
-    free(files);
-    return status;
-}
-
-// The vectors of `count` texts. At `list` the (address, length) pairs of the prompt, of the
-// prompt's name (address 0: not given), and of the texts. The choices count from 1; 0: not given.
-EXPORT(embed)
-wm_status embed(const uint32_t *list, size_t count, uint32_t max_length, wm_pooling pooling,
-                wm_toggle normalize, uint32_t truncate) {
-    WM_TRY(need_pipeline());
-    WM_TRY(reserve(count, wm_pipeline_dim(state.pipeline)));
-    wm_embed_options options = {sizeof options,
-                                max_length,
-                                pooling,
-                                normalize,
-                                (wm_truncate)(truncate ? truncate - 1 : 0),
-                                span_at(list, 0),
-                                span_at(list, 1)};
-    wm_span *texts = allocate_array(count, sizeof *texts + sizeof(wm_embed_info));
-    if (!texts) return WM_ERROR_NOMEM;
-    wm_embed_info *infos = (wm_embed_info *)(texts + count);
-    for (size_t i = 0; i < count; i++) texts[i] = span_at(list, i + 2);
-    wm_status status = wm_pipeline_embed_batch(state.pipeline, texts, count, &options, state.floats,
-                                               infos, &state.error);
-    state.embedded = (wm_embed_info){0, false};
-    for (size_t i = 0; status == WM_OK && i < count; i++) {
-        state.embedded.tokens += infos[i].tokens;
-        state.embedded.truncated |= infos[i].truncated;
-    }
-    free(texts);
-    return status;
-}
-
-// The hidden states of `count` token ids.
-EXPORT(hidden) wm_status hidden(const int32_t *ids, size_t count) {
-    WM_TRY(need_pipeline());
-    wm_pipeline_info info;
-    wm_pipeline_info_get(state.pipeline, &info);
-    WM_TRY(reserve(count, info.width));
-    return wm_pipeline_hidden(state.pipeline, ids, count, state.floats, &state.error);
-}
-
-// The token ids of a text, the (address, length) pair at `list`.
-EXPORT(tokenize) wm_status tokenize(const uint32_t *list) {
-    WM_TRY(need_pipeline());
-    WM_TRY(wm_tokenizer_encode(wm_pipeline_tokenizer(state.pipeline), span_at(list, 0), NULL, NULL,
-                               &state.encoding, &state.error));
-    state.result = state.encoding.ids;
-    state.result_count = state.encoding.count;
+        if (wm_span_equal(files[i].path, tokenizer_name))
+            files[i].path = tokenizer_path(files[i].bytes);
+    if (tokenizer) return wm_tokenizer_open(&state.tokenizer, files, count, NULL, &state.error);
+    WM_TRY(wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error));
+    // Const to others; here it is only ever read.
+    state.tokenizer = (wm_tokenizer *)(uintptr_t)wm_pipeline_tokenizer(state.pipeline);
     return WM_OK;
 }
 
-// ---- Facts ------------------------------------------------------------------------------------
-
-// The family's name of a config.json; NULL: see the error.
-EXPORT(detect) const char *detect(const uint8_t *config, size_t length) {
-    return wm_detect_model_type((wm_span){config, length}, &state.error);
+// list: a config.json. out: the family's name.
+EXPORT(detect) wm_status detect(const wm_span *list) {
+    const char *family = wm_detect_model_type(*list, &state.error);
+    out[0] = address(family);
+    return family ? WM_OK : state.error.status;
 }
 
-// The pipeline's facts by number, in the order of index.js: texts, then numbers. NULL: not a text.
-EXPORT(info_text) const char *info_text(uint32_t index) {
+// out: the facts, in the order of index.js: texts, then numbers.
+EXPORT(info) void put_info(void) {
     wm_pipeline_info info;
     wm_pipeline_info_get(state.pipeline, &info);
-    const char *texts[] = {info.model_type, info.tokenizer, info.dtype, info.isa, info.pooling};
-    return index < WM_COUNT(texts) ? texts[index] : NULL;
+    const char *const texts[] = {info.model_type, info.tokenizer, info.dtype, info.isa,
+                                 info.pooling};
+    const double numbers[] = {
+        info.normalize,
+        info.width,
+        info.dim,
+        info.layers,
+        info.heads,
+        info.vocabulary,
+        info.max_tokens,
+        (double)info.parameters,
+        (double)info.weight_bytes,
+        (double)info.model_bytes,
+        (double)info.session_bytes,
+    };
+    _Static_assert(WM_COUNT(texts) + WM_COUNT(numbers) == WM_COUNT(out), "one number a fact");
+    for (size_t i = 0; i < WM_COUNT(texts); i++) out[i] = address(texts[i]);
+    memcpy(out + WM_COUNT(texts), numbers, sizeof numbers);
 }
 
-EXPORT(info_number) double info_number(uint32_t index) {
-    wm_pipeline_info info;
-    wm_pipeline_info_get(state.pipeline, &info);
-    switch (index) {
-    case 5: return info.normalize;
-    case 6: return info.width;
-    case 7: return info.dim;
-    case 8: return info.layers;
-    case 9: return info.heads;
-    case 10: return info.vocabulary;
-    case 11: return info.max_tokens;
-    case 12: return (double)info.parameters;
-    case 13: return (double)info.weight_bytes;
-    case 14: return (double)info.model_bytes;
-    case 15: return (double)info.session_bytes;
-    default: return -1;
+// ---- Vectors ------------------------------------------------------------------------------------
+
+// list: options, prompt, its name, texts. out: address and count of the vectors' floats, tokens of
+// all texts, whether one was cut.
+EXPORT(embed) wm_status embed(const wm_span *list, size_t count) {
+    WM_TRY(need_pipeline());
+    WM_TRY(check_length(list));
+    wm_embed_options options = {.size = sizeof options,
+                                .max_length = count_of(list, MAX_LENGTH),
+                                .pooling = (wm_pooling)word_of(list, POOLING, TRUE),
+                                .normalize = toggle_of(list, NORMALIZE),
+                                .truncate = (wm_truncate)word_of(list, TRUNCATE, END),
+                                .prompt = list[1],
+                                .prompt_name = list[2]};
+    count -= 3;
+    WM_TRY(reserve(count, wm_pipeline_dim(state.pipeline)));
+    wm_embed_info *infos = malloc(count * sizeof *infos);
+    if (!infos) return no_memory(count);
+    wm_status status = wm_pipeline_embed_batch(state.pipeline, list + 3, count, &options,
+                                               state.result, infos, &state.error);
+    out[2] = out[3] = 0;
+    for (size_t i = 0; status == WM_OK && i < count; i++) {
+        out[2] += infos[i].tokens;
+        out[3] += infos[i].truncated;
     }
+    free(infos);
+    return status;
+}
+
+static wm_pipeline_info get_info(void) {
+    wm_pipeline_info info;
+    wm_pipeline_info_get(state.pipeline, &info);
+    return info;
+}
+
+static const int32_t *ids_of(const wm_span *item) { return (const int32_t *)item->p; }
+static size_t count_ids(const wm_span *item) { return item->n / sizeof(int32_t); }
+
+// list: ids. out: address and count of the hidden states.
+EXPORT(hidden) wm_status hidden(const wm_span *list) {
+    WM_TRY(need_pipeline());
+    WM_TRY(reserve(count_ids(list), get_info().width));
+    return wm_pipeline_hidden(state.pipeline, ids_of(list), count_ids(list), state.result,
+                              &state.error);
+}
+
+// list: ids, ids of the decoder. out: address and count of the logits.
+EXPORT(logits) wm_status logits(const wm_span *list) {
+    WM_TRY(need_pipeline());
+    const wm_span *last = list[1].n ? list + 1 : list;
+    WM_TRY(reserve(count_ids(last), get_info().vocabulary));
+    return wm_pipeline_logits(state.pipeline, ids_of(list), count_ids(list), ids_of(list + 1),
+                              count_ids(list + 1), state.result, &state.error);
+}
+
+// ---- Tokens -------------------------------------------------------------------------------------
+
+// list: options, text, pair. out: address and count of the ids, addresses of types, starts and
+// ends, whether the text was cut.
+EXPORT(encode)
+wm_status encode(const wm_span *list, size_t count, wm_offsets offsets, wm_truncation truncation,
+                 bool windows, uint32_t stride) {
+    (void)count;
+    WM_TRY(check_length(list));
+    wm_encode_options options = {.size = sizeof options,
+                                 .special = toggle_of(list, SPECIAL),
+                                 .max_length = count_of(list, MAX_LENGTH),
+                                 .truncate = (wm_truncate)word_of(list, TRUNCATE, END),
+                                 .special_as_text = is_on(list, SPECIAL_AS_TEXT),
+                                 .truncation = truncation,
+                                 .windows = windows,
+                                 .stride = stride,
+                                 .offsets = offsets};
+    wm_encoding *e = &state.encoding;
+    WM_TRY(wm_tokenizer_encode(state.tokenizer, list[1], list[2].p ? list + 2 : NULL, &options, e,
+                               &state.error));
+    out[0] = address(e->ids);
+    out[1] = (double)e->count;
+    out[2] = address(e->types);
+    out[3] = address(e->starts);
+    out[4] = address(e->ends);
+    out[5] = e->truncated;
+    return WM_OK;
+}
+
+// list: options, ids. out: address and length of the text.
+EXPORT(decode) wm_status decode(const wm_span *list) {
+    wm_decoding *d = &state.decoding;
+    WM_TRY(wm_tokenizer_decode(state.tokenizer, ids_of(list + 1), count_ids(list + 1),
+                               is_on(list, SKIP_SPECIAL), d, &state.error));
+    out[0] = address(d->text);
+    out[1] = (double)d->n;
+    return WM_OK;
+}
+
+// ---- Generation ---------------------------------------------------------------------------------
+
+static void read_generate_options(wm_generate_options *o, const wm_span *list) {
+    *o = (wm_generate_options){
+        .size = sizeof *o,
+        .max_new_tokens = count_of(list, MAX_NEW_TOKENS),
+        .min_new_tokens = count_of(list, MIN_NEW_TOKENS),
+        .min_length = count_of(list, MIN_LENGTH),
+        .do_sample = is_zero(list, TEMPERATURE) ? WM_OFF : toggle_of(list, DO_SAMPLE),
+        .temperature = number_of(list, TEMPERATURE),
+        .top_k = is_zero(list, TOP_P) ? 1 : count_of(list, TOP_K),
+        .top_p = number_of(list, TOP_P),
+        .min_p = number_of(list, MIN_P),
+        .typical_p = number_of(list, TYPICAL_P),
+        .repetition_penalty = number_of(list, REPETITION_PENALTY),
+        .presence_penalty = number_of(list, PRESENCE_PENALTY),
+        .frequency_penalty = number_of(list, FREQUENCY_PENALTY),
+        .no_repeat_ngram_size = count_of(list, NO_REPEAT_NGRAM_SIZE),
+        .num_beams = count_of(list, NUM_BEAMS),
+        .length_penalty = is_zero(list, LENGTH_PENALTY) ? 1e-300 : number_of(list, LENGTH_PENALTY),
+        .early_stopping = word_of(list, EARLY_STOPPING, FALSE) == NEVER
+                              ? WM_STOP_NEVER
+                              : (wm_early_stopping)word_of(list, EARLY_STOPPING, FALSE),
+        .num_return_sequences = count_of(list, NUM_RETURN_SEQUENCES),
+    };
+}
+
+// list: options, seed (text), eos ids, biases (numbers), each one's ids, stop strings, then the
+// prompt: its text, or 0 0 and its ids, or role and content of each message. The list stays until
+// `end`.
+EXPORT(generate) wm_status generate(const wm_span *list, size_t count, size_t stops) {
+    WM_TRY(need_pipeline());
+    wm_generate_options *o = &state.options;
+    read_generate_options(o, list);
+    wm_json seed;
+    if (wm_json_check(list[1], "seed", 0, &seed, &state.error) != WM_OK ||
+        !wm_json_u64(seed, &o->seed))
+        return wm_fail(&state.error, WM_ERROR_ARG, 0, "seed: expected a whole number");
+    if (list[2].p) o->eos_ids = ids_of(list + 2);
+    o->eos_count = count_ids(list + 2);
+    size_t biases = list[3].n / sizeof(double);
+    WM_TRY(reserve(biases, sizeof(wm_sequence_bias) / sizeof(float)));
+    wm_sequence_bias *bias = state.result;
+    for (size_t i = 0; i < biases; i++)
+        bias[i] = (wm_sequence_bias){ids_of(list + 4 + i), count_ids(list + 4 + i),
+                                     (float)((const double *)list[3].p)[i]};
+    o->sequence_bias = bias;
+    o->sequence_bias_count = biases;
+    o->stop = list + 4 + biases;
+    o->stop_count = stops;
+    const wm_span *prompt = o->stop + stops;
+    size_t left = count - (size_t)(prompt - list);
+    if (is_zero(list, MAX_NEW_TOKENS)) return WM_OK; // nothing will come
+    if (left == 1)
+        return wm_generation_open(&state.generation, state.pipeline, *prompt, o, &state.error);
+    return wm_generation_open_ids(&state.generation, state.pipeline, ids_of(prompt + 1),
+                                  count_ids(prompt + 1), o, &state.error);
+}
+
+// out: address and length of the text, id, sequence, finish (-1: nothing is left).
+EXPORT(next) wm_status next(void) {
+    wm_generated token;
+    wm_status status = WM_ERROR_STATE;
+    if (state.generation) status = wm_generation_next(state.generation, &token, &state.error);
+    out[4] = -1;
+    if (status == WM_ERROR_STATE) return WM_OK;
+    WM_TRY(status);
+    out[0] = address(token.text.p);
+    out[1] = (double)token.text.n;
+    out[2] = token.id;
+    out[3] = token.sequence;
+    out[4] = token.finish;
+    return WM_OK;
+}
+
+EXPORT(end) void end(void) {
+    wm_generation_close(state.generation);
+    state.generation = NULL;
+}
+
+// ---- Heads --------------------------------------------------------------------------------------
+
+// UTF-16 units of `text`'s first n bytes: one a character, two for those of four bytes.
+static uint32_t units_of(wm_span text, uint32_t n) {
+    uint32_t units = 0;
+    for (uint32_t i = 0; i < n; i++)
+        units += (text.p[i] & 0xC0) != 0x80 ? 1 + (text.p[i] > 0xEF) : 0;
+    return units;
+}
+
+// list: options, texts. out: address and count of the predictions, rows, tokens, whether a text was
+// cut. A prediction is six numbers: text's address and length, score, index, start, end.
+EXPORT(predict) wm_status predict(const wm_span *list, size_t count, wm_task task) {
+    WM_TRY(need_pipeline());
+    WM_TRY(check_length(list));
+    wm_predict_options options = {
+        .size = sizeof options,
+        .top_k = count_of(list, TOP_K),
+        .max_length = count_of(list, MAX_LENGTH),
+        .truncate = (wm_truncate)word_of(list, TRUNCATE, END),
+        .raw = is_on(list, RAW),
+        .all = is_on(list, ALL),
+        .max_answer = count_of(list, MAX_ANSWER),
+        .stride = count_of(list, STRIDE),
+    };
+    wm_predictions p;
+    WM_TRY(
+        wm_pipeline_predict(state.pipeline, task, list + 1, count - 1, &options, &p, &state.error));
+    WM_TRY(reserve(p.count, 6 * sizeof(double) / sizeof(float)));
+    double *row = state.result;
+    for (const wm_prediction *i = p.items; i < p.items + p.count; i++, row += 6) {
+        row[0] = address(i->text.p);
+        row[1] = (double)i->text.n;
+        row[2] = (double)i->score;
+        row[3] = i->index;
+        row[4] = units_of(list[1 + (task == WM_TASK_ANSWER)], i->start);
+        row[5] = units_of(list[1 + (task == WM_TASK_ANSWER)], i->end);
+    }
+    out[1] = (double)p.count;
+    out[2] = (double)p.rows;
+    out[3] = p.tokens;
+    out[4] = p.truncated;
+    return WM_OK;
 }

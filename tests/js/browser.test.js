@@ -111,10 +111,12 @@ test(
 );
 
 test('in the page: a 404 is HTTP, HTML for the wasm is explained', { skip }, async () => {
-  const got = await page.evaluate(async () => {
+  const fresh = await browser.newPage(); // whose init has not been called
+  await fresh.goto(page.url());
+  const got = await fresh.evaluate(async () => {
     const seen = [];
     const note = (error) => seen.push([error.name, error.code, error.message]);
-    const { default: init, WasmPipeline } = await import('/npm/index.js?fresh');
+    const { default: init, WasmPipeline } = await import('/npm/index.js');
     await init('/').catch(note);
     await init(fetch('/none.wasm')).catch(note);
     await init();
@@ -124,6 +126,7 @@ test('in the page: a 404 is HTTP, HTML for the wasm is explained', { skip }, asy
   assert.match(got[0].join(' '), /WasmicroError FORMAT the server returned HTML/);
   assert.match(got[1].join(' '), /WasmicroError HTTP .*404/);
   assert.match(got[2].join(' '), /WasmicroError HTTP model\.safetensors.*404/);
+  await fresh.close();
 });
 
 test('a page whose policy forbids WebAssembly is told so', { skip }, async () => {

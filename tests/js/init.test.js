@@ -80,14 +80,14 @@ test('init refuses a file that is not there, and a port that nobody listens at',
 
 test('a wasm of another version is refused', async () => {
   const library = await freshLibrary();
-  const version = Buffer.from('0.1.0\0'),
+  const version = Buffer.from('0.1.0'), // the name of an export
     other = wasmBytes();
   const at = other.indexOf(version);
   assert.ok(at > 0);
   other[at] = '9'.charCodeAt(0);
   const error = await errorOf(() => library.default(other));
   assert.equal(error.code, 'UNSUPPORTED');
-  assert.match(error.message, /version 9\.1\.0.*0\.1\.0/);
+  assert.match(error.message, /not of version 0\.1\.0/);
 });
 
 test('a foreign wasm module is refused', async () => {

@@ -19,20 +19,21 @@ import * as library from '../../npm/index.js';
 import { ROOT, filesOf, wasmBytes } from './support.js';
 
 const read = (path) => readFileSync(join(ROOT, path), 'utf8');
-const SOURCE = read('npm/index.js'),
+const SOURCES = ['engine', 'index', 'tokenizer'].map((name) => read(`npm/${name}.js`)),
   TYPES = read('npm/index.d.ts'),
   PACKAGE = JSON.parse(read('npm/package.json'));
 const sorted = (names) => [...new Set(names)].sort();
 
-test('the wasm imports nothing, and exports what index.js uses: no more, no less', () => {
+test('the wasm imports nothing, and exports what the package uses: no more, no less', () => {
   const module = new WebAssembly.Module(wasmBytes());
   assert.deepEqual(WebAssembly.Module.imports(module), []);
-  const used = [
-    ...SOURCE.matchAll(/\.(?:call|try|text)\('(\w+)'|\.run\(\w+, '(\w+)'|#exports\.(\w+)/g),
-  ].map((match) => match[1] ?? match[2] ?? match[3]);
+  const calls = /(?:call|run|give|array|rows|openNow|openLater)\('(\w+)'|\bexports\.(\w+)/g;
+  const used = [...SOURCES.join().replace(/\.c\b/g, '').matchAll(calls)].map(
+    (match) => match[1] ?? match[2],
+  );
   assert.deepEqual(
     sorted(WebAssembly.Module.exports(module).map(({ name }) => name)),
-    sorted(used),
+    sorted([...used, PACKAGE.version]),
   );
 });
 
@@ -82,14 +83,15 @@ test('the error codes of index.d.ts are those of wasmicro.h', () => {
     (match) => match[1],
   );
   assert.deepEqual(types, header);
-  for (const [, code] of SOURCE.matchAll(/fail(?:ed)?\('(\w+)'/g))
-    assert.ok(header.includes(code), code);
+  for (const source of SOURCES)
+    for (const [, code] of source.matchAll(/fail(?:ed)?\('(\w+)'/g))
+      assert.ok(header.includes(code), code);
 });
 
 test('one version', () => {
   const version = read('VERSION').trim();
   assert.equal(PACKAGE.version, version);
-  assert.equal(SOURCE.match(/const VERSION = '(.*)'/)[1], version);
+  assert.equal(SOURCES[0].match(/const VERSION = '(.*)'/)[1], version);
 });
 
 test('the wasm holds no relaxed SIMD: iOS refuses a module for one such instruction', () => {
@@ -113,6 +115,7 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
     'LICENSE-MIT',
     'README.md',
     'dist/wasmicro.wasm',
+    'engine.js',
     'fetch.js',
     'folder.js',
     'hub.d.ts',
@@ -120,6 +123,8 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
     'index.d.ts',
     'index.js',
     'package.json',
+    'tokenizer.d.ts',
+    'tokenizer.js',
   ]);
   for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) assert.equal(read(`npm/${name}`), read(name));
   assert.ok(unpackedSize < 1e6, `${unpackedSize} bytes`);

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What the JavaScript tests share: the tiny checkpoints, and ways to damage a wasm module.
-import { existsSync, readFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const WASM = join(ROOT, 'npm/dist/wasmicro.wasm');
@@ -31,9 +42,17 @@ export function floats(base64) {
 export const bits = (vector) =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex');
 
-// A library of its own: its init has not been called.
-let copies = 0;
-export const freshLibrary = () => import(`../../npm/index.js?copy=${copies++}`);
+// A library of its own: its init has not been called. A copy, as a query would renew one module of
+// it alone.
+export function freshLibrary() {
+  const folder = mkdtempSync(join(tmpdir(), 'wasmicro-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  for (const name of readdirSync(join(ROOT, 'npm')).filter((name) => name.endsWith('.js')))
+    copyFileSync(join(ROOT, 'npm', name), join(folder, name));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  symlinkSync(join(ROOT, 'npm/dist'), join(folder, 'dist'));
+  return import(pathToFileURL(join(folder, 'index.js')).href);
+}
 
 // What a call throws or rejects with.
 export async function errorOf(call) {

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The engine, dist/wasmicro.wasm, which imports nothing: this file brings bytes into its memory,
+// copies results out, and turns status codes and traps into errors. One WebAssembly instance holds
+// one pipeline or one tokenizer. For the package's own files: index.js is what others import.
+
+const VERSION = '0.1.0'; // of the wasm that this file speaks to
+const ADDRESSABLE = 2 ** 32 - 2 ** 16;
+
+export const encoder = new TextEncoder();
+export const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+export class WasmicroError extends Error {
+  name = 'WasmicroError'; // defined, not assigned: Error.prototype may be frozen
+  constructor(code, message, offset = 0, cause) {
+    super(message, cause && { cause });
+    this.code = code;
+    this.offset = offset;
+  }
+}
+
+export const fail = (code, message, cause) => {
+  throw new WasmicroError(code, message, 0, cause);
+};
+
+// Turns another's failure into ours.
+const failed = (code, name) => (cause) => {
+  throw cause instanceof WasmicroError
+    ? cause
+    : new WasmicroError(code, `${name}: ${cause.message}`, 0, cause);
+};
+
+export const wrong = (what) => fail('ARG', what);
+
+// ---- Arguments: judged by what they can do; instanceof would fail those of another realm --------
+
+// The own properties of an options object: what sits on Object.prototype has no say. A number in
+// its place is the option `short`.
+export const optionsOf = (options, short) => {
+  if (short && typeof options === 'number') options = { [short]: options };
+  if (typeof (options ?? {}) !== 'object') wrong('options must be an object');
+  return { __proto__: null, ...options };
+};
+
+// The numbers of every call, and what else than a number an option can be, in the order of exports.c.
+const OPTIONS = (
+  'maxLength pooling normalize truncate special specialAsText skipSpecial topK raw all maxAnswer ' +
+  'stride maxNewTokens minNewTokens minLength doSample temperature topP minP typicalP ' +
+  'repetitionPenalty presencePenalty frequencyPenalty noRepeatNgramSize numBeams lengthPenalty ' +
+  'earlyStopping numReturnSequences'
+).split(' ');
+const WORDS = [false, true, 'mean', 'cls', 'max', 'last', 'end', 'start', 'error', 'never'];
+
+// The options as numbers: words as those below 0; 0 for undefined and null, which are not given; a 0
+// that is given as -0.
+export const numbersOf = (options) =>
+  Float64Array.from(OPTIONS, (name) => {
+    const value = options[name] ?? undefined;
+    if (value === undefined) return 0;
+    if (typeof value === 'number') return value || -value;
+    return -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
+  });
+
+export const textsOf = (texts) =>
+  Array.isArray(texts) ? [...texts] : wrong('texts must be an array of strings');
+
+export const idsOf = (ids) =>
+  Int32Array.from(ids ?? [], (id) =>
+    id === (Number(id) | 0) ? id : wrong('ids must be 32-bit integers'),
+  );
+
+const tag = (value) => value?.[Symbol.toStringTag];
+
+// A view of a string's UTF-8, or of a typed array's, DataView's or ArrayBuffer's bytes. Else
+// undefined.
+export const bytesOf = (source, name) => {
+  if (typeof source === 'string') return encoder.encode(source);
+  try {
+    if (ArrayBuffer.isView(source))
+      return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    if (tag(source)?.endsWith('ArrayBuffer')) return new Uint8Array(source);
+  } catch (cause) {
+    failed('ARG', name)(cause); // detached, or resized
+  }
+};
+
+// ---- Engine: one WebAssembly instance -----------------------------------------------------------
+
+export const ABSENT = { at: 0, length: 0 }; // in a list
+
+const engineOf = ({ exports }) => {
+  let trap;
+  const outOf = exports[VERSION] ?? fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
+
+  // Whatever is thrown inside is a trap: the module imports nothing.
+  const call = (name, ...args) => {
+    try {
+      if (!trap) return exports[name](...args) >>> 0;
+    } catch (cause) {
+      trap = cause;
+      exports = undefined;
+    }
+    fail('STATE', `the engine stopped (${trap.message}): reopen the model`, trap);
+  };
+
+  // Memory may grow in any call: a view is for use before the next.
+  const view = (at, length, Type = Uint8Array) => new Type(exports.memory.buffer, at, length);
+
+  // A text in memory; without a length it ends with NUL.
+  const text = (at, length = view(0).indexOf(0, at) - at) => decoder.decode(view(at, length));
+
+  // Calls what answers with a status; the numbers that it left.
+  const run = (name, ...args) => {
+    const status = call(name, ...args);
+    if (status) call('error');
+    const out = view(outOf(), 16, Float64Array).slice();
+    if (status) throw new WasmicroError(text(out[1]), text(out[2]), out[0]);
+    return out;
+  };
+
+  const malloc = (bytes) => {
+    if (bytes > ADDRESSABLE) fail('LIMIT', `${bytes} bytes exceed WebAssembly memory`);
+    return call('malloc', bytes) || noMemory(bytes);
+  };
+  const noMemory = (bytes) => fail('NOMEM', `out of memory: ${bytes} bytes wanted`);
+
+  // A block of the items' (address, bytes) pairs and of the items, but for those that have an
+  // address already.
+  const list = (items) => {
+    const parts = items.map((item) =>
+      item?.at >= 0 ? item : (bytesOf(item) ?? wrong('a text must be a string')),
+    );
+    const block = malloc(
+      parts.reduce((sum, { at, length }) => sum + (at >= 0 ? 0 : length) + 16, 0),
+    );
+    let to = block + 8 * parts.length;
+    parts.forEach((part, i) => {
+      let { at, length } = part;
+      if (!(at >= 0)) {
+        view((at = to), length).set(part);
+        to += length + (-length & 7);
+      }
+      view(block + 8 * i, 2, Uint32Array).set([at, length]);
+    });
+    return block;
+  };
+
+  // As run, with a list.
+  const give = (name, items, ...args) => {
+    const block = list(items);
+    try {
+      return run(name, block, items.length, ...args);
+    } finally {
+      call('free', block);
+    }
+  };
+
+  // prettier-ignore
+  return {
+    call, view, text, run, list, give,
+    close() {
+      exports = undefined; // the instance and its memory go with the last reference
+      trap ??= Error('closed');
+    },
+    // As give: a copy of the array that it leaves.
+    array(name, items, Type) {
+      const [at, count] = give(name, items);
+      return view(at, count, Type).slice();
+    },
+    // A block that takes bytes as they come. It grows where it lies, at the end of the heap.
+    sink(room) {
+      if (!(room >= 0)) room = 2 ** 20;
+      const fit = (bytes) =>  (room = bytes) <= ADDRESSABLE && call('resize', sink.at, bytes);
+      const sink = {
+        at: malloc(room),
+        length: 0,
+        fit,
+        // The place of the next `bytes`: fill it, then add them to `length`.
+        next(bytes) {
+          const need = sink.length + bytes;
+          if (need > room) fit(need + 2 ** 23) || fit(need) || noMemory(need);
+          return view(sink.at + sink.length, bytes);
+        },
+        put(bytes) {
+          sink.next(bytes.length).set(bytes);
+          sink.length += bytes.length;
+        },
+      };
+      return sink;
+    },
+  };
+};
+
+// ---- The module ---------------------------------------------------------------------------------
+
+let starting; // the promise of init
+let compiled; // the WebAssembly.Module, once there
+let spare; // init's own engine, for the first pipeline
+
+// Where the entries of some hosts put the module.
+export const own = {};
+
+const isFile = (url) => /^file:/.test(url);
+
+const fileSystem = () =>
+  globalThis.process?.getBuiltinModule?.('node:fs/promises') ??
+  fail('UNSUPPORTED', 'no file: URLs on this host');
+
+// The response itself or that of a URL, checked.
+const respond = async (source, name, options) => {
+  const response = source.headers ? source : await fetch(source, options);
+  if (!response.ok) fail('HTTP', `${name}: HTTP ${response.status} from ${response.url}`);
+  if (response.bodyUsed) fail('STATE', `${name}: the response has been read`);
+  return response;
+};
+
+// The module is small: it is taken whole, so that no server's media type matters.
+const compile = async (input) => {
+  if (typeof input === 'string') input = new URL(input, globalThis.location?.href);
+  input ??= own.wasm ?? new URL('./dist/wasmicro.wasm', import.meta.url);
+  if (tag(input) === 'WebAssembly.Module') return input;
+  const name = input.href ?? input.url ?? 'init';
+  const read = async () =>
+    isFile(name) ? fileSystem().readFile(input) : (await respond(input, name)).arrayBuffer();
+  const bytes = bytesOf(bytesOf(input, name) ?? (await read().catch(failed('IO', name))));
+  if (decoder.decode(bytes).trim()[0] === '<')
+    fail(
+      'FORMAT',
+      `the server returned HTML for ${name}: give init() the URL of dist/wasmicro.wasm ` +
+        "(Vite: optimizeDeps.exclude = ['wasmicro'])",
+    );
+  return WebAssembly.compile(bytes);
+};
+
+const start = async (input) => {
+  try {
+    const module = await compile(await input);
+    spare = engineOf(await WebAssembly.instantiate(module));
+    compiled = module;
+  } catch (cause) {
+    starting = undefined; // the next call may try again
+    failed('UNSUPPORTED', 'wasmicro.wasm needs WebAssembly with SIMD')(cause);
+  }
+};
+
+export default function init(input) {
+  return (starting ??= start(input));
+}
+
+export const newEngine = () => {
+  if (!compiled) fail('STATE', 'await init() first');
+  const engine = spare ?? engineOf(new WebAssembly.Instance(compiled));
+  spare = undefined;
+  return engine;
+};
+
+// ---- Files: generators, which yield what is to be awaited; for bytes they yield nothing ---------
+
+// What can be read: {bytes}, or {async read(sink), which tells whether it has ended, async close()};
+// and its size, if that is known.
+function* openSource(source, name, signal) {
+  if (source?.then) source = yield source;
+  const bytes = bytesOf(source, name);
+  if (bytes) return { bytes, size: bytes.length };
+  if (isFile(source?.href)) {
+    const handle = yield fileSystem().open(source);
+    const { size } = yield handle.stat();
+    let left = size;
+    return {
+      size,
+      close: () => handle.close(),
+      async read(sink) {
+        const { bytesRead } = await handle.read(sink.next(Math.min(left, 2 ** 24)));
+        left -= bytesRead;
+        sink.length += bytesRead;
+        return !bytesRead;
+      },
+    };
+  }
+  if (source?.href || source?.headers)
+    source = yield respond(source, name, { __proto__: null, signal });
+  const stream = source?.body ?? source?.stream?.() ?? source;
+  const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
+  const unknown = () => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
+  if (!reader) unknown();
+  const header = (key) => source.headers?.get(key);
+  return {
+    size: source.size ?? parseInt(!header('content-encoding') && header('content-length')),
+    close: async () => (reader.cancel ?? reader.return)?.call(reader),
+    async read(sink) {
+      const { done, value } = await (reader.read ?? reader.next).call(reader);
+      if (!done) sink.put(bytesOf(value, name) ?? unknown());
+      return done;
+    },
+  };
+}
+
+// Brings all files into a new engine and calls its export `open` on them.
+function* bring(open, options, reading, kind) {
+  const { model, tokenizer, config, merges, files, signal, onProgress } = options;
+  if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
+  const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
+  const placed = [...Object.entries(given), ['model.safetensors', model]]
+    .filter(([, value]) => value != null)
+    .map(([path, value]) => ({ path, parts: [value].flat(), size: 0 }));
+  let total = 0,
+    loaded = 0;
+  Promise.allSettled(placed.flatMap(({ parts }) => parts)); // each is awaited in its turn
+  for (const file of placed) {
+    reading.file = file.path;
+    for (const i of file.parts.keys()) {
+      const part = yield* openSource(file.parts[i], file.path, signal);
+      reading.push((file.parts[i] = part));
+      file.size += part.size;
+    }
+    total += file.size;
+  }
+  const engine = newEngine(),
+    items = [];
+  for (const { path, parts, size } of placed) {
+    const sink = engine.sink(size);
+    const progress = () => {
+      const now = loaded + sink.length;
+      onProgress?.({ loaded: now, total: now <= total ? total : null, file: path });
+    };
+    progress();
+    reading.file = path;
+    for (const part of parts)
+      if (part.bytes) sink.put(part.bytes);
+      else while (!(yield part.read(sink))) progress();
+    sink.fit(sink.length);
+    loaded += sink.length;
+    items.push(path, sink);
+  }
+  engine.run(open, engine.list(items), items.length, kind);
+  return engine;
+}
+
+// An engine opened on files that are at hand.
+export const openNow = (open, options, kind) => {
+  const { done, value } = bring(open, options, [], kind).next();
+  return done ? value : wrong('fromBytes takes bytes: use load');
+};
+
+// An engine opened on files from anywhere.
+export const openLater = async (open, options, kind) => {
+  const { signal } = options,
+    reading = [];
+  let stop;
+  const stopped = new Promise((_, reject) =>
+    signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
+  );
+  try {
+    const bringing = bring(open, options, reading, kind);
+    for (let awaited = init(); ;) {
+      signal?.throwIfAborted();
+      const next = Promise.resolve(awaited).catch(failed('IO', reading.file));
+      const { done, value } = bringing.next(await Promise.race([next, stopped]));
+      if (done) return value;
+      awaited = value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    for (const source of reading) source.close?.().catch(() => {});
+    signal?.throwIfAborted(); // an aborted read may have failed in its own words
+  }
+};
