@@ -50,6 +50,7 @@
 #include "models/families/gpt_neox.c"
 #include "models/families/llama.c"
 #include "models/families/mpnet.c"
+#include "models/families/static.c"
 #include "models/families/t5.c"
 #include "models/config.c"
 #include "models/weights.c"

@@ -61,7 +61,9 @@ static void all_folders(const char *isa) {
         for (wm_json_iter i = wm_json_each(tiny_json(lists[l])); wm_json_next(&i); folders++) {
             wm_arena arena = tiny_arena();
             tiny folder = tiny_of(&arena, i.value);
-            double distance = hidden_distance(&arena, &folder, isa);
+            double distance = 0; // StaticEmbedding has no config.json
+            if (wm_source_find(folder.files, folder.count, "config.json"))
+                distance = hidden_distance(&arena, &folder, isa);
             worst = WM_MAX(worst, distance);
             wm_arena_free(&arena);
         }

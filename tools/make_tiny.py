@@ -16,7 +16,7 @@ import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tiny import generation, golden, heads, vocabularies, weights  # noqa: E402
+from tiny import generation, golden, heads, static, vocabularies, weights  # noqa: E402
 from tiny.folders import FOLDERS, Folder  # noqa: E402
 from tiny.heads import HEADS  # noqa: E402
 
@@ -90,6 +90,9 @@ def make(name: str, spec: Folder, target: Path) -> None:
     seed = zlib.crc32(name.encode())
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float32)
+    if spec.model == "StaticModel":
+        golden.write(target, static.make(spec, open_tokenizer(spec, "bert"), seed, target))
+        return
     cls = getattr(transformers, spec.model)
     family = cls.config_class.model_type
     tokenizer = open_tokenizer(spec, family)

@@ -79,9 +79,12 @@ typedef struct wm_arch {
     bool local_encoder;            // all layers of stack 0 are local
     bool
         side; // they also see, of each block of side_block tokens, one key made of their normed sum
-    bool head_norms;  // q and k are normed head by head
-    bool tied_head;   // the output (or FILL_MASK) head is the token table
-    bool scaled_head; // … of hidden · D^-½ (T5, where tied)
+    bool head_norms; // q and k are normed head by head
+    bool tied_head;  // the output (or FILL_MASK) head is the token table
+    bool normalized; // embeddings have length 1
+    bool plain_text; // no special tokens are put around a text, whose vector is 0 if it has none
+    bool without_unknown; // unknown tokens are left out
+    bool scaled_head;     // … of hidden · D^-½ (T5, where tied)
 } wm_arch;
 
 // ---- Weights, by slot ---------------------------------------------------------------------------
@@ -189,6 +192,8 @@ typedef enum wm_key_kind {
     X(rope_parameters, kind, ROPE)                                     \
     X(use_parallel_residual, parallel_residual, FLAG)                  \
     X(tie_word_embeddings, tied_head, FLAG)                            \
+    X(normalize, normalized, FLAG)                                     \
+    X(max_length, positions, POSITIONS)                                \
     X(is_decoder, kind, FALSE)                                         \
     X(add_cross_attention, kind, FALSE)
 
@@ -209,7 +214,9 @@ typedef enum wm_key_kind {
     X(unscaled_attention, FLAG)     \
     X(head_norms, FLAG)             \
     X(scaled_head, FLAG)            \
-    X(local_encoder, FLAG)
+    X(local_encoder, FLAG)          \
+    X(plain_text, FLAG)             \
+    X(without_unknown, FLAG)
 
 // A key or choice of a family and its default, Hugging Face's own. A list ends with {0, 0}.
 typedef struct wm_key {
@@ -230,9 +237,11 @@ enum { WM_KEYS_END, WM_KEYS(WM_KEY_OF) WM_CHOICES(WM_SET_OF) WM_KEYS_COUNT };
 
 typedef enum wm_slot_kind {
     WM_SLOT_TABLE,       // [rows, cols], no bias
+    WM_SLOT_WHOLE,       // … under the name alone, without .weight
     WM_SLOT_LINEAR,      // [rows, cols] and a bias
     WM_SLOT_LINEAR_FREE, // [rows, cols] and a bias if the file has one
     WM_SLOT_CONV1D,      // [cols, rows] and a bias: GPT-2's layout
+    WM_SLOT_REFUSED,     // under the name alone: a file that has it is not supported
     WM_SLOT_NORM,        // a weight, and a bias where arch.norm is WM_NORM_LAYER
 } wm_slot_kind;
 
@@ -269,7 +278,7 @@ typedef struct wm_family {
     const char *prefix;
     const wm_key *keys, *more; // `more`: what is different from `keys` or added to them; NULL
     const wm_slot *model_slots;
-    const wm_stack_table *stacks;     // [1], or [2] for WM_ENCODER_DECODER
+    const wm_stack_table *stacks;     // NULL: no layers; [1], or [2] for WM_ENCODER_DECODER
     const wm_head_table *head_tables; // [WM_FAMILY_HEADS]; NULL: the family has none
 } wm_family;
 

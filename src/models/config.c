@@ -5,7 +5,7 @@
 extern const wm_family wm_family_bert, wm_family_roberta, wm_family_electra, wm_family_distilbert,
     wm_family_mpnet, wm_family_albert, wm_family_gpt2, wm_family_gpt_neo, wm_family_gpt_neox,
     wm_family_llama, wm_family_qwen2, wm_family_qwen3, wm_family_t5, wm_family_mt5,
-    wm_family_longt5;
+    wm_family_longt5, wm_family_model2vec, wm_family_static;
 
 static const struct {
     const char *model_type;
@@ -28,6 +28,8 @@ static const struct {
     {"t5", &wm_family_t5},
     {"mt5", &wm_family_mt5},
     {"longt5", &wm_family_longt5},
+    {"model2vec", &wm_family_model2vec},
+    {"static", &wm_family_static},
 };
 
 static const struct {
@@ -314,6 +316,7 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
     if (!arch->kv_heads) arch->kv_heads = arch->heads;
     if (!arch->groups) arch->groups = arch->layers;
     if (!arch->inner) arch->inner = 1;
+    if (!arch->heads) return WM_OK;      // static embeddings have no layers
     arch->window += arch->local_encoder; // LongT5's radius leaves the token itself out
     if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
     if (!arch->head_width) {

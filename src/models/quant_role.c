@@ -38,7 +38,7 @@ wm_quant_role wm_config_quant_role(const wm_config *config, wm_span tensor) {
     const wm_family *family = config->family;
     take(&tensor, family->prefix);
     wm_quant_role role = role_in(family->model_slots, "", tensor);
-    size_t stacks = config->arch.kind == WM_ENCODER_DECODER ? 2 : 1;
+    size_t stacks = !family->stacks ? 0 : config->arch.kind == WM_ENCODER_DECODER ? 2 : 1;
     for (size_t i = 0; i < stacks && role == WM_QUANT_KEEP; i++) {
         const wm_stack_table *stack = &family->stacks[i];
         role = role_in(stack->layer_slots, stack->layer_prefix, tensor);

@@ -195,11 +195,23 @@ static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
     return zero->dtype == WM_DTYPE_U8 ? WM_OK : wrong_dtype(zero, b->error);
 }
 
+// The sizes of a table that config.json says nothing of.
+static wm_status adopt_sizes(wm_arch *arch, const wm_tensor *tensor, wm_error *error) {
+    if (tensor->rank != 2 || tensor->shape[0] - 1 >= WM_LIMIT_VOCABULARY ||
+        tensor->shape[1] - 1 >= WM_LIMIT_WIDTH)
+        return wm_fail(error, WM_ERROR_LIMIT, 0, "tensor %s: no table of tokens", &tensor->name);
+    arch->vocabulary = (uint32_t)tensor->shape[0];
+    arch->embedding_width = arch->width = (uint32_t)tensor->shape[1];
+    return WM_OK;
+}
+
 static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_matrix *matrix) {
-    const wm_tensor *tensor = find_tensor(b, slot->name, layer, ".weight");
+    const char *suffix = slot->kind == WM_SLOT_WHOLE ? "" : ".weight";
+    const wm_tensor *tensor = find_tensor(b, slot->name, layer, suffix);
+    if (!tensor) return missing(b, slot, layer, suffix);
+    if (!b->model->arch.vocabulary) WM_TRY(adopt_sizes(&b->model->arch, tensor, b->error));
     uint32_t rows = letter_size(&b->model->arch, slot->rows);
     uint32_t cols = letter_size(&b->model->arch, slot->cols);
-    if (!tensor) return missing(b, slot, layer, ".weight");
     if (tensor->dtype == WM_DTYPE_I8 || tensor->dtype == WM_DTYPE_U8) {
         *matrix = (wm_matrix){.rows = rows, .cols = cols};
         WM_TRY(bind_quantised(b, slot, layer, tensor, matrix));
@@ -213,7 +225,7 @@ static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_
     }
     count_tensor(b, tensor);
     b->dtypes |= 1u << matrix->type;
-    if (slot->kind == WM_SLOT_TABLE) return WM_OK;
+    if (slot->kind <= WM_SLOT_WHOLE) return WM_OK;
     WM_TRY(bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias));
     return matrix->bias || slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK
                                                              : missing(b, slot, layer, ".bias");
@@ -235,7 +247,12 @@ static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, voi
     for (const wm_slot *slot = slots; slot && slot->name; slot++) {
         void *field = (char *)weights + slot->field * sizeof(void *);
         if (!slot_is_there(&b->model->arch, slot->when)) continue;
-        if (slot->kind == WM_SLOT_NORM) {
+        if (slot->kind == WM_SLOT_REFUSED) {
+            const wm_tensor *tensor = find_tensor(b, slot->name, layer, "");
+            if (tensor)
+                return wm_fail(b->error, WM_ERROR_UNSUPPORTED, 0, "tensor %s is not supported",
+                               &tensor->name);
+        } else if (slot->kind == WM_SLOT_NORM) {
             WM_TRY(bind_norm(b, slot, layer, field));
         } else if (slot->when ==
                    WM_IF_UNTIED) { // the head stands outside the base model, if it is there at all
@@ -345,7 +362,7 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     if (!find_tensor(b, model->family->model_slots->name, 0, ".weight")) b->prefix = "";
     WM_TRY(bind_slots(b, model->family->model_slots, 0, &model->weights));
     if (arch->tied_head) model->weights.head = model->weights.token;
-    WM_TRY(bind_stack(b, 0));
+    if (model->family->stacks) WM_TRY(bind_stack(b, 0));
     if (arch->kind == WM_ENCODER_DECODER) WM_TRY(bind_stack(b, 1));
     WM_TRY(bind_head(b));
     if (arch->position == WM_POSITION_ROTARY) {

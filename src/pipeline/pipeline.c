@@ -3,6 +3,7 @@
 #include "pipeline.h"
 
 #include "../base/utf8.h"
+#include "../token/tokenizer.h"
 
 void wm_options_read(void *to, size_t size, const void *from) {
     size_t given = 0;
@@ -16,9 +17,13 @@ void wm_options_read(void *to, size_t size, const void *from) {
 static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
     const wm_source *file =
         wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
-    if (!file) return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
+    wm_span json = WM_TEXT("{\"model_type\":\"static\"}");
+    if (file)
+        json = file->bytes;
+    else if (!p->sentence.without_config)
+        return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
     wm_config *config;
-    WM_TRY(wm_config_from_json(&config, file->bytes, &p->allocator, error));
+    WM_TRY(wm_config_from_json(&config, json, &p->allocator, error));
     wm_pipeline_options options = {.size = sizeof options, .allocator = &p->allocator, .isa = isa};
     wm_status status = wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count,
                                      &options, error);
@@ -56,6 +61,8 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
         return wm_fail(error, WM_ERROR_SHAPE, 0,
                        "the tokenizer has %u ids, the model's vocabulary is %u", (uint64_t)pieces,
                        (uint64_t)p->model->arch.vocabulary);
+    if (p->model->arch.normalized && sentence->step_count == 1)
+        sentence->steps[sentence->step_count++].kind = WM_STEP_NORMALIZE;
     WM_TRY(wm_sentence_fit(sentence, p->model->arch.width, error));
     uint32_t widest = 0;
     for (uint32_t i = 0; i < sentence->step_count; i++)
@@ -149,11 +156,19 @@ typedef struct embedding_call {
     wm_error *error;
 } embedding_call;
 
+static void drop_id(wm_encoding *encoding, int32_t id) {
+    size_t kept = 0;
+    for (size_t i = 0; i < encoding->count; i++)
+        if (encoding->ids[i] != id) encoding->ids[kept++] = encoding->ids[i];
+    encoding->count = kept;
+}
+
 static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span text,
                                wm_encoding *encoding) {
     wm_pipeline *p = call->pipeline;
     wm_mark mark = wm_arena_mark(&p->arena);
     wm_encode_options options = {.size = sizeof options,
+                                 .special = p->model->arch.plain_text ? WM_OFF : WM_ON,
                                  .truncate = call->options.truncate,
                                  .lower_case = p->sentence.lower};
     options.max_length = p->max_tokens;
@@ -173,6 +188,7 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
         if (p->sentence.strip) text = wm_python_strip(text);
         status = wm_tokenizer_encode(p->tokenizer, text, NULL, &options, encoding, call->error);
     }
+    if (p->model->arch.without_unknown) drop_id(encoding, p->tokenizer->model.unk);
     wm_arena_reset(&p->arena, mark);
     return status;
 }
@@ -235,6 +251,7 @@ static wm_status embed_group(embedding_call *call, size_t count, float *vectors)
     wm_pipeline *p = call->pipeline;
     wm_sequence sequences[GROUP_TEXTS];
     const float *hidden;
+    if (!count) return WM_OK;
     for (size_t i = 0; i < count; i++)
         sequences[i] =
             (wm_sequence){p->encodings[i].ids, p->encodings[i].types, p->encodings[i].count};
@@ -279,10 +296,12 @@ static wm_status embed_texts(embedding_call *call, const wm_span *texts, size_t 
         wm_encoding *encoding = &p->encodings[grouped];
         WM_TRY(tokenize_text(call, call->prompt, texts[i], encoding));
         if (infos) infos[i] = (wm_embed_info){(uint32_t)encoding->count, encoding->truncated};
+        bool empty = !encoding->count && p->model->arch.plain_text;
         tokens += encoding->count;
-        grouped++;
-        if (tokens < GROUP_TOKENS && grouped < GROUP_TEXTS && i + 1 < count) continue;
-        WM_TRY(embed_group(call, grouped, vectors + (i + 1 - grouped) * p->dim));
+        grouped += !empty;
+        if (!empty && tokens < GROUP_TOKENS && grouped < GROUP_TEXTS && i + 1 < count) continue;
+        if (grouped) WM_TRY(embed_group(call, grouped, vectors + (i + !empty - grouped) * p->dim));
+        if (empty) memset(vectors + i * p->dim, 0, p->dim * sizeof *vectors);
         grouped = tokens = 0;
     }
     return WM_OK;

@@ -188,11 +188,19 @@ static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
     wm_step *step = NULL;
     WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
     WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
+    if (wm_span_is(folder, ".")) folder.n = 0;
     if (folder.n) WM_TRY(wm_path_check(folder, "modules.json", r->error));
     wm_span kind = last_part(name);
     if (first) {
         if (wm_span_is(kind, "Transformer"))
             return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
+        if (wm_span_is(kind, "StaticEmbedding")) {
+            r->sentence->strip = false;
+            r->sentence->without_config = folder.n;
+            WM_TRY(add_step(r, WM_STEP_POOL, &step));
+            step->pools = 1u << WM_POOL_MEAN;
+            return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
+        }
     } else {
         if (wm_span_is(kind, "Normalize")) return add_step(r, WM_STEP_NORMALIZE, &step);
         if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference

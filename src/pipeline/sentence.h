@@ -26,6 +26,7 @@ typedef struct wm_sentence {
     const wm_source *files; // of the transformer itself: those under its folder, else all
     size_t file_count;
     bool strip, lower;   // of the text, before the tokenizer
+    bool without_config; // StaticEmbedding's files hold no config.json
     uint32_t max_length; // tokens; 0: the files do not say
     const wm_prompt *prompts;
     uint32_t prompt_count;

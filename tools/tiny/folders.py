@@ -528,4 +528,13 @@ FOLDERS |= {
         ),
         dtype="bfloat16",
     ),
+    "model2vec": Folder("StaticModel", {"dim": 11, "normalize": True}, forms="model2vec"),
+    "model2vec-f16": Folder(
+        "StaticModel",
+        {"dim": 14, "normalize": False},
+        forms="model2vec",
+        dtype="float16",
+        options=CASED,
+    ),
+    "st-static": Folder("StaticModel", {"dim": 9, "normalize": True}, forms="modules"),
 }
