@@ -189,9 +189,10 @@ export class WasmPipeline {
         ...promptOf(prompt),
       ],
       list = engine.list(items);
-    let finish = 3;
+    let finish = 3,
+      begun;
     try {
-      engine.run('generate', list, items.length, stop.length);
+      begun = engine.run('generate', list, items.length, stop.length);
       for (;;) {
         const [at, length, id, sequence, state] = engine.run('next');
         if (state < 0) break;
@@ -200,8 +201,10 @@ export class WasmPipeline {
         yield [engine.text(at, length), sequence];
       }
     } finally {
-      this.last = { tokens: ids.length, truncated: false, finish: FINISH[finish], ids };
-      engine.call('end');
+      if (begun) {
+        this.last = { tokens: ids.length, truncated: false, finish: FINISH[finish], ids };
+        engine.call('end');
+      }
       engine.call('free', list);
     }
   }

@@ -144,6 +144,30 @@ def check_versions():
         yield f"npm/package.json does not say {version}: run tools/set_version.py"
 
 
+def camel(name):
+    head, *tail = name.lower().split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def check_border():
+    """Numbers cross the wasm border by their order alone: the same on both sides."""
+    border, engine, index = read("wasm/exports.c"), read("npm/engine.js"), read("npm/index.js")
+
+    def enumerators(name):
+        return re.findall(r"\w+", re.search(rf"enum {name} {{(.*?)}}", border, re.S).group(1))
+
+    def words(text, name):
+        return re.findall(r"\w+", re.search(rf"const {name} =(.*?)[)\]](?:\.split.*?)?;", text, re.S).group(1))
+
+    if [camel(name) for name in enumerators("option")] != words(engine, "OPTIONS"):
+        yield "the options of wasm/exports.c and npm/engine.js differ"
+    if [name.lower() for name in enumerators("word")] != words(engine, "WORDS"):
+        yield "the words of wasm/exports.c and npm/engine.js differ"
+    facts = re.search(r"void put_info(.*?)_Static_assert", border, re.S).group(1)
+    if [camel(name) for name in re.findall(r"info\.(\w+)", facts)] != words(index, "FACTS"):
+        yield "the facts of wasm/exports.c and npm/index.js differ"
+
+
 def check_machine():
     """Nothing committed may depend on, or speak of, the machine it was written on."""
     place = re.compile(r"(?<![\w.])/(?:work|home|root|Users)/|file:///")
@@ -192,6 +216,7 @@ def main(arguments):
         (f"functions have at most {FUNCTION_LINES} lines, files {FILE_LINES}", check_sizes()),
         ("every source says its licence", check_licence()),
         ("versions agree with VERSION", check_versions()),
+        ("the wasm border has one order", check_border()),
         ("no path or registry of one machine", check_machine()),
     ]
     checks += [(f"the library keeps no state and needs no libc: {Path(path).name}", check_library(path))

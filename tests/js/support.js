@@ -21,11 +21,14 @@ export const NO_MINILM = existsSync(join(MINILM, 'model.safetensors'))
   ? false
   : 'models/all-MiniLM-L6-v2 is not here: make run fetches it';
 
-export const CHECKPOINTS = JSON.parse(readFileSync(join(ROOT, 'tests/tiny/index.json'), 'utf8'));
+const listOf = (name) => JSON.parse(readFileSync(join(ROOT, 'tests/tiny', name), 'utf8'));
+export const CHECKPOINTS = listOf('index.json'), // embed
+  LATER = listOf('later.json'), // more families; most generate
+  HEADS = listOf('heads.json');
 
 // The files of a folder of tests/tiny by their paths, but for the golden.
 export function filesOf(name) {
-  const { files } = CHECKPOINTS.find((checkpoint) => checkpoint.name === name);
+  const { files } = [...CHECKPOINTS, ...LATER, ...HEADS].find((checkpoint) => checkpoint.name === name);
   return Object.fromEntries(
     files.map((path) => [path, readFileSync(join(ROOT, 'tests/tiny', name, path))]),
   );
