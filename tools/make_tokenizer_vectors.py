@@ -204,9 +204,12 @@ def make_unicode():
     only = lambda **on: normalizers.BertNormalizer(**{**bert, **on})
     maps = {"LOWER": normalizers.Lowercase(), "NFD": normalizers.NFD(), "CLEAN": only(clean_text=True),
             "IDEOGRAPHS": only(handle_chinese_chars=True), "STRIP": only(strip_accents=True),
-            "ACCENT": normalizers.StripAccents(), "NFC": normalizers.NFC()}
+            "ACCENT": normalizers.StripAccents(), "NFC": normalizers.NFC(), "NFKC": normalizers.NFKC(),
+            "NFKD": normalizers.NFKD()}
     lines = [f"{name} {fnv([ord(x) for x in n.normalize_str(chr(c))] + [0] for c in SCALARS)}" for name, n in maps.items()]
-    for name, pattern in (("LETTER", r"\p{L}"), ("NUMBER", r"\p{N}"), ("SPACE", r"\s")):
+    for name, pattern in (("LETTER", r"\p{L}"), ("NUMBER", r"\p{N}"), ("SPACE", r"\s"), ("LOWERCASE", r"\p{Ll}"),
+                          ("UPPERCASE", r"[\p{Lu}\p{Lt}]"), ("MARK", r"\p{M}"), ("PUNCTUATION", r"\p{P}"),
+                          ("SYMBOL", r"\p{S}")):
         split = pre_tokenizers.Split(Regex(pattern), "removed")
         lines.append(f"{name} {fnv([int(not split.pre_tokenize_str(chr(c)))] for c in SCALARS)}")
     for name, split in (("BERT_SPLIT", pre_tokenizers.BertPreTokenizer()), ("WORD_SPLIT", pre_tokenizers.Whitespace())):

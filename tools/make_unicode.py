@@ -7,13 +7,16 @@
 
 The wheel mixes several versions of Unicode (its normaliser, its categories, Rust's own tables, its
 regex engine), so nothing is taken from the standard's files: every scalar value is put through the
-wheel and the tables say what came out. Only how a decomposition is split in two, and which combining
-classes there are, comes from Python's unicodedata, and is then checked against the wheel.
+wheel and the tables say what came out. Only how a canonical decomposition is split in two, and which
+combining classes there are, comes from Python's unicodedata, and is then checked against the wheel.
 
-All is a run of numbers, each as nibbles of three bits, lowest first, with 8 for "more follows".
-A table is its number of ranges, then gap before, length - 1 and, where it holds values, the value of
-each; the values of the decompositions follow all ranges.
+All code points are runs of one class each, a class being a set of flags and a combining class; a code
+point that a map changes (lower case, canonical and compatibility decomposition) has its new text with
+it. The numbers are coded by an arithmetic coder with adaptive contexts, which src/unicode/unicode.c
+undoes: the two files change together.
 """
+import collections
+import math
 import sys
 import unicodedata
 
@@ -21,21 +24,128 @@ from tokenizers import Regex, __version__, normalizers, pre_tokenizers
 
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 HANGUL = range(0xAC00, 0xD7A4)
+LOWER, CANONICAL, COMPATIBLE = range(3)  # enum wm_char_map
+FLAGS = ("LETTER", "NUMBER", "SPACE", "SPLITS", "STRIPS", "DROPPED", "WORD", "JOINS", "PREPENDS", "BREAKS", "ACCENT",
+         "LOWER", "UPPER", "MARK", "PUNCTUATION", "SYMBOL", "EXCLUDED", "SECOND")  # from bit 8 on
 
 
-class Numbers:
+MIDDLES = range(32 - 65536, 65536, 64)
+STRETCHED = [int(y * 1760 / math.sqrt(4295396792 - y * y)) for y in MIDDLES]
+SQUASHED = [32768 + int(y * 32700 / math.sqrt(y * y + 16777216)) for y in MIDDLES]
+RATES = [163840 // (count * 10 + 9) for count in range(21)]
+
+
+class Packer:
+    """unicode.c's unpacker, the other way round."""
+
     def __init__(self):
-        self.nibbles = []
+        self.seen = [[65536, 0, 0] for _ in range(1 << 15)]  # likely, tag, count
+        self.low, self.range, self.size = 0, 0xFFFFFFFF, 4
 
-    def put(self, value):
-        assert value >= 0
-        while value >= 8:
-            self.nibbles.append(8 | value & 7)
-            value >>= 3
-        self.nibbles.append(value)
+    def bit(self, contexts, node, bit):
+        seen = []
+        for context in contexts:
+            hashed = (context + node * 0x2545F491) * 0x9E3779B1 & 0xFFFFFFFF
+            slot, tag = self.seen[hashed >> 17], hashed >> 1 & 0xFFFF | 1
+            if slot[1] != tag:
+                slot[:] = [65536, tag, 0]
+            seen.append(slot)
+        total = sum(STRETCHED[slot[0] >> 6] for slot in seen) + 65536
+        bound = (self.range >> 16) * SQUASHED[min(max(total, 0), 131071) >> 6]
+        self.low += 0 if bit else bound
+        self.range = bound if bit else self.range - bound
+        while self.range < 1 << 24:
+            self.range <<= 8
+            self.low <<= 8
+            self.size += 1
+        for slot in seen:
+            slot[2] = min(slot[2] + 1, 20)
+            slot[0] += (131071 - slot[0]) * RATES[slot[2]] >> 14 if bit else -(slot[0] * RATES[slot[2]] >> 14)
 
-    def put_signed(self, value):
-        self.put(value << 1 if value >= 0 else (-value << 1) - 1)
+    def number(self, kind, a, b, c, value):
+        contexts = (a * 64 + kind, b * 64 + kind + 1, c * 64 + kind + 2)
+        bits, x = (value + 1).bit_length() - 1, 1
+        for i in range(bits):
+            self.bit(contexts, i << 21, 1)
+        self.bit(contexts, bits << 21, 0)
+        for i in reversed(range(bits)):
+            bit = value + 1 >> i & 1
+            self.bit(contexts, bits << 21 | x, bit)
+            x = x * 2 + bit
+
+    def flags(self, flags):
+        for i in range(29):
+            past = flags & (1 << i) - 1
+            contexts = (i | (past & 255 > 0) << 5, i | past << 5, i | past >> max(i - 4, 0) << 5)
+            self.bit([c * 64 + 4 + k for k, c in enumerate(contexts)], 0, flags >> i & 1)
+
+    def data(self):
+        return self.low.to_bytes(self.size, "big")
+
+
+def zigzag(difference):
+    return difference * 2 if difference >= 0 else -difference * 2 - 1
+
+
+class Maps:
+    """What maps make of code points, each number in the contexts of those before it."""
+
+    def __init__(self, out, maps):
+        self.out, self.maps = out, maps
+        self.counts, self.last_from = [0] * 3, [0] * 3
+        self.bits, self.seen = collections.Counter(), collections.defaultdict(lambda: [0, 0, 0])
+
+    def put(self, which, code, klass):
+        parts = self.maps[which][code]
+        old, count = self.counts[which], len(parts) - 1
+        self.out.number(12, which | old << 2, which | code >> 6 << 2, which | old << 2 | klass << 8, count)
+        self.counts[which], before = count, 0
+        for i, part in enumerate(parts):
+            kind = which | min(i, 2) << 2 | (count << 4 if which == CANONICAL else 0)
+            same, bits = kind | self.bits[kind] << 8, part.bit_length()
+            self.out.number(16, same, same | count << 21, kind | before << 8, bits ^ self.bits[kind])
+            self.bits[kind] = bits
+            kind |= bits << 8
+            seen = self.seen[kind]
+            step = code - self.last_from[which] if i == 0 and which < COMPATIBLE else 0
+            difference = zigzag(part - seen[0] - step)
+            self.out.number(20, kind | min(seen[1], 15) << 16, kind | seen[1] * 40503 + seen[2] * 1000003 & 0xFFFFFFFF,
+                            (kind | before << 8) + klass * 40503, difference)
+            seen[:] = [part, difference, seen[1]]
+            before = part
+        self.last_from[which] = code
+
+
+def pack(flags, maps):
+    out, recent, lengths = Packer(), [], collections.Counter()
+    put = Maps(out, maps).put
+    klasses, places, code = [0, 0], [0, 0], 0
+    while code < 0x110000:
+        end = code
+        while end < 0x110000 and flags[end] == flags[code]:
+            end += 1
+        known = flags[code] in recent
+        if not known:
+            recent.append(flags[code])
+        place = recent.index(flags[code])
+        out.number(0, klasses[0], klasses[0] | klasses[1] << 8, places[0] | places[1] << 8, place - (code > 0))
+        places = [min(place - (code > 0), 7), places[0]]
+        if not known:
+            lengths[flags[code]] = 0
+            out.flags(flags[code])
+        recent.insert(0, recent.pop(place))
+        klass = list(lengths).index(flags[code])
+        length = lengths[flags[code]]
+        out.number(8, klass | (-code & 15) << 8, klass | klasses[0] << 8, klass | length << 8, end - code - 1)
+        lengths[flags[code]] = min(end - code, 255)
+        klasses = [klass, klasses[0]]
+        for c in range(code, end if flags[code] >> 26 and code not in HANGUL else code):
+            for which in range(3):
+                if flags[c] >> 26 + which & 1:
+                    put(which, c, klass)
+        code = end
+    assert len(lengths) <= 256
+    return out.data()
 
 
 def changes(normalizer):
@@ -50,25 +160,6 @@ def removed_by(pattern):
 def bert(**on):
     options = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     return normalizers.BertNormalizer(**{**options, **on})
-
-
-def ranges(codes):
-    result = []
-    for c in sorted(codes):
-        if result and result[-1][1] == c:
-            result[-1][1] = c + 1
-        else:
-            result.append([c, c + 1])
-    return result
-
-
-def put_class(out, codes):
-    rows, end = ranges(codes), 0
-    out.put(len(rows))
-    for start, stop in rows:
-        out.put(start - end)
-        out.put(stop - start - 1)
-        end = stop
 
 
 def combining_classes():
@@ -91,46 +182,6 @@ def combining_classes():
     return result
 
 
-def put_combining(out, classes):
-    rows = []
-    for c in sorted(classes):
-        if rows and rows[-1][1] == c and rows[-1][2] == classes[c]:
-            rows[-1][1] = c + 1
-        else:
-            rows.append([c, c + 1, classes[c]])
-    out.put(len(rows))
-    end = 0
-    for start, stop, value in rows:
-        out.put(start - end)
-        out.put(stop - start - 1)
-        out.put_signed(value)
-        end = stop
-
-
-def put_lower(out, lower):
-    """Ranges of one distance; distance 0 is for those where every other code point goes to the next."""
-    assert {c for c, r in lower.items() if len(r) != 1} == {0x130} and lower[0x130] == "i\u0307"
-    todo = {c: ord(r) - c for c, r in lower.items() if c != 0x130}
-    rows = []
-    for c in sorted(todo):
-        if rows:
-            start, stop, distance = rows[-1]
-            if c == stop and todo[c] == distance and distance:
-                rows[-1][1] = c + 1
-                continue
-            if c == stop + 1 and todo[c] == 1 and (distance == 0 or distance == 1 and stop == start + 1):
-                rows[-1] = [start, c + 1, 0]
-                continue
-        rows.append([c, c + 1, todo[c]])
-    out.put(len(rows))
-    end = 0
-    for start, stop, distance in rows:
-        out.put(start - end)
-        out.put(stop - start - 1)
-        out.put_signed(distance)
-        end = stop
-
-
 def decompositions(nfd):
     """Code point -> (first, second or 0), one step, such that repeating it gives the wheel's NFD."""
     steps = {}
@@ -146,24 +197,6 @@ def decompositions(nfd):
     for c in steps:
         assert full(c) == nfd[c], hex(c)
     return steps
-
-
-def put_decompositions(out, steps):
-    put_class(out, steps)
-    seconds = [second for _, second in steps.values()]
-    marks = sorted(set(seconds), key=lambda m: (-seconds.count(m), m))
-    out.put(len(marks))
-    last = 0
-    for mark in marks:
-        out.put_signed(mark - last)
-        last = mark
-    # Singletons (nearly all of them ideographs) and pairs each follow their own kind.
-    last = [0, 0]
-    for c in sorted(steps):
-        first, second = steps[c]
-        out.put(marks.index(second))
-        out.put_signed(first - last[second != 0])
-        last[second != 0] = first
 
 
 def charsmap(key, to):
@@ -194,6 +227,33 @@ def graphemes():
     return joins, prepends, breaks
 
 
+def seconds(steps, compatible, classes, nfc):
+    """What may compose with the character before it, or begins with such a one or with a mark."""
+    codes = {second for c, (_, second) in steps.items() if second and c not in nfc}
+    codes |= {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
+
+    def first(c):
+        c = compatible.get(c, (c,))[0]
+        while c in steps:
+            c = steps[c][0]
+        return c
+
+    return codes | {c for c in {*steps, *compatible} if first(c) in codes or first(c) in classes}
+
+
+def compatibles(nfd):
+    """Code point -> the shortest text with the same NFKD; of what NFD leaves alone."""
+    nfkd, nfkc = changes(normalizers.NFKD()), changes(normalizers.NFKC())
+    result = {c: [ord(x) for x in nfkc.get(c, r)] for c, r in nfkd.items() if c not in nfd}
+
+    def full(c):
+        text = "".join("".join(map(chr, result.get(ord(part), [ord(part)]))) for part in nfd.get(c, chr(c)))
+        return normalizers.NFD().normalize_str(text)
+
+    assert all(full(c) == text for c, text in nfkd.items())
+    return result
+
+
 def main():
     spaces = removed_by(r"\s")
     clean = changes(bert(clean_text=True))
@@ -204,54 +264,50 @@ def main():
     splits = {c for c in SCALARS
               if [p for p, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str("a" + chr(c))] != ["a" + chr(c)]}
     assert spaces <= splits
-    strips = changes(bert(strip_accents=True))
-    nfd = changes(normalizers.NFD())
+    accents = changes(normalizers.StripAccents())
+    assert set(accents.values()) == {""}
+    nfd, nfc, lower = changes(normalizers.NFD()), changes(normalizers.NFC()), changes(normalizers.Lowercase())
+    steps, compatible, classes = decompositions(nfd), compatibles(nfd), combining_classes()
+    joins, prepends, breaks = graphemes()
     sections = {
         "LETTER": removed_by(r"\p{L}"),
         "NUMBER": removed_by(r"\p{N}"),
         "SPACE": spaces,
-        "PUNCTUATION": splits - spaces,
-        "MARK": {c for c, r in strips.items() if r == ""},
+        "SPLITS": splits - spaces,
+        "STRIPS": {c for c, r in changes(bert(strip_accents=True)).items() if r == ""},
         "DROPPED": drops,
+        "WORD": {c for c in SCALARS if len(pre_tokenizers.Whitespace().pre_tokenize_str("a" + chr(c))) == 1} - spaces,
+        "JOINS": joins,
+        "PREPENDS": prepends,
+        "BREAKS": breaks,
+        "ACCENT": set(accents),
+        "LOWER": removed_by(r"\p{Ll}"),
+        "UPPER": removed_by(r"[\p{Lu}\p{Lt}]"),
+        "MARK": removed_by(r"\p{M}"),
+        "PUNCTUATION": removed_by(r"\p{P}"),
+        "SYMBOL": removed_by(r"\p{S}"),
+        "EXCLUDED": set(nfc),
+        "SECOND": seconds(steps, compatible, classes, nfc),
     }
-    out, starts = Numbers(), {}
-    for name, codes in sections.items():
-        starts[name] = len(out.nibbles)
-        put_class(out, codes)
-    # \w of the regex crate, as what sets it apart from letters, numbers and marks.
-    words = {c for c in SCALARS if len(pre_tokenizers.Whitespace().pre_tokenize_str("a" + chr(c))) == 1} - spaces
-    starts["WORD"] = len(out.nibbles)
-    put_class(out, words ^ (sections["LETTER"] | sections["NUMBER"] | sections["MARK"]))
-    joins, prepends, breaks = graphemes()
-    accents = changes(normalizers.StripAccents())
-    assert set(accents.values()) == {""}
-    nfc = changes(normalizers.NFC())
-    steps = decompositions(nfd)
-    for name, codes in (("JOINS", joins ^ sections["MARK"]), ("PREPENDS", prepends), ("BREAKS", breaks ^ sections["DROPPED"]),
-                        ("ACCENT", set(accents) ^ sections["MARK"]),
-                        ("EXCLUDED", {c for c in steps if steps[c][1] and c in nfc})):
-        starts[name] = len(out.nibbles)
-        put_class(out, codes)
-    lower = changes(normalizers.Lowercase())
-    assert lower == {**{c: chr(c + 32) for c in range(65, 91)}, **{c: r for c, r in lower.items() if c > 0x7F}}
-    tables = [("LOWER", put_lower, lower), ("COMBINING", put_combining, combining_classes()),
-              ("DECOMPOSITION", put_decompositions, steps)]
-    for name, put, content in tables:
-        starts[name] = len(out.nibbles)
-        put(out, content)
-    if len(out.nibbles) % 2:
-        out.nibbles.append(0)
-    data = [a | b << 4 for a, b in zip(out.nibbles[::2], out.nibbles[1::2])]
+    maps = [{c: [ord(x) for x in r] for c, r in lower.items()},
+            {c: [part for part in step if part] for c, step in steps.items()}, compatible]
+    flags = [classes.get(c, 0) for c in range(0x110000)]
+    for bit, codes in enumerate([*(sections[name] for name in FLAGS), maps[LOWER], {*maps[CANONICAL], *HANGUL},
+                                 maps[COMPATIBLE]], 8):
+        for c in codes:
+            flags[c] |= 1 << bit
+    flags[0xD800:0xE000] = [flags[0xD7FF]] * 0x800  # no scalar values
+    data = pack(flags, maps)
+    counts = [*map(len, maps), sum(len(parts) for table in maps for parts in table.values())]
     print("// Generated by: python3 tools/make_unicode.py > src/unicode/tables.c    (tokenizers " + __version__ + ")")
     print("// SPDX-License-Identifier: MIT OR Apache-2.0")
     print('#include "tables.h"\n')
-    print("// The nibble where each table begins, in the order of wm_unicode_table.")
-    print("const uint16_t wm_unicode_starts[] = {" + ", ".join(str(s) for s in starts.values()) + "};\n")
+    print("const uint16_t wm_unicode_counts[] = {" + ", ".join(map(str, counts)) + "};\n")
     print(f"const uint8_t wm_unicode_data[{len(data)}] = {{")
     for i in range(0, len(data), 24):
         print("    " + ",".join(str(b) for b in data[i:i + 24]) + ",")
     print("};")
-    print({k: v for k, v in starts.items()}, len(data), file=sys.stderr)
+    print(len(data), file=sys.stderr)
 
 
 main()

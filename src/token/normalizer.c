@@ -10,13 +10,28 @@ typedef struct held_char {
     uint8_t class;
 } held_char;
 
-// Decomposes `c` and appends its parts.
-static bool hold_char(wm_normalizing *state, const wm_allocator *host, uint32_t c) {
-    uint32_t parts[WM_DECOMPOSITION_MAX];
-    size_t count = wm_char_decompose(state->unicode, c, parts);
-    for (size_t i = 0; i < count; i++) {
-        held_char held = {parts[i], i > 0, (uint8_t)wm_char_combining(state->unicode, parts[i])};
-        if (!wm_array_push(&state->held, host, &held, sizeof held)) return false;
+// Appends what `c` decomposes to.
+static bool hold_char(wm_normalizing *state, const wm_allocator *host, uint32_t c,
+                      bool compatible) {
+    uint32_t parts[WM_DECOMPOSITION_MAX], further[WM_DECOMPOSITION_MAX];
+    size_t n = wm_char_decompose(state->unicode, c, parts), count;
+    held_char held = {0};
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *to = NULL;
+        if (compatible) to = wm_char_mapped(state->unicode, WM_MAP_COMPATIBLE, parts[i], &count);
+        if (!to) {
+            to = &parts[i];
+            count = 1;
+        }
+        for (const uint32_t *end = to + count; to < end; to++) {
+            size_t m = wm_char_decompose(state->unicode, *to, further);
+            for (size_t k = 0; k < m; k++) {
+                held.c = further[k];
+                held.class = wm_char_flags(state->unicode, held.c) & WM_CHAR_COMBINING;
+                if (!wm_array_push(&state->held, host, &held, sizeof held)) return false;
+                held.change = 1;
+            }
+        }
     }
     return true;
 }
@@ -68,11 +83,14 @@ static bool flush_held(wm_normalizing *state, wm_writer *to, wm_cursor *places, 
     return true;
 }
 
-// NFC or NFD, cluster by cluster: a character and what may combine with it.
+// NFC to NFKD, cluster by cluster: a character and what may combine with it.
 static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size_t start,
-                                size_t stop, wm_writer *to, bool compose) {
+                                size_t stop, wm_writer *to, wm_normalizer_kind kind) {
     const uint32_t joins = WM_CHAR_COMBINING | WM_CHAR_SECOND;
-    const uint32_t changes = compose ? WM_CHAR_EXCLUDED : WM_CHAR_DECOMPOSES;
+    bool compose = kind == WM_NORMALIZER_NFC || kind == WM_NORMALIZER_NFKC;
+    bool compatible = kind >= WM_NORMALIZER_NFKC;
+    uint32_t changes = compose ? WM_CHAR_EXCLUDED : WM_CHAR_DECOMPOSES;
+    if (compatible) changes |= WM_CHAR_DECOMPOSES | WM_CHAR_MAPPED << WM_MAP_COMPATIBLE;
     wm_cursor cursor = wm_cursor_from(text, start, stop), ahead;
     uint32_t c, next = 0;
     while (cursor.at < stop && !to->failed) {
@@ -91,10 +109,10 @@ static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size
             wm_writer_put(to, c, cursor.start, cursor.end);
             continue;
         }
-        if (!hold_char(state, to->host, c)) return false;
+        if (!hold_char(state, to->host, c, compatible)) return false;
         while (more) {
             cursor = ahead;
-            if (!hold_char(state, to->host, next)) return false;
+            if (!hold_char(state, to->host, next, compatible)) return false;
             more = wm_cursor_next(&ahead, &next) && wm_char_flags(state->unicode, next) & joins;
         }
         if (!flush_held(state, to, &places, compose)) return false;
@@ -124,6 +142,15 @@ static bool copy_ascii(wm_cursor *cursor, const uint8_t *ascii, wm_writer *to) {
     return true;
 }
 
+// One character, in lower case if that is wanted.
+static void put_lower(const wm_unicode *unicode, bool lower, uint32_t c, const wm_cursor *at,
+                      wm_writer *to) {
+    size_t n = 0;
+    const uint32_t *parts = lower ? wm_char_mapped(unicode, WM_MAP_LOWER, c, &n) : NULL;
+    if (!n) wm_writer_put(to, c, at->start, at->end);
+    for (size_t i = 0; i < n; i++) wm_writer_put(to, parts[i], at->start, at->end);
+}
+
 // One character, lower-cased, decomposed and stripped as the options say. False: see bert_pass.
 static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, const wm_cursor *at,
                      wm_writer *to) {
@@ -132,12 +159,10 @@ static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, co
     for (size_t i = 0; i < count; i++) {
         if (options & WM_BERT_STRIP) {
             uint32_t flags = wm_char_flags(unicode, parts[i]);
-            if (flags & WM_CHAR_MARK) continue;
+            if (flags & WM_CHAR_STRIPS) continue;
             if (flags & WM_CHAR_COMBINING && !(options & BERT_DECOMPOSED)) return false;
         }
-        bool lower = options & WM_BERT_LOWER;
-        wm_writer_put(to, lower ? wm_char_lower(unicode, parts[i]) : parts[i], at->start, at->end);
-        if (lower && parts[i] == 0x130) wm_writer_put(to, 0x307, at->start, at->end);
+        put_lower(unicode, options & WM_BERT_LOWER, parts[i], at, to);
     }
     return true;
 }
@@ -148,7 +173,8 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cur
                       wm_writer *to) {
     uint8_t ascii[128]; // 0x80: nothing is left of it
     for (uint32_t c = 0; c < 128; c++) {
-        ascii[c] = (uint8_t)(options & WM_BERT_LOWER ? wm_char_lower(unicode, c) : c);
+        ascii[c] = (uint8_t)c;
+        if (options & WM_BERT_LOWER && c - 'A' < 26) ascii[c] |= 0x20;
         if (!(options & WM_BERT_CLEAN)) continue;
         if (wm_char_flags(unicode, c) & WM_CHAR_SPACE) ascii[c] = ' ';
         if (wm_char_flags(unicode, c) & WM_CHAR_DROPPED) ascii[c] = 0x80;
@@ -173,7 +199,7 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cur
 // What may stand inside a word without being a letter of it: marks, apostrophes, dots, soft
 // hyphens.
 static bool inside_word(const wm_unicode *unicode, uint32_t c) {
-    return wm_char_flags(unicode, c) & WM_CHAR_MARK || c == '\'' || c == '.' || c == ':' ||
+    return wm_char_flags(unicode, c) & WM_CHAR_STRIPS || c == '\'' || c == '.' || c == ':' ||
            c == 0xAD || c == 0xB7 || c == 0x2019;
 }
 
@@ -189,8 +215,7 @@ bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *
     uint32_t c;
     while (wm_cursor_next(&cursor, &c)) {
         bool last_sigma = c == 0x3A3 && in_word && !letter_follows(unicode, cursor);
-        wm_writer_put(to, last_sigma ? 0x3C2 : wm_char_lower(unicode, c), cursor.start, cursor.end);
-        if (c == 0x130) wm_writer_put(to, 0x307, cursor.start, cursor.end);
+        put_lower(unicode, !last_sigma, last_sigma ? 0x3C2 : c, &cursor, to);
         if (!inside_word(unicode, c)) in_word = wm_char_flags(unicode, c) & WM_CHAR_LETTER;
     }
     return !to->failed;
@@ -391,7 +416,7 @@ static bool run_bert(wm_stage *stage, uint32_t options) {
         take_writer(stage, to);
         to = next_writer(stage);
         if (!normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
-                                 false) ||
+                                 WM_NORMALIZER_NFD) ||
             to->failed)
             return false;
         take_writer(stage, to);
@@ -414,8 +439,10 @@ static bool run_step(wm_stage *stage, const wm_normalizer *step) {
     case WM_NORMALIZER_BERT: return run_bert(stage, step->options);
     case WM_NORMALIZER_NFC:
     case WM_NORMALIZER_NFD:
+    case WM_NORMALIZER_NFKC:
+    case WM_NORMALIZER_NFKD:
         canonical = normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
-                                        step->kind == WM_NORMALIZER_NFC);
+                                        step->kind);
         break;
     case WM_NORMALIZER_LOWERCASE: bert_pass(unicode, WM_BERT_LOWER, cursor, to); break;
     case WM_NORMALIZER_STRIP_ACCENTS: strip_accents(unicode, cursor, to); break;

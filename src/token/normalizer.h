@@ -11,6 +11,8 @@ typedef enum wm_normalizer_kind {
     WM_NORMALIZER_BERT,
     WM_NORMALIZER_NFC,
     WM_NORMALIZER_NFD,
+    WM_NORMALIZER_NFKC,
+    WM_NORMALIZER_NFKD,
     WM_NORMALIZER_LOWERCASE,
     WM_NORMALIZER_STRIP_ACCENTS,
     WM_NORMALIZER_STRIP,    // spaces at the ends, as the options say

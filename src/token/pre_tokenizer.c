@@ -29,7 +29,7 @@ static inline uint32_t flags_at(const splitter_job *job, size_t at, size_t *leng
     uint32_t c = 0;
     if (at < job->end && *p < 0x80) {
         *length = 1;
-        return job->unicode->flags[*p];
+        return wm_char_flags(job->unicode, *p);
     }
     *length = wm_utf8_decode(p, job->end - at, &c);
     return *length ? wm_char_flags(job->unicode, c) : 0;
@@ -216,7 +216,7 @@ static void split_piece(splitter_job *job, size_t start) {
     switch (job->step->kind) {
     case WM_SPLITTER_WORDS: split_words(job, start); break;
     case WM_SPLITTER_SPACES: split_characters(job, start, WM_CHAR_SPACE); break;
-    case WM_SPLITTER_PUNCTUATION: split_characters(job, start, WM_CHAR_PUNCTUATION); break;
+    case WM_SPLITTER_PUNCTUATION: split_characters(job, start, WM_CHAR_SPLITS); break;
     case WM_SPLITTER_NUMBERS: split_characters(job, start, WM_CHAR_NUMBER); break;
     case WM_SPLITTER_WORD_RUNS: split_word_runs(job, start); break;
     default: split_literal(job, start); break;

@@ -299,7 +299,7 @@ static const struct {
     wm_status (*read)(wm_reading *reading, int kind);
 } chains[] = {
     {"a normalizer of type", "normalizers",
-     "BertNormalizer\0NFC\0NFD\0Lowercase\0StripAccents\0Strip\0Prepend\0Replace\0Precompiled\0",
+     "BertNormalizer\0NFC\0NFD\0NFKC\0NFKD\0Lowercase\0StripAccents\0Strip\0Prepend\0Replace\0Precompiled\0",
      read_normalizer},
     {"a pre-tokenizer of type", "pretokenizers",
      "BertPreTokenizer\0ByteLevel\0Metaspace\0Split\0Whitespace\0WhitespaceSplit\0Punctuation\0"

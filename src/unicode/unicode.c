@@ -5,170 +5,227 @@
 
 enum { HANGUL_FIRST = 0xAC00, HANGUL_COUNT = 11172 };
 
-// Some tables say only where they differ from others.
-static uint32_t with_related(uint32_t flags) {
-    if (flags & (WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_MARK)) flags ^= WM_CHAR_WORD;
-    if (flags & WM_CHAR_MARK) flags ^= WM_CHAR_JOINS | WM_CHAR_ACCENT;
-    if (flags & WM_CHAR_DROPPED) flags ^= WM_CHAR_BREAKS;
+// ---- Unpacking ----------------------------------------------------------------------------------
+// The data is a run of numbers, coded bit by bit by an arithmetic coder. How likely a 1 is comes
+// from what was seen in three contexts of the bit. tools/make_unicode.py does the same; all of it
+// is exact, or rounded at each step as IEEE 754 has it.
+
+// What was seen in one context: how likely a 1 is, of 1 << 17, and of how many bits.
+typedef struct seen_bits {
+    uint32_t likely;
+    uint16_t tag, count;
+} seen_bits;
+
+// The parts of one kind (map, place, bits): the last one, and how the last two differ from the ones
+// before.
+typedef struct seen_parts {
+    uint32_t last, difference, difference_before;
+} seen_parts;
+
+enum { SEEN_BITS = 15, SEEN_KINDS = 32, SEEN_MOST = 20, STEPS = 2048 };
+
+typedef struct unpacker {
+    wm_unicode *unicode;
+    const uint8_t *next;
+    uint32_t code, range;
+    uint32_t contexts[3];
+    uint32_t class, class_before, part_count;
+    uint32_t part_lengths[SEEN_KINDS]; // in bits
+    uint32_t counts[WM_MAP_COUNT], last_from[WM_MAP_COUNT];
+    seen_parts parts[SEEN_KINDS][32];
+    seen_bits seen[1 << SEEN_BITS];
+    int32_t stretched[STEPS]; // of 1/64 of a likelihood: its odds, to be added up
+    uint32_t squashed[STEPS]; // of 1/64 of such a sum: a likelihood of 1 << 16
+    uint32_t rates[SEEN_MOST + 1];
+} unpacker;
+
+static void start_unpacking(unpacker *in) {
+    in->range = UINT32_MAX;
+    in->next = wm_unicode_data;
+    for (int i = 0; i < 4; i++) in->code = in->code << 8 | *in->next++;
+    for (int i = 0; i < STEPS; i++) {
+        double y = i * 64 + 32 - 65536;
+        in->stretched[i] = (int32_t)(y * 1760 / __builtin_sqrt(4295396792 - y * y));
+        in->squashed[i] =
+            (uint32_t)(32768 + (int32_t)(y * 32700 / __builtin_sqrt(y * y + 16777216)));
+    }
+    for (uint32_t i = 0; i <= SEEN_MOST; i++) in->rates[i] = 163840 / (i * 10 + 9);
+}
+
+static uint32_t unpack_bit(unpacker *in, uint32_t node) {
+    seen_bits *seen[3];
+    int32_t sum = 65536;
+    for (int i = 0; i < 3; i++) {
+        uint32_t hash = (in->contexts[i] + node * 0x2545F491u) * 0x9E3779B1u;
+        uint16_t tag = (uint16_t)(hash >> 1) | 1;
+        seen[i] = &in->seen[hash >> (32 - SEEN_BITS)];
+        if (seen[i]->tag != tag) *seen[i] = (seen_bits){65536, tag, 0};
+        sum += in->stretched[seen[i]->likely / 64];
+    }
+    while (in->range < 1u << 24) {
+        in->range <<= 8;
+        in->code = in->code << 8 | *in->next++;
+    }
+    sum = WM_MIN(WM_MAX(sum, 0), 131071);
+    uint32_t bound = (in->range >> 16) * in->squashed[sum / 64], bit = in->code < bound;
+    in->range -= bound;
+    if (bit)
+        in->range = bound;
+    else
+        in->code -= bound;
+    for (int i = 0; i < 3; i++) {
+        if (seen[i]->count < SEEN_MOST) seen[i]->count++;
+        uint32_t rate = in->rates[seen[i]->count], likely = seen[i]->likely;
+        seen[i]->likely += bit ? (131071 - likely) * rate >> 14 : -(likely * rate >> 14);
+    }
+    return bit;
+}
+
+static void set_contexts(unpacker *in, uint32_t kind, uint32_t a, uint32_t b, uint32_t c) {
+    in->contexts[0] = a * 64 + kind;
+    in->contexts[1] = b * 64 + kind + 1;
+    in->contexts[2] = c * 64 + kind + 2;
+}
+
+// The number of bits of value + 1 in unary, then those below the top one.
+static uint32_t unpack_number(unpacker *in, uint32_t kind, uint32_t a, uint32_t b, uint32_t c) {
+    uint32_t bits = 0, value = 1;
+    set_contexts(in, kind, a, b, c);
+    while (unpack_bit(in, bits << 21)) bits++;
+    for (uint32_t i = 0; i < bits; i++) value = value * 2 + unpack_bit(in, bits << 21 | value);
+    return value - 1;
+}
+
+static uint32_t unpack_flags(unpacker *in) {
+    uint32_t flags = 0;
+    for (uint32_t i = 0; i < 26 + WM_MAP_COUNT; i++) {
+        set_contexts(in, 4, i | (flags & WM_CHAR_COMBINING ? 32 : 0), i | flags << 5,
+                     i | flags >> (i < 4 ? 0 : i - 4) << 5);
+        flags |= unpack_bit(in, 0) << i;
+    }
     return flags;
 }
 
-// ---- Unpacking ----------------------------------------------------------------------------------
-
-static uint32_t read_number(size_t *nibble) {
-    uint32_t value = 0, digit;
-    unsigned shift = 0;
-    do {
-        digit = wm_unicode_data[*nibble >> 1] >> (*nibble & 1) * 4 & 15u;
-        ++*nibble;
-        value |= (digit & 7) << shift;
-        shift += 3;
-    } while (digit & 8);
-    return value;
-}
-
-static uint32_t read_signed(size_t *nibble, uint32_t base) {
-    uint32_t value = read_number(nibble);
-    return value & 1 ? base - (value + 1) / 2 : base + value / 2;
-}
-
-static void add_flag(wm_unicode *unicode, uint32_t start, uint32_t stop, uint32_t step,
-                     uint32_t flag) {
-    for (uint32_t c = start; c < stop && c < WM_UNICODE_DIRECT; c += step)
-        unicode->flags[c] = (uint16_t)(unicode->flags[c] ^ flag);
-    if (stop > WM_UNICODE_DIRECT && unicode->high_count < WM_UNICODE_RANGES)
-        unicode->high[unicode->high_count++] = (wm_char_range){start, stop, flag};
-}
-
-// One table's ranges: their flag, and their values where `rows` is not NULL. Gives how many code
-// points there are in them; *nibble is moved past them.
-static uint32_t unpack_ranges(wm_unicode *unicode, uint32_t table, wm_char_mapping *rows,
-                              size_t *nibble) {
-    uint32_t c = 0, total = 0;
-    for (uint32_t count = read_number(nibble); count > 0; count--) {
-        uint32_t start = c + read_number(nibble), value = 1;
-        c = start + read_number(nibble) + 1;
-        if (rows) {
-            value = read_signed(nibble, 0);
-            *rows++ = (wm_char_mapping){start, value, 0};
-        }
-        total += c - start;
-        add_flag(unicode, start, c, value ? 1 : 2, 1u << table);
-    }
-    return total;
-}
-
-// Where the pair's index is among the compositions, or would go.
+// Where the pair's row is among the compositions, or would go.
 static uint16_t *find_composition(const wm_unicode *unicode, uint32_t first, uint32_t second) {
     for (uint32_t i = first * 31 + second * 257;; i++) {
         uint16_t *slot = &unicode->compositions[i % WM_COMPOSITIONS];
         if (!*slot) return slot;
-        const wm_char_mapping *step = &unicode->decompositions[*slot - 1];
-        if (step->first == first && step->second == second) return slot;
+        const uint32_t *parts = unicode->parts + unicode->rows[WM_MAP_CANONICAL][*slot - 1].at;
+        if (parts[0] == first && parts[1] == second) return slot;
     }
 }
 
-// Sets the flag of what may follow a character that it composes with: the second parts, the vowels
-// and finals of Hangul, and what begins with one of these, or with a mark, when decomposed.
-static void flag_seconds(wm_unicode *unicode) {
-    uint16_t *flags = unicode->flags;
-    uint32_t parts[WM_DECOMPOSITION_MAX];
-    for (uint32_t i = 0; i < unicode->decomposition_count; i++)
-        flags[unicode->decompositions[i].second] |= WM_CHAR_SECOND;
-    flags[0] &= (uint16_t)~WM_CHAR_SECOND; // of those that have none
-    for (uint32_t c = 0x1161; c < 0x1176; c++) flags[c] |= WM_CHAR_SECOND;
-    for (uint32_t c = 0x11A8; c < 0x11C3; c++) flags[c] |= WM_CHAR_SECOND;
-    for (uint32_t i = 0; i < unicode->decomposition_count; i++) {
-        uint32_t c = unicode->decompositions[i].from;
-        wm_char_decompose(unicode, c, parts);
-        if (flags[parts[0]] & (WM_CHAR_SECOND | WM_CHAR_COMBINING)) flags[c] |= WM_CHAR_SECOND;
+// What the map makes of the next code point in it.
+static void unpack_row(unpacker *in, uint32_t map, uint32_t from) {
+    wm_unicode *unicode = in->unicode;
+    wm_char_row *row = &unicode->rows[map][unicode->row_counts[map]++];
+    uint32_t *count = &in->counts[map], before = 0;
+    *count = unpack_number(in, 12, map | *count << 2, map | from >> 6 << 2,
+                           map | *count << 2 | in->class << 8);
+    *row = (wm_char_row){from, (uint16_t)in->part_count, (uint16_t)(*count + 1)};
+    for (uint32_t i = 0; i <= *count; i++) {
+        uint32_t kind = map | WM_MIN(i, 2) << 2 | (map == WM_MAP_CANONICAL ? *count << 4 : 0);
+        uint32_t *bits = &in->part_lengths[kind], same = kind | *bits << 8;
+        *bits ^= unpack_number(in, 16, same, same | *count << 21, kind | before << 8);
+        seen_parts *seen = &in->parts[kind][*bits];
+        kind |= *bits << 8;
+        uint32_t difference =
+            unpack_number(in, 20, kind | WM_MIN(seen->difference, 15) << 16,
+                          kind | (seen->difference * 40503 + seen->difference_before * 1000003),
+                          (kind | before << 8) + in->class * 40503);
+        seen->difference_before = seen->difference;
+        seen->difference = difference;
+        before = seen->last + (difference & 1 ? ~(difference >> 1) : difference >> 1);
+        // What follows in step makes the same difference.
+        if (i == 0 && map < WM_MAP_COMPATIBLE) before += from - in->last_from[map];
+        seen->last = unicode->parts[in->part_count++] = before;
     }
+    in->last_from[map] = from;
+    if (map == WM_MAP_CANONICAL && *count && !(unicode->flags[in->class] & WM_CHAR_EXCLUDED))
+        *find_composition(unicode, unicode->parts[row->at], before) =
+            (uint16_t)unicode->row_counts[map];
 }
 
-// The one step of each code point that decomposes.
-static wm_status unpack_decompositions(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
-    size_t nibble = wm_unicode_starts[WM_TABLE_DECOMPOSITION];
-    uint32_t count = unpack_ranges(unicode, WM_TABLE_DECOMPOSITION, NULL, &nibble);
-    WM_TRY(WM_ALLOC(arena, unicode->decompositions, count, error));
-    WM_TRY(WM_ALLOC(arena, unicode->compositions, WM_COMPOSITIONS, error));
-    memset(unicode->compositions, 0, WM_COMPOSITIONS * sizeof *unicode->compositions);
-    unicode->decomposition_count = count;
-    uint32_t seconds[128], second_count = read_number(&nibble), last = 0, firsts[2] = {0, 0};
-    for (uint32_t i = 0; i < second_count; i++)
-        last = seconds[i % WM_COUNT(seconds)] = read_signed(&nibble, last);
-    wm_char_mapping *to = unicode->decompositions;
-    for (uint32_t c = 0; count > 0; c++) {
-        if (!(unicode->flags[c] & WM_CHAR_DECOMPOSES)) continue;
-        uint32_t second = seconds[read_number(&nibble)], *first = &firsts[second != 0];
-        *first = read_signed(&nibble, *first);
-        *to++ = (wm_char_mapping){c, *first, second};
-        if (!second)
-            unicode->flags[c] |= WM_CHAR_EXCLUDED;
-        else if (!(unicode->flags[c] & WM_CHAR_EXCLUDED))
-            *find_composition(unicode, *first, second) = (uint16_t)(to - unicode->decompositions);
-        count--;
+// Runs of code points of one class, and the rows of those that a map changes.
+static void unpack_classes(unpacker *in) {
+    wm_unicode *unicode = in->unicode;
+    uint8_t recent[WM_UNICODE_CLASSES], lengths[WM_UNICODE_CLASSES] = {0}; // classes, newest first
+    uint32_t class_count = 0, place_before = 0, place_two_before = 0;
+    for (uint32_t c = 0; c < 0x110000;) {
+        uint32_t place = unpack_number(in, 0, in->class, in->class | in->class_before << 8,
+                                       place_before | place_two_before << 8);
+        place_two_before = place_before;
+        place_before = WM_MIN(place, 7);
+        in->class_before = in->class;
+        place += c > 0;
+        if (place == class_count) {
+            recent[place] = (uint8_t)place;
+            unicode->flags[class_count++] = unpack_flags(in);
+        }
+        uint8_t class = recent[place];
+        for (; place > 0; place--) recent[place] = recent[place - 1];
+        in->class = recent[0] = class;
+        uint32_t length =
+            unpack_number(in, 8, class | (-c & 15) << 8, class | in->class_before << 8,
+                          class | (uint32_t)lengths[class] << 8) +
+            1;
+        lengths[class] = (uint8_t)WM_MIN(length, 255);
+        uint32_t maps = unicode->flags[class] / WM_CHAR_MAPPED;
+        if (c - HANGUL_FIRST < HANGUL_COUNT) maps = 0;
+        if (c + length > WM_UNICODE_DIRECT && unicode->high_count < WM_UNICODE_RANGES)
+            unicode->high[unicode->high_count++] = (wm_char_range){c, class};
+        for (uint32_t i = c; i < c + length && i < WM_UNICODE_DIRECT; i++) {
+            unicode->classes[i] = class;
+            for (uint32_t map = 0; maps >> map; map++)
+                if (maps >> map & 1) unpack_row(in, map, i);
+        }
+        c += length;
     }
-    add_flag(unicode, HANGUL_FIRST, HANGUL_FIRST + HANGUL_COUNT, 1, WM_CHAR_DECOMPOSES);
-    flag_seconds(unicode);
-    return WM_OK;
 }
 
 wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error) {
     *unicode = (wm_unicode){0};
-    WM_TRY(WM_ALLOC(arena, unicode->flags, WM_UNICODE_DIRECT, error));
-    memset(unicode->flags, 0, WM_UNICODE_DIRECT * sizeof *unicode->flags);
-    for (uint32_t table = 0; table < WM_TABLE_DECOMPOSITION; table++) {
-        size_t nibble = wm_unicode_starts[table], ahead = nibble;
-        wm_char_mapping *rows = NULL;
-        if (table >= WM_TABLE_LOWER) {
-            uint32_t count = read_number(&ahead);
-            WM_TRY(WM_ALLOC(arena, rows, count, error));
-            unicode->rows[table - WM_TABLE_LOWER] = rows;
-            unicode->row_counts[table - WM_TABLE_LOWER] = count;
-        }
-        unpack_ranges(unicode, table, rows, &nibble);
-    }
-    for (uint32_t c = 0; c < WM_UNICODE_DIRECT; c++)
-        unicode->flags[c] = (uint16_t)with_related(unicode->flags[c]);
-    add_flag(unicode, 0x130, 0x131, 1, WM_CHAR_UPPER);
-    return unpack_decompositions(unicode, arena, error);
+    WM_TRY(WM_ALLOC(arena, unicode->classes, WM_UNICODE_DIRECT, error));
+    WM_TRY(WM_ALLOC(arena, unicode->compositions, WM_COMPOSITIONS, error));
+    memset(unicode->compositions, 0, WM_COMPOSITIONS * sizeof *unicode->compositions);
+    for (int map = 0; map < WM_MAP_COUNT; map++)
+        WM_TRY(WM_ALLOC(arena, unicode->rows[map], wm_unicode_counts[map], error));
+    WM_TRY(WM_ALLOC(arena, unicode->parts, wm_unicode_counts[WM_MAP_COUNT], error));
+    wm_mark mark = wm_arena_mark(arena);
+    unpacker *in;
+    WM_TRY(WM_ALLOC(arena, in, 1, error));
+    memset(in, 0, sizeof *in);
+    in->unicode = unicode;
+    start_unpacking(in);
+    unpack_classes(in);
+    wm_arena_reset(arena, mark);
+    return WM_OK;
 }
 
 // ---- Lookups ------------------------------------------------------------------------------------
 
-uint32_t wm_char_high_flags(const wm_unicode *unicode, uint32_t c) {
-    uint32_t flags = 0;
-    for (uint32_t i = 0; i < unicode->high_count; i++)
-        if (c >= unicode->high[i].start && c < unicode->high[i].stop)
-            flags ^= unicode->high[i].flag;
-    return with_related(flags);
+uint32_t wm_char_high_class(const wm_unicode *unicode, uint32_t c) {
+    uint32_t i = unicode->high_count - 1;
+    while (i > 0 && unicode->high[i].start > c) i--;
+    return unicode->high[i].class;
 }
 
-// The last of `rows` from `c` or below it.
-static const wm_char_mapping *find_row(const wm_char_mapping *rows, uint32_t count, uint32_t c) {
-    while (count > 1) {
-        uint32_t half = count / 2;
+const uint32_t *wm_char_mapped(const wm_unicode *unicode, enum wm_char_map map, uint32_t c,
+                               size_t *count) {
+    const wm_char_row *rows = unicode->rows[map];
+    *count = 0;
+    if (!(wm_char_flags(unicode, c) & (uint32_t)WM_CHAR_MAPPED << map)) return NULL;
+    for (uint32_t left = unicode->row_counts[map]; left > 1;) {
+        uint32_t half = left / 2;
         if (rows[half].from <= c) rows += half;
-        count -= half;
+        left -= half;
     }
-    return rows;
-}
-
-uint32_t wm_char_lower(const wm_unicode *unicode, uint32_t c) {
-    if (!(wm_char_flags(unicode, c) & WM_CHAR_UPPER)) return c;
-    if (c == 0x130) return 'i';
-    uint32_t distance = find_row(unicode->rows[0], unicode->row_counts[0], c)->first;
-    return c + (distance ? distance : 1);
-}
-
-uint32_t wm_char_combining(const wm_unicode *unicode, uint32_t c) {
-    if (!(wm_char_flags(unicode, c) & WM_CHAR_COMBINING)) return 0;
-    return find_row(unicode->rows[1], unicode->row_counts[1], c)->first;
+    *count = rows->count;
+    return unicode->parts + rows->at;
 }
 
 size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts) {
-    parts[0] = c;
-    if (!(wm_char_flags(unicode, c) & WM_CHAR_DECOMPOSES)) return 1;
     uint32_t syllable = c - HANGUL_FIRST;
     if (syllable < HANGUL_COUNT) {
         uint32_t tail = syllable % 28;
@@ -178,17 +235,16 @@ size_t wm_char_decompose(const wm_unicode *unicode, uint32_t c, uint32_t *parts)
         return tail ? 3 : 2;
     }
     // Only the first part of a step decomposes further: the seconds come out last one first.
-    size_t count = 0;
+    size_t n = 0, count;
     uint32_t seconds[WM_DECOMPOSITION_MAX];
-    while (count < WM_DECOMPOSITION_MAX - 1 && wm_char_flags(unicode, c) & WM_CHAR_DECOMPOSES) {
-        const wm_char_mapping *step =
-            find_row(unicode->decompositions, unicode->decomposition_count, c);
-        c = step->first;
-        if (step->second) seconds[count++] = step->second;
+    for (const uint32_t *step; (step = wm_char_mapped(unicode, WM_MAP_CANONICAL, c, &count)) &&
+                               n < WM_DECOMPOSITION_MAX - 1;) {
+        c = step[0];
+        if (count > 1) seconds[n++] = step[1];
     }
     parts[0] = c;
-    for (size_t i = 0; i < count; i++) parts[1 + i] = seconds[count - 1 - i];
-    return 1 + count;
+    for (size_t i = 0; i < n; i++) parts[1 + i] = seconds[n - 1 - i];
+    return 1 + n;
 }
 
 uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t second) {
@@ -197,9 +253,8 @@ uint32_t wm_char_compose(const wm_unicode *unicode, uint32_t first, uint32_t sec
     if (first - HANGUL_FIRST < HANGUL_COUNT && (first - HANGUL_FIRST) % 28 == 0 &&
         second - 0x11A8 < 27)
         return first + (second - 0x11A7);
-    if (!second) return 0;
     uint32_t index = *find_composition(unicode, first, second);
-    return index ? unicode->decompositions[index - 1].from : 0;
+    return index ? unicode->rows[WM_MAP_CANONICAL][index - 1].from : 0;
 }
 
 bool wm_char_is_ideograph(uint32_t c) {
