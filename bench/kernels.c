@@ -37,11 +37,16 @@ static void bench_row(const char *what, const char *isa, uint32_t T, uint32_t N,
 
 enum { LAYERS = 6, D = 384, F = 1536, ROWS = 256, LAYER = 4 * D * D + 2 * D * F };
 
+// Decoding: one row of x against weights that no cache holds, even at four bits.
+enum { LONG_K = 768, LONG_N = 96 * 1024 };
+
 typedef struct bench {
     const wm_kernels *k;
+    wm_weight_type type;
     float *x, *y, *weights; // [ROWS, F] twice; LAYERS · LAYER
     double peak, bandwidth; // GFLOP/s of this instruction set, GB/s
     uint32_t T, N, K;
+    uint8_t *stored, *scale; // LONG_N · LONG_K f32, and as many bytes for scales as any type needs
     double sink;
 } bench;
 
@@ -73,6 +78,13 @@ static void run_linear_f16(bench *b) {
 
 static void run_linear_t(bench *b) {
     b->k->linear_t[WM_F32](b->y, b->N, b->x, b->K, b->weights, b->N, b->x, b->T, b->N, b->K);
+}
+
+static void run_decode(bench *b) {
+    wm_quantized w = {b->stored, b->scale, b->stored};
+    bool plain = b->type <= WM_BF16;
+    b->k->linear[b->type](b->y, b->N, b->x, b->K, plain ? (const void *)b->stored : &w, b->K, NULL, b->T,
+                          b->N, b->K);
 }
 
 // All linear layers of a MiniLM-L6, 42 MB of weights, in order: adds up the least seconds of each
@@ -141,6 +153,26 @@ static void products(bench *b) {
     }
 }
 
+// Weights of every type, for one row and for the few of a short prompt: 10⁹ weights/s, and how many
+// times f32's.
+static void decoding(bench *b) {
+    static const char *const names[] = {"f32", "f16", "bf16", "i8", "u8", "q4"};
+    static const uint32_t rows[] = {1, 4, 32};
+    char what[] = "1 row of     Gweights/s";
+    for (size_t i = 0; i < WM_COUNT(rows); i++) {
+        double first = 0;
+        for (unsigned type = 0; type < WM_WEIGHT_TYPES; type++) {
+            b->K = LONG_K, b->N = rows[i] == 1 ? LONG_N : 4096, b->T = rows[i];
+            b->type = (wm_weight_type)type;
+            double rate = 1e-9 * b->N * b->K * b->T / least(run_decode, b, 0.4);
+            if (!type) first = rate;
+            memcpy(what + 9, "    ", 4);
+            memcpy(what + 9, names[type], strlen(names[type]));
+            bench_row(rows[i] == 1 ? what : what + 2, b->k->isa, b->T, b->N, b->K, rate, rate / first);
+        }
+    }
+}
+
 // The share is of the bound: the longer of the arithmetic at its peak and the weights at full
 // bandwidth.
 static void layers(bench *b) {
@@ -186,9 +218,18 @@ static void *numbers(size_t n) {
     return p;
 }
 
+// Numbers that are small in every type.
+static uint8_t *halves(size_t n) {
+    uint16_t *p = malloc(n * sizeof *p);
+    for (size_t i = 0; p && i < n; i++) p[i] = (uint16_t)(0x2C00 + i * 37 % 1021 + (i & 4) * 0x2000);
+    return (uint8_t *)p;
+}
+
 int bench_main(const char *isa) {
     bench b = {.x = numbers(ROWS * F), .y = numbers(ROWS * F), .weights = numbers(LAYERS * LAYER)};
-    if (!b.x || !b.y || !b.weights) return 1;
+    b.stored = halves((size_t)LONG_N * LONG_K * 2);
+    b.scale = halves((size_t)LONG_N * LONG_K / WM_Q4_BLOCK);
+    if (!b.x || !b.y || !b.weights || !b.stored || !b.scale) return 1;
     static const char *const all[] = {"scalar", "simd128", "sse2", "avx2", "avx512"};
     for (size_t i = 0; i < WM_COUNT(all); i++) {
         if (isa && !wm_span_is(wm_span_of(isa), all[i])) continue;
@@ -201,6 +242,7 @@ int bench_main(const char *isa) {
         b.T = 32, b.N = F, b.K = D;
         least(run_linear, &b, 1); // the machine's clock and a JIT's tiers settle
         products(&b);
+        decoding(&b);
         layers(&b);
         rows(&b);
     }

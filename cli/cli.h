@@ -35,6 +35,9 @@ typedef struct cli_option {
     const char *const *choices; // NULL-terminated
 } cli_option;
 
+// What --compute says, an option of every command: WM_COMPUTE_F32 unless it is there.
+extern int cli_compute;
+
 // Reads options wherever they stand before a "--", and leaves the other arguments in front of
 // `arguments`, their number in *count, a NULL behind them.
 int cli_parse(char **arguments, int *count, const cli_option *options, size_t option_count);

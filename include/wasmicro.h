@@ -122,11 +122,19 @@ typedef enum wm_truncate {
     WM_TRUNCATE_ERROR,   // WM_ERROR_LIMIT
 } wm_truncate;
 
+typedef enum wm_compute {
+    WM_COMPUTE_F32 = 0,
+    // Weights of I8 times activations rounded to 14 bits, row by row; all else in f32. For quantised
+    // files: ARG where the model has no such weights.
+    WM_COMPUTE_INT8,
+} wm_compute;
+
 typedef struct wm_pipeline_options {
     size_t size;
     const wm_allocator *allocator; // NULL: malloc and free
     const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "avx512", …
     uint64_t max_bytes;            // 0: no limit; else NOMEM rather than allocate more than this
+    wm_compute compute;
 } wm_pipeline_options;
 
 typedef struct wm_embed_options {

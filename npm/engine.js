@@ -296,7 +296,9 @@ function* openSource(source, name, signal) {
 
 // Brings all files into a new engine and calls its export `open` on them.
 function* bring(open, options, reading, kind) {
-  const { model, tokenizer, config, merges, files, signal, onProgress } = options;
+  const { model, tokenizer, config, merges, files, signal, onProgress, compute } = options;
+  if (compute === 'int8') kind ??= 2;
+  else if ((compute ?? 'f32') !== 'f32') wrong(`compute cannot be ${String(compute)}`);
   if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
   const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
   const placed = [...Object.entries(given), ['model.safetensors', model]]

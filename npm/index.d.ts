@@ -73,6 +73,8 @@ export interface EmbedOptions {
 }
 
 export interface PipelineOptions<S = Bytes> extends EmbedOptions {
+  /** Of a model quantised to i8: `int8` rounds activations to 14 bits and is faster. Default: `f32`. */
+  compute?: 'f32' | 'int8' | null;
   /** More files of the repository by their path there: "modules.json", shards, … */
   files?: { readonly [path: string]: Given<S> } | null;
 }

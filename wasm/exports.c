@@ -177,15 +177,17 @@ static wm_span tokenizer_path(wm_span file) {
 }
 
 // list: path and bytes of each file; "tokenizer" for the tokenizer's, whichever that is. They and
-// the list stay until the instance goes.
-EXPORT(open) wm_status open(wm_source *files, size_t count, bool tokenizer) {
+// the list stay until the instance goes. how: 1 a tokenizer alone, 2 a model with compute: "int8".
+EXPORT(open) wm_status open(wm_source *files, size_t count, uint32_t how) {
     wm_span tokenizer_name = WM_TEXT("tokenizer");
     count /= 2;
     for (size_t i = 0; i < count; i++)
         if (wm_span_equal(files[i].path, tokenizer_name))
             files[i].path = tokenizer_path(files[i].bytes);
-    if (tokenizer) return wm_tokenizer_open(&state.tokenizer, files, count, NULL, &state.error);
-    WM_TRY(wm_pipeline_open(&state.pipeline, files, count, NULL, &state.error));
+    if (how == 1) return wm_tokenizer_open(&state.tokenizer, files, count, NULL, &state.error);
+    wm_pipeline_options options = {.size = sizeof options};
+    if (how == 2) options.compute = WM_COMPUTE_INT8;
+    WM_TRY(wm_pipeline_open(&state.pipeline, files, count, &options, &state.error));
     // Const to others; here it is only ever read.
     state.tokenizer = (wm_tokenizer *)(uintptr_t)wm_pipeline_tokenizer(state.pipeline);
     return WM_OK;

@@ -12,7 +12,7 @@
 //               fixed tree, then the bias; further blocks of 512 are added to that in turn. I8,
 //               U8: of whole numbers, then times the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
-// At most 10 KB of stack.
+// At most 20 KB of stack.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 
@@ -45,6 +45,11 @@ typedef struct wm_kernels {
     // over K.
     void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                     size_t ldw, const float *b, size_t T, size_t N, size_t K);
+
+    // The same of I8 with sums of whole numbers: each row of x is rounded to 14 bits of its largest.
+    // The sums of 2048 products are exact, further ones are added to them in f32.
+    void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
+                        const float *b, size_t T, size_t N, size_t K);
 
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
     // values, and weights stored [in, out]. NULL for I8, U8, Q4.

@@ -414,6 +414,8 @@ WMK_LINEAR(u8, WM_U8)
 WMK_LINEAR(q4, WM_Q4)
 #undef WMK_LINEAR
 
+#include "int_rows.h"
+
 // ---- The exponential and what is made of it ----------------------------------------------------
 
 // c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the
@@ -609,6 +611,7 @@ const wm_kernels WMK(kernels) = {
     .linear = {WMK(linear_f32), WMK(linear_f16), WMK(linear_bf16), WMK(linear_i8), WMK(linear_u8),
                WMK(linear_q4)},
     .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
+    .linear_int8 = WMK(linear_int8),
     .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16), WMK(widen_i8), WMK(widen_u8),
               WMK(widen_q4)},
     .add = WMK(add),

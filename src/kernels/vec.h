@@ -35,6 +35,10 @@ enum {
     WMK_T_BLOCK = 64,         // rows of x that go by a tile of w together
     WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
+    WMK_INT_MOST = 8191,      // of x as whole numbers: 128 · 8191 · 2048 < 2³¹
+    WMK_INT_K = 2048,         // products in a sum of 32 bits
+    WMK_INT_X = 8192,         // whole numbers of x on the stack …
+    WMK_INT_T = 64,           // … of this many rows at most
     WMK_FEW = 4,              // … for more rows of x than this; for fewer w is read where it is,
     WMK_STREAM_K = 16,        // in as many streams
 };

@@ -30,6 +30,11 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define I8_UNIT 1.0f
 #define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
 #define v_from_bytes(to, b) wmk_from_bytes_avx2(to, (__m128i)(b))
+#define v_half __m256i
+#define v_load_half(p) _mm256_loadu_si256((const void *)(p))
+#define v_load_half_i8(p) _mm256_cvtepi8_epi16(v_load_bytes(p))
+#define v_dot(sum, a, b) ((sum) + (vint)_mm256_madd_epi16(a, b))
+#define v_convert(i) _mm256_cvtepi32_ps((__m256i)(i))
 #define v_sums(a, b, c, d) wmk_sums_avx2(a, b, c, d)
 
 // As in 128 bits within each half, then the halves.

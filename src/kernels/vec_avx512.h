@@ -30,6 +30,11 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define I8_UNIT 1.0f
 #define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
 #define v_from_bytes(to, b) (*(to) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)(b))))
+#define v_half __m512i
+#define v_load_half(p) _mm512_loadu_si512(p)
+#define v_load_half_i8(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p)))
+#define v_dot(sum, a, b) ((sum) + (vint)_mm512_madd_epi16(a, b))
+#define v_convert(i) _mm512_cvtepi32_ps((__m512i)(i))
 #define v_sums(a, b, c, d) wmk_sums_avx512(a, b, c, d)
 
 // As in 128 bits within each quarter, then the quarters.

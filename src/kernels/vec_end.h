@@ -26,3 +26,8 @@
 #undef I8_UNIT
 #undef v_load_bytes
 #undef v_from_bytes
+#undef v_half
+#undef v_load_half
+#undef v_load_half_i8
+#undef v_dot
+#undef v_convert

@@ -34,6 +34,18 @@ static inline float wmk_sqrt_scalar(float x) {
     return (float)(x < 0x1p-100f ? root * 0x1p-50 : root);
 }
 
+typedef struct wmk_half_scalar {
+    int16_t x, y;
+} wmk_half_scalar;
+
+static inline wmk_half_scalar wmk_load_half_scalar(const int16_t *p) {
+    return (wmk_half_scalar){p[0], p[1]};
+}
+
+static inline wmk_half_scalar wmk_load_half_i8_scalar(const uint8_t *p) {
+    return (wmk_half_scalar){(int8_t)p[0], (int8_t)p[1]};
+}
+
 // Four vectors to the four sums of their lanes, each by the same order of additions.
 static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
     return (wmk_quad){a, b, c, d};
@@ -52,6 +64,11 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 #define v_max(a, b) ((a) > (b) ? (a) : (b))           // b where either is NaN
 #define v_sqrt(v) wmk_sqrt_scalar(v)
 #define v_load_i16(p) ((vint)(int16_t)wm_read_u16(p)) // LANES halves, sign-extended
+#define v_half wmk_half_scalar                        // 2 · LANES integers of 16 bits
+#define v_load_half(p) wmk_load_half_scalar(p)        // from int16_t
+#define v_load_half_i8(p) wmk_load_half_i8_scalar(p)  // from int8_t, extended
+#define v_dot(sum, a, b) ((sum) + (a).x * (b).x + (a).y * (b).y) // each lane: + two products
+#define v_convert(i) ((float)(i))                     // integers to floats
 #define v_sums(a, b, c, d) wmk_sums_scalar(a, b, c, d)
 
 // Where LANES > 1 also, for tiles that widen 16 numbers at a time:

@@ -30,6 +30,11 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define I8_UNIT 0x1p-24f
 #define v_load_bytes(p) wasm_v128_load(p)
 #define v_from_bytes(to, b) wmk_from_bytes_simd128(to, (v128_t)(b))
+#define v_half v128_t
+#define v_load_half(p) wasm_v128_load(p)
+#define v_load_half_i8(p) wasm_i16x8_load8x8(p)
+#define v_dot(sum, a, b) ((sum) + (vint)wasm_i32x4_dot_i16x8(a, b))
+#define v_convert(i) ((vec)wasm_f32x4_convert_i32x4((v128_t)(i)))
 #define v_sums(a, b, c, d) wmk_sums_simd128(a, b, c, d)
 
 // [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.

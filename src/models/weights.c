@@ -13,6 +13,7 @@ typedef struct binder {
     const char *attention;    // what @ stands for in the stack in work
     uint8_t *used;            // [tensors.count]
     uint32_t dtypes;          // a bit for each wm_weight_type seen
+    bool int8;                // wm_pipeline_options.compute
     wm_error *error;
     uint8_t name[WM_LIMIT_NAME];
 } binder;
@@ -189,6 +190,7 @@ static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
     if (scale->dtype != WM_DTYPE_F32) return wrong_dtype(scale, b->error);
     WM_TRY(copy_f32(&scales, scale, matrix->rows, &b->model->arena, b->error)); // aligned
     matrix->scale = (const uint8_t *)scales;
+    matrix->int8 = b->int8 && matrix->type == WM_I8;
     if (matrix->type == WM_I8) return WM_OK;
     WM_TRY(bind_part(b, slot, layer, ".weight.zero", matrix->rows, 0, &zero));
     matrix->zero = zero->bytes.p;
@@ -394,7 +396,11 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
                        .kernels = kernels,
                        .arena = arena};
     binder b = {.model = made, .error = error};
+    b.int8 = options && options->compute == WM_COMPUTE_INT8;
     wm_status status = bind_model(&b, files, file_count);
+    if (status == WM_OK && b.int8 && !(b.dtypes >> WM_I8 & 1))
+        status = wm_fail(error, WM_ERROR_ARG, 0, "compute: int8 needs weights of I8, not %z",
+                         made->dtype);
     if (status == WM_OK)
         *model = made;
     else

@@ -14,7 +14,7 @@ void wm_options_read(void *to, size_t size, const void *from) {
 
 // ---- Open ---------------------------------------------------------------------------------------
 
-static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
+static wm_status open_model(wm_pipeline *p, const wm_pipeline_options *given, wm_error *error) {
     const wm_source *file =
         wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
     wm_span json = WM_TEXT("{\"model_type\":\"static\"}");
@@ -24,7 +24,8 @@ static wm_status open_model(wm_pipeline *p, const char *isa, wm_error *error) {
         return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
     wm_config *config;
     WM_TRY(wm_config_from_json(&config, json, &p->allocator, error));
-    wm_pipeline_options options = {.size = sizeof options, .allocator = &p->allocator, .isa = isa};
+    wm_pipeline_options options = *given;
+    options.allocator = &p->allocator;
     wm_status status = wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count,
                                      &options, error);
     wm_config_close(config);
@@ -50,10 +51,10 @@ static wm_status name_pooling(wm_pipeline *p, wm_error *error) {
 }
 
 static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t count,
-                               const char *isa, wm_error *error) {
+                               const wm_pipeline_options *options, wm_error *error) {
     wm_sentence *sentence = &p->sentence;
     WM_TRY(wm_sentence_open(sentence, files, count, &p->arena, error));
-    WM_TRY(open_model(p, isa, error));
+    WM_TRY(open_model(p, options, error));
     WM_TRY(wm_tokenizer_open(&p->tokenizer, sentence->files, sentence->file_count, &p->allocator,
                              error));
     size_t pieces = wm_tokenizer_vocabulary(p->tokenizer);
@@ -102,7 +103,7 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
     wm_arena_init(&p->memory, &p->allocator);
     wm_arena_init(&p->results, &p->allocator);
     wm_status status =
-        wm_pipeline_within_budget(p, open_pipeline(p, files, file_count, o.isa, error), error);
+        wm_pipeline_within_budget(p, open_pipeline(p, files, file_count, &o, error), error);
     if (status == WM_OK)
         *pipeline = p;
     else
@@ -117,6 +118,7 @@ void wm_pipeline_close(wm_pipeline *p) {
     wm_model_close(p->model);
     wm_tokenizer_close(p->tokenizer);
     wm_arena_free(&p->results);
+    wm_array_free(&p->chat, &p->allocator);
     wm_arena_free(&p->memory);
     wm_arena_free(&p->arena);
     wm_allocator host = p->budget.host;
