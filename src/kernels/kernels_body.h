@@ -421,7 +421,6 @@ WMK_LINEAR(q4, WM_Q4)
 // c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the
 // time.
 WMK_INLINE vec WMK(polynomial)(vec x, const float *c, const size_t n) {
-    WMK_OPAQUE(c);
     const size_t step = n % 2 ? 1 : 2;
     vec s = x, p = v_set(c[0]), q = v_set(c[1]);
     if (step == 2) s = x * x;
@@ -433,88 +432,121 @@ WMK_INLINE vec WMK(polynomial)(vec x, const float *c, const size_t n) {
     return p;
 }
 
-// eˣ as value · scale · scale2, so that a product with it is rounded once even among subnormals.
-typedef struct WMK(exp) {
-    vec value, scale, scale2;
-} WMK(exp);
-
-// e^(x + more) for a `more` of rounding's size, or NULL. x = n ln 2 + r; a polynomial for eʳ. Added
-// to 1.5 · 2²³ + 254, n stands in the lowest bits with twice an exponent's bias, which the scales
-// halve.
-WMK_INLINE WMK(exp) WMK(exp_parts)(vec x, const vec *more) {
-    const float *c = wmk_exp;
-    WMK_OPAQUE(c);
-    x = v_min(v_set(c[0]), v_max(v_set(c[1]), x)); // beyond: infinity, zero; a NaN stays one
-    vec shifted = v_fma(x, v_set(c[2]), v_set(c[3])), whole = shifted - v_set(c[3]);
-    vec r = v_fma(whole, v_set(c[5]), v_fma(whole, v_set(c[4]), x));
-    if (more) r += *more;
-    vec p = v_fma(WMK(polynomial)(r, c + 6, 5) * r, r, r) + v_set(c[11]);
-    vint n = v_bits(shifted), half = n >> 1;
-    return (WMK(exp)){p, v_float(v_shift(half, 23)), v_float(v_shift(n - half, 23))};
+// p [n] = e^(p - top), whole vectors; returns their sum. p - top = k ln 2 + r; a polynomial for eʳ.
+// Added to 1.5 · 2²³ + 254, k stands in the lowest bits with twice an exponent's bias, which two
+// scales halve: so results among the subnormals are rounded once. In two goes: a processor looks
+// some hundred operations ahead, so that short chains run side by side, long ones do not.
+WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, const wmk_maths *c) {
+    vec total = v_set(0.0f);
+    for (size_t at = 0; at < n; at += WMK_MAP, p += WMK_MAP) {
+        float powers[WMK_MAP];
+        size_t count = WM_MIN(WMK_MAP, n - at);
+        WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
+            vec v = v_load(p + i) - v_set(top); // beyond the limits infinity, zero; a NaN stays one
+            v = v_min(v_set(c->most), v_max(v_set(c->least), v));
+            vec shifted = v_fma(v, v_set(c->log2_e), v_set(c->round)), k = shifted - v_set(c->round);
+            v_store(powers + i, shifted);
+            v_store(p + i, v_fma(k, v_set(c->ln2_rest), v_fma(k, v_set(c->ln2), v)));
+        }
+        WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
+            vec r = v_load(p + i), v = WMK(polynomial)(r, c->exp, WM_COUNT(c->exp)) * r;
+            vint bits = v_bits(v_load(powers + i)), half = bits >> 1;
+            v = v_fma(v, r, r) + v_set(c->one);
+            v = v * v_float(v_shift(half, 23)) * v_float(v_shift(bits - half, 23));
+            total += v;
+            v_store(p + i, v);
+        }
+    }
+    return WMK(sum)(total);
 }
 
-WMK_INLINE vec WMK(exp_times)(WMK(exp) e, vec y) { return y * e.value * e.scale * e.scale2; }
+// What the functions need e's power of. The gates, y · sigmoid(v): y = 1, v = x (SIGMOID); y = v = x
+// (SILU); y = x, v = √(8/π) (x + 0.044715 x³) (GELU_TANH), for 1 + tanh(u) = 2 sigmoid(2 u).
+WMK_INLINE vec WMK(exponent)(vec x, int kind, const wmk_maths *c) {
+    vec t = WMK(abs)(x);
+    if (kind == WMK_TANH) return t + t;
+    if (kind == WMK_GELU_TANH) t *= v_fma(t * t, v_set(c->cubic), v_set(c->linear));
+    return -t;
+}
 
-// y · sigmoid(v) = y e / (1 + e) or y / (1 + e), e = e^-|v|. SIGMOID: y = 1, v = x. SILU: y = v = x.
-// GELU_TANH: y = x, v = √(8/π) (x + 0.044715 x³), for 1 + tanh(u) = 2 sigmoid(2 u).
-WMK_APART void WMK(gate)(float *x, size_t n, int kind) {
-    const vec one = v_set(1.0f);
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec y = v_load(x + i), v = y;
-        if (kind == WMK_GELU_TANH) v *= v_fma(v * v, v_set(0x1.2444fap-4f), v_set(0x1.988454p+0f));
-        if (kind == WMK_SIGMOID) y = one;
-        WMK(exp) e = WMK(exp_parts)(-WMK(abs)(v), NULL);
-        vec below = WMK(exp_times)(e, v_max(v_set(-128.0f), y)); // -∞ · 0 is none
-        y = WMK(select)(v_less(v, v_set(0.0f)), below, y) / (WMK(exp_times)(e, one) + one);
-        v_store(x + i, y);
+// y e / (1 + e) or y / (1 + e), e = e^-|v|
+WMK_INLINE vec WMK(gate)(vec y, vec x, vec e, const wmk_maths *c) {
+    vec below = v_max(v_set(c->least), y) * e; // -∞ · 0 is none
+    return WMK(select)(v_bits(x) >> 31, below, y) / (v_set(c->one) + e);
+}
+
+// x Φ(x) = x (1/2 + u P(u²) / Q(u²)), u = x within the limits from which on that is 0 or x.
+WMK_INLINE vec WMK(gelu)(vec x, const wmk_maths *c) {
+    vec limit = v_set(c->gelu_limit), u = v_max(-limit, v_min(limit, x)), s = u * u;
+    u *= WMK(polynomial)(s, c->gelu_p, WM_COUNT(c->gelu_p));
+    u = u / WMK(polynomial)(s, c->gelu_q, WM_COUNT(c->gelu_q)) + v_set(c->half);
+    return v_max(v_set(c->least), x) * u; // -∞ · 0 is none
+}
+
+WMK_INLINE vec WMK(hyperbolic)(vec x, vec e, const wmk_maths *c) {
+    const vec one = v_set(c->one);
+    vec s = x * x, small = WMK(polynomial)(s, c->tanh, WM_COUNT(c->tanh)) * s;
+    vec large = WMK(copy_sign)(one - (one + one) / (e + one), x);
+    return WMK(select)(v_less(WMK(abs)(x), v_set(c->near)), v_fma(small, x, x), large);
+}
+
+// Whole vectors: some at a time, their powers of e in one go.
+WMK_APART void WMK(map_whole)(float *x, size_t n, int kind, const wmk_maths *c) {
+    WMK_ROLLED for (size_t i = 0; i < n && kind == WMK_GELU; i += LANES) {
+        v_store(x + i, WMK(gelu)(v_load(x + i), c));
+    }
+    for (size_t at = 0; at < n && kind != WMK_GELU; at += WMK_MAP, x += WMK_MAP) {
+        float powers[WMK_MAP];
+        size_t count = WM_MIN(WMK_MAP, n - at);
+        WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
+            v_store(powers + i, WMK(exponent)(v_load(x + i), kind, c));
+        }
+        WMK(exp_whole)(powers, count, 0, c);
+        WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
+            vec v = v_load(x + i), e = v_load(powers + i);
+            if (kind == WMK_TANH) {
+                v = WMK(hyperbolic)(v, e, c);
+            } else {
+                v = WMK(gate)(kind == WMK_SIGMOID ? v_set(c->one) : v, v, e, c);
+            }
+            v_store(x + i, v);
+        }
     }
 }
 
-// x Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · R / 2, R = erfcx(t/√2) = (1 - u) P(u), where
-// u = (t - 4) / (t + 4). t² is taken exactly, in two parts: the tail is as good as the middle.
-WMK_APART void WMK(gelu)(float *x, size_t n, int kind) {
-    vec minus_half = v_set(-0.5f), four = v_set(4.0f), zero = v_set(0.0f);
-    (void)kind;
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec v = v_load(x + i), t = v_min(v_set(16.0f), WMK(abs)(v));
-        vec high = v_float(v_bits(t) & ~0xFFF), more = (t - high) * (t + high) * minus_half;
-        WMK(exp) e = WMK(exp_parts)(high * high * minus_half, &more);
-        vec inverse = four / (t + four), u = (t - four) * (inverse * v_set(0.25f));
-        vec half_r = WMK(polynomial)(u, wmk_gelu, WM_COUNT(wmk_gelu)) * inverse;
-        vec below = WMK(exp_times)(e, -t * half_r);
-        vec above = v * (v_set(1.0f) - WMK(exp_times)(e, half_r));
-        v_store(x + i, WMK(select)(v_less(v, zero), below, above));
-    }
-}
-
-WMK_APART void WMK(hyperbolic)(float *x, size_t n, int kind) {
-    vec one = v_set(1.0f);
-    (void)kind;
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec v = v_load(x + i), t = WMK(abs)(v), s = v * v;
-        vec small = v_fma(WMK(polynomial)(s, wmk_tanh, WM_COUNT(wmk_tanh)) * s, v, v);
-        WMK(exp) e = WMK(exp_parts)(t + t, NULL);
-        vec large = WMK(copy_sign)(one - v_set(2.0f) / (WMK(exp_times)(e, one) + one), v);
-        v_store(x + i, WMK(select)(v_less(t, v_set(0.625f)), small, large));
-    }
-}
-
-// `whole` takes whole vectors: the last few numbers go by a vector of their own.
-WMK_APART void WMK(map)(float *x, size_t n, void (*whole)(float *x, size_t n, int kind), int kind) {
+// The last few numbers go by a vector of their own. c: an address that no compiler knows goes with
+// an offset into one load, where a constant is three instructions of V8's.
+WMK_APART void WMK(map)(float *x, size_t n, int kind) {
     size_t few = n % LANES;
-    float lanes[LANES] = {0};
-    whole(x, n - few, kind);
+    const wmk_maths *c = &wmk_numbers;
+    WMK_OPAQUE(c);
+    WMK(map_whole)(x, n - few, kind, c);
     if (!few) return;
-    WMK(copy_few)(lanes, x + n - few, few);
-    whole(lanes, LANES, kind);
+    float lanes[LANES];
+    v_store(lanes, WMK(load_tail)(x + n - few, few, 0));
+    WMK(map_whole)(lanes, LANES, kind, c);
     WMK(copy_few)(x + n - few, lanes, few);
 }
 
-static void WMK(gelu_erf)(float *x, size_t n) { WMK(map)(x, n, WMK(gelu), 0); }
-static void WMK(tanh)(float *x, size_t n) { WMK(map)(x, n, WMK(hyperbolic), 0); }
-static void WMK(sigmoid)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_SIGMOID); }
-static void WMK(silu)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_SILU); }
-static void WMK(gelu_tanh)(float *x, size_t n) { WMK(map)(x, n, WMK(gate), WMK_GELU_TANH); }
+// x [n] = e^(x - top); returns their sum.
+WMK_INLINE float WMK(exp)(float *x, size_t n, float top) {
+    size_t few = n % LANES;
+    const wmk_maths *c = &wmk_numbers;
+    WMK_OPAQUE(c);
+    float sum = WMK(exp_whole)(x, n - few, top, c);
+    if (!few) return sum;
+    float lanes[LANES];
+    v_store(lanes, WMK(load_tail)(x + n - few, few, -__builtin_inff()));
+    sum += WMK(exp_whole)(lanes, LANES, top, c);
+    WMK(copy_few)(x + n - few, lanes, few);
+    return sum;
+}
+
+static void WMK(gelu_erf)(float *x, size_t n) { WMK(map)(x, n, WMK_GELU); }
+static void WMK(tanh)(float *x, size_t n) { WMK(map)(x, n, WMK_TANH); }
+static void WMK(sigmoid)(float *x, size_t n) { WMK(map)(x, n, WMK_SIGMOID); }
+static void WMK(silu)(float *x, size_t n) { WMK(map)(x, n, WMK_SILU); }
+static void WMK(gelu_tanh)(float *x, size_t n) { WMK(map)(x, n, WMK_GELU_TANH); }
 
 static void WMK(relu)(float *x, size_t n) {
     WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
@@ -544,23 +576,17 @@ static void WMK(scale)(float *y, float s, size_t n) {
 
 static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     const float none = -__builtin_inff();
-    vec top = v_set(none), total = v_set(0.0f);
+    vec top = v_set(none);
     WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec v = WMK(load)(x + i, n - i, 0) * v_set(s);
+        vec v = WMK(load)(x + i, n - i, none) * v_set(s);
         if (bias) v += WMK(load)(bias + i, n - i, 0);
+        top = v_max(top, v);
         WMK(store)(x + i, v, n - i);
-        top = v_max(top, WMK(load)(x + i, n - i, none));
     }
     float lanes[LANES], most = none;
     v_store(lanes, top);
-    for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec v = WMK(load)(x + i, n - i, none) - v_set(most);
-        v = WMK(exp_times)(WMK(exp_parts)(v, NULL), v_set(1.0f));
-        total += v;
-        WMK(store)(x + i, v, n - i);
-    }
-    WMK(scale)(x, 1.0f / WMK(sum)(total), n);
+    WMK_ROLLED for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
+    WMK(scale)(x, 1.0f / WMK(exp)(x, n, most), n);
 }
 
 // Σ (x - center)² or, with no squares, Σ (x - center): four accumulators.

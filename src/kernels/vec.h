@@ -41,25 +41,44 @@ enum {
     WMK_INT_T = 64,           // … of this many rows at most
     WMK_FEW = 4,              // … for more rows of x than this; for fewer w is read where it is,
     WMK_STREAM_K = 16,        // in as many streams
+    WMK_MAP = 128,            // numbers whose powers of e are computed in one go
 };
 
-// What gate computes.
-enum { WMK_SIGMOID, WMK_SILU, WMK_GELU_TANH };
+// The functions that go by e's powers.
+enum { WMK_SIGMOID, WMK_SILU, WMK_GELU_TANH, WMK_GELU, WMK_TANH };
 
 // Constants of the functions, read from memory: a constant vector in the code is 18 bytes of wasm.
 // The polynomials are minimax fits of the relative error, highest power first.
-static const float wmk_exp[] = {
-    89.0f, -128.0f, 0x1.715476p+0f, 0x1.8001fcp+23f, // limits, 1 / ln 2, where n is rounded
-    -0x1.63p-1f, 0x1.bd0106p-13f,                    // -ln 2 in two parts, the first exact times n
-    0x1.6a2352p-10f, 0x1.123a6cp-7f, 0x1.5558f4p-5f, 0x1.55549p-3f, 0x1.fffffcp-2f, // (eʳ - 1 - r) / r²
-    1.0f,
-};
-static const float wmk_gelu[] = { // P(u), see gelu
-    -0x1.14c3d2p-15f, 0x1.782212p-15f, 0x1.9b8bc8p-12f, -0x1.cc65c0p-11f, -0x1.ed2d1ap-10f,
-    0x1.eed404p-7f,   -0x1.7e0000p-5f, 0x1.8c6d9ep-4f,  -0x1.373e38p-3f,  0x1.82b4bcp-3f,
-};
-static const float wmk_tanh[] = { // (tanh x - x) / x³ in x²
-    -0x1.75e1ccp-8f, 0x1.52269ap-6f, -0x1.b83c5ap-5f, 0x1.110726p-3f, -0x1.555532p-2f,
+typedef struct wmk_maths {
+    float most, least;              // beyond these e's power is infinity, zero
+    float log2_e, round;            // where k is rounded
+    float ln2, ln2_rest;            // -ln 2 in two parts, the first exact times k
+    float exp[5];                   // (eʳ - 1 - r) / r²
+    float one, half;
+    float cubic, linear;            // of GELU_TANH
+    float near, tanh[5];            // (tanh x - x) / x³ in x² below `near`
+    float gelu_limit, gelu_p[6], gelu_q[6]; // see gelu
+} wmk_maths;
+
+static const wmk_maths wmk_numbers = {
+    .most = 89.0f,
+    .least = -128.0f,
+    .log2_e = 0x1.715476p+0f,
+    .round = 0x1.8001fcp+23f,
+    .ln2 = -0x1.63p-1f,
+    .ln2_rest = 0x1.bd0106p-13f,
+    .exp = {0x1.6a2352p-10f, 0x1.123a6cp-7f, 0x1.5558f4p-5f, 0x1.55549p-3f, 0x1.fffffcp-2f},
+    .one = 1.0f,
+    .half = 0.5f,
+    .cubic = 0x1.2444fap-4f,
+    .linear = 0x1.988454p+0f,
+    .near = 0.625f,
+    .tanh = {-0x1.75e1ccp-8f, 0x1.52269ap-6f, -0x1.b83c5ap-5f, 0x1.110726p-3f, -0x1.555532p-2f},
+    .gelu_limit = 0x1.570a3ep+2f,
+    .gelu_p = {0x1.99ebacp-26f, 0x1.a92612p-18f, 0x1.4e07aap-13f, 0x1.2ed5c0p-8f, 0x1.0d43f8p-5f,
+               0x1.988452p-2f},
+    .gelu_q = {0x1.49c3d4p-20f, 0x1.291038p-14f, 0x1.dfe5b8p-10f, 0x1.cc4666p-6f, 0x1.fe11f2p-3f,
+               1.0f},
 };
 
 typedef float wmk_quad __attribute__((vector_size(16)));
