@@ -67,3 +67,4 @@
 #include "pipeline/pipeline.c"
 #include "pipeline/generate.c"
 #include "pipeline/heads.c"
+#include "pipeline/chat.c"

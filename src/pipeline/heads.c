@@ -240,20 +240,11 @@ static wm_status token_id(prediction_call *call, wm_span text, int32_t *id) {
 
 // The mask token: what the files call it, else what every such tokenizer calls it.
 static wm_status find_mask(prediction_call *call, int32_t *id) {
-    static const char *const names[] = {"tokenizer_config.json", "special_tokens_map.json"};
     static const char *const usual[] = {"<mask>", "[MASK]"};
-    const wm_sentence *sentence = &call->pipeline->sentence;
+    wm_span text;
     *id = -1;
-    for (size_t i = 0; *id < 0 && i < 2; i++) {
-        const wm_source *file = wm_source_find(sentence->files, sentence->file_count, names[i]);
-        wm_json root;
-        wm_span text;
-        if (!file) continue;
-        WM_TRY(wm_json_check(file->bytes, names[i], WM_JSON_PYTHON, &root, call->error));
-        wm_json mask = wm_json_get(root, "mask_token"), content = wm_json_get(mask, "content");
-        if (wm_json_string_plain(wm_json_present(content) ? content : mask, &text))
-            WM_TRY(token_id(call, text, id));
-    }
+    WM_TRY(wm_pipeline_setting(call->pipeline, "mask_token", &text, call->error));
+    if (text.n) WM_TRY(token_id(call, text, id));
     for (size_t i = 0; *id < 0 && i < 2; i++) WM_TRY(token_id(call, wm_span_of(usual[i]), id));
     return *id < 0 ? wm_fail(call->error, WM_ERROR_MISSING, 0, "the tokenizer has no mask token")
                    : WM_OK;

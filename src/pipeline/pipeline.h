@@ -4,6 +4,7 @@
 #define WM_PIPELINE_H
 
 #include "../gen/sampler.h"
+#include "../token/text.h"
 #include "sentence.h"
 
 // Texts that run through the model side by side: as many as have this many tokens together. Their
@@ -32,7 +33,8 @@ struct wm_pipeline {
     const wm_span *labels;          // [labels] names, of a CLASSIFY or TAG head
     wm_activation classify, rerank; // how a CLASSIFY head's logits become scores …
     bool softmax;                   // … or `classify` is a softmax
-    wm_arena results;               // of the last predictions, or the last chat prompt
+    wm_array chat;                  // the last chat prompt
+    wm_arena results;               // of the last predictions
 };
 
 // Fills rules and decoder_start from generation_config.json, else config.json; nothing for an
@@ -41,6 +43,11 @@ wm_status wm_pipeline_read_rules(wm_pipeline *pipeline, wm_error *error);
 
 // Fills labels, classify, rerank and softmax from config.json, as the head needs them.
 wm_status wm_pipeline_read_head(wm_pipeline *pipeline, wm_error *error);
+
+// *text = a string of tokenizer_config.json, else of special_tokens_map.json, in p->results; a
+// token's content, the default one of several chat templates; {NULL, 0}: not given.
+wm_status wm_pipeline_setting(wm_pipeline *pipeline, const char *key, wm_span *text,
+                              wm_error *error);
 
 // *to = the caller's options, zeros beyond what the caller's version of the struct holds.
 void wm_options_read(void *to, size_t size, const void *from);

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Writes tests/vectors/chat.json: what transformers' apply_chat_template makes of conversations, by the templates of
+tests/vectors/chat (each as its model ships it). null: the template refuses. Prints the rows of chat_known in
+src/pipeline/chat.c. Needs verify/requirements.txt."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
+
+VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors"
+TALKS = [
+    ["user: Hello!"],
+    ["system: Answer in verse.", "user:  Hi \n"],
+    ["user: Café?", "assistant:  Oui.\n", "user: 今日は"],
+    ["system:  Be short. ", "user: a", "assistant: b", "user: c", "assistant: d\n\n"],
+    ["user: a", "assistant: <think>\nhm\n</think>\n\nb", "user: c", "assistant: <think>\n\nso\n</think>\n\nd"],
+    ["user: a", "assistant: b</think>c", "assistant: <think>x</think>y</think>\nz", "assistant: e"],
+    ["user: a", "system: now in French", "user: b"],
+    ["assistant: I begin."],
+    ["user: a", "user: b"],
+    ["user: "],
+]
+
+
+def render(tokenizer, template: str, talk: list[str], answer: bool):
+    messages = [dict(zip(("role", "content"), line.split(": ", 1), strict=True)) for line in talk]
+    try:
+        return tokenizer.apply_chat_template(messages, template, answer, tokenize=False)
+    except Exception as error:
+        assert type(error).__name__ == "TemplateError", error
+        return None
+
+
+def fingerprint(template: str) -> tuple[int, int]:
+    """wm_hash, and the length of what it is of."""
+    text = template.replace("\\n", "\n").rstrip("\n").encode()
+    value = 2166136261
+    for byte in text:
+        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+    value = (value ^ value >> 15) * 0x2C1B3C6D & 0xFFFFFFFF
+    return value ^ value >> 12, len(text)
+
+
+def main() -> None:
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.BPE()), bos_token="<bos>", eos_token="</s>"
+    )
+    lines = []
+    for path in sorted((VECTORS / "chat").glob("*.jinja")):
+        template = path.read_text(encoding="utf-8")
+        cases = [
+            {"talk": talk, "answer": answer, "prompt": render(tokenizer, template, talk, answer)}
+            for talk in TALKS
+            for answer in ((True, False) if talk in TALKS[:4] else (True,))
+        ]
+        lines.append(json.dumps({"template": path.stem, "cases": cases}, ensure_ascii=False))
+        print("    {0x%08Xu, %d, …}, // %s" % (*fingerprint(template), path.stem))
+    (VECTORS / "chat.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
