@@ -54,6 +54,25 @@ extern const char *const cli_poolings[];
 
 wm_embed_options cli_embed_options(const cli_embedding *embedding);
 
+// The options that generate and chat have in common: those of the sampler.
+typedef struct cli_sampling {
+    wm_generate_options options;
+    const char *temperature, *top_p, *min_p, *penalty, *seed;
+} cli_sampling;
+
+#define CLI_SAMPLING_OPTIONS(s)                                                 \
+    {"-n", CLI_COUNT, &(s).options.max_new_tokens, NULL},                       \
+        {"--temperature", CLI_TEXT, &(s).temperature, NULL},                    \
+        {"--top-k", CLI_COUNT, &(s).options.top_k, NULL},                       \
+        {"--top-p", CLI_TEXT, &(s).top_p, NULL},                                \
+        {"--min-p", CLI_TEXT, &(s).min_p, NULL},                                \
+        {"--repetition-penalty", CLI_TEXT, &(s).penalty, NULL},                 \
+        {"--no-repeat-ngram", CLI_COUNT, &(s).options.no_repeat_ngram_size, NULL}, \
+        {"--seed", CLI_TEXT, &(s).seed, NULL}
+
+// Fills `options` after cli_parse.
+int cli_sampling_read(cli_sampling *sampling);
+
 // ---- A model's folder --------------------------------------------------------------------------
 
 // The files that matter, mapped read-only, under their paths in the repository.
@@ -102,6 +121,7 @@ int cli_each_text(char **arguments, int count, cli_text_fn one, void *context);
 int cli_put_floats(const float *values, size_t count); // "[0.1,…]", 9 significant digits
 void cli_put_ids(const int32_t *ids, size_t count);    // "[101,…]"
 void cli_put_string(wm_span text);                     // a JSON string
+void cli_write_string(FILE *to, wm_span text);
 int cli_flush(void); // what was printed has been written, or CLI_FAILED
 
 // A NumPy file of float32 [rows, width], row by row.
@@ -121,6 +141,7 @@ int cli_embed(char **arguments, int count);
 int cli_search(char **arguments, int count);
 int cli_tokenize(char **arguments, int count);
 int cli_generate(char **arguments, int count);
+int cli_chat(char **arguments, int count);
 int cli_hidden(char **arguments, int count);
 int cli_logits(char **arguments, int count);
 int cli_classify(char **arguments, int count);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 typedef struct generate_run {
-    wm_generate_options options;
+    cli_sampling sampling;
     wm_span stop;
     bool ids; // print them instead of the text
     const char *isa;
@@ -31,6 +31,21 @@ static int set_seed(const char *text, uint64_t *seed) {
     if (*text < '0' || *text > '9' || *end || errno)
         return cli_usage("--seed: expected a whole number, got \"%s\"", text);
     return CLI_OK;
+}
+
+int cli_sampling_read(cli_sampling *sampling) {
+    wm_generate_options *o = &sampling->options;
+    o->size = sizeof *o;
+    int result = set_real("--temperature", sampling->temperature, &o->temperature);
+    if (result == CLI_OK) result = set_real("--top-p", sampling->top_p, &o->top_p);
+    if (result == CLI_OK) result = set_real("--min-p", sampling->min_p, &o->min_p);
+    if (result == CLI_OK)
+        result = set_real("--repetition-penalty", sampling->penalty, &o->repetition_penalty);
+    if (result == CLI_OK) result = set_seed(sampling->seed, &o->seed);
+    // A temperature of 0 means the best token, which 0 in the options does not: there it is "not
+    // given".
+    if (sampling->temperature && o->temperature == 0) o->do_sample = WM_OFF;
+    return result;
 }
 
 static int put_tokens(wm_generation *generation, bool ids) {
@@ -58,8 +73,8 @@ static int generate(const generate_run *run, const char *model, const char *prom
     wm_error error;
     int result = cli_model_open(model, run->isa, &folder, &pipeline);
     if (result != CLI_OK) return result;
-    if (wm_generation_open(&generation, pipeline, cli_span(prompt), &run->options, &error) !=
-        WM_OK) {
+    if (wm_generation_open(&generation, pipeline, cli_span(prompt), &run->sampling.options,
+                           &error) != WM_OK) {
         result = cli_error(model, &error);
     } else {
         result = put_tokens(generation, run->ids);
@@ -70,36 +85,18 @@ static int generate(const generate_run *run, const char *model, const char *prom
 }
 
 int cli_generate(char **arguments, int count) {
-    generate_run run = {.options = {.size = sizeof run.options}};
-    wm_generate_options *o = &run.options;
-    const char *temperature = NULL, *top_p = NULL, *min_p = NULL, *penalty = NULL, *seed = NULL,
-               *stop = NULL;
+    generate_run run = {0};
+    wm_generate_options *o = &run.sampling.options;
+    const char *stop = NULL;
     const cli_option options[] = {
-        {"-n", CLI_COUNT, &o->max_new_tokens, NULL},
-        {"--temperature", CLI_TEXT, &temperature, NULL},
-        {"--top-k", CLI_COUNT, &o->top_k, NULL},
-        {"--top-p", CLI_TEXT, &top_p, NULL},
-        {"--min-p", CLI_TEXT, &min_p, NULL},
-        {"--repetition-penalty", CLI_TEXT, &penalty, NULL},
-        {"--no-repeat-ngram", CLI_COUNT, &o->no_repeat_ngram_size, NULL},
-        {"--beams", CLI_COUNT, &o->num_beams, NULL},
-        {"--seed", CLI_TEXT, &seed, NULL},
-        {"--stop", CLI_TEXT, &stop, NULL},
-        {"--ids", CLI_FLAG, &run.ids, NULL},
+        CLI_SAMPLING_OPTIONS(run.sampling),  {"--beams", CLI_COUNT, &o->num_beams, NULL},
+        {"--stop", CLI_TEXT, &stop, NULL},   {"--ids", CLI_FLAG, &run.ids, NULL},
         {"--isa", CLI_TEXT, &run.isa, NULL},
     };
     int result = cli_parse(arguments, &count, options, sizeof options / sizeof *options);
-    if (result == CLI_OK) result = set_real("--temperature", temperature, &o->temperature);
-    if (result == CLI_OK) result = set_real("--top-p", top_p, &o->top_p);
-    if (result == CLI_OK) result = set_real("--min-p", min_p, &o->min_p);
-    if (result == CLI_OK)
-        result = set_real("--repetition-penalty", penalty, &o->repetition_penalty);
-    if (result == CLI_OK) result = set_seed(seed, &o->seed);
+    if (result == CLI_OK) result = cli_sampling_read(&run.sampling);
     if (result != CLI_OK) return result;
     if (count != 2) return cli_usage("generate MODEL PROMPT");
-    // A temperature of 0 means the best token, which 0 in the options does not: there it is "not
-    // given".
-    if (temperature && o->temperature == 0) o->do_sample = WM_OFF;
     run.stop = cli_span(stop);
     if (stop) o->stop = &run.stop, o->stop_count = 1;
     return generate(&run, arguments[0], arguments[1]);

@@ -41,6 +41,11 @@ static const command commands[] = {
      "    --repetition-penalty R, --no-repeat-ngram N, --beams B\n"
      "    --stop TEXT       end before TEXT\n"
      "    --ids             the new token ids as a JSON array instead\n"},
+    {"chat", cli_chat,
+     "wasmicro chat MODEL\n"
+     "  A conversation: each line of stdin is a message, /exit or Ctrl-D ends.\n"
+     "    --system TEXT     the system's message\n"
+     "    -n N              at most N tokens an answer; the sampling options of generate\n"},
     {"classify", cli_classify,
      "wasmicro classify MODEL [TEXT…]\n"
      "  Labels and scores, best first; without TEXT each line of stdin is one.\n"
