@@ -5,7 +5,8 @@
     python tools/make_tiny.py [FOLDER…] [--into tests/tiny]
 
 The same seed gives the same bytes of every input file; golden.json's last digits may differ with the BLAS at hand.
-Needs verify/requirements.txt.
+Needs verify/requirements.txt; Qwen3 and the newer rope scalings, which are made only when named,
+verify/requirements-newer.txt.
 """
 
 import argparse
@@ -33,6 +34,7 @@ TOKENIZERS = {  # by family
     "gpt_neox": "GPTNeoX",
     "llama": "Llama",
     "qwen2": "Qwen2",
+    "qwen3": "Qwen2",
     "t5": "T5",
     "mt5": "T5",
     "longt5": "T5",
@@ -192,7 +194,8 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     total = 0
-    for name in arguments.folders or FOLDERS | HEADS:
+    usual = [name for name in FOLDERS if not FOLDERS[name].newer]
+    for name in arguments.folders or [*usual, *HEADS]:
         target = arguments.into / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)

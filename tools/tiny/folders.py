@@ -31,6 +31,7 @@ class Folder:
     )  # sentence-transformers' after the Transformer
     files: dict = field(default_factory=dict)  # further JSON files
     tries: list[dict] = field(default_factory=list)  # options to embed with
+    newer: bool = False  # made with verify/requirements-newer.txt
     runs: bool = (
         True  # wasmicro runs it from text on: listed in index.json; else from ids on, in later.json
     )
@@ -537,4 +538,47 @@ FOLDERS |= {
         options=CASED,
     ),
     "st-static": Folder("StaticModel", {"dim": 9, "normalize": True}, forms="modules"),
+    "qwen3-f32": later(
+        "Qwen3ForCausalLM",
+        wide(18, 2, 4, 30, 80, num_key_value_heads=2, head_dim=6, rms_norm_eps=1e-3),
+        GPT,
+        60,
+        newer=True,
+    ),
+    "llama-rope3": later(
+        "LlamaForCausalLM",
+        wide(
+            20,
+            2,
+            2,
+            30,
+            120,
+            num_key_value_heads=1,
+            rope_theta=300.0,
+            rope_scaling={
+                "rope_type": "llama3",
+                "factor": 6.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 3.0,
+                "original_max_position_embeddings": 40,
+            },
+        ),
+        size=400,
+        newer=True,
+    ),
+    "qwen2-linear": later(
+        "Qwen2ForCausalLM",
+        wide(
+            16,
+            2,
+            2,
+            30,
+            90,
+            num_key_value_heads=2,
+            rope_scaling={"rope_type": "linear", "factor": 3.0},
+        ),
+        GPT,
+        60,
+        newer=True,
+    ),
 }
