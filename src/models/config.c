@@ -340,7 +340,7 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
                           error);
     }
     uint32_t buckets = arch->relative_buckets;
-    if (buckets && (buckets % 4 || arch->relative_distance <= buckets / 2))
+    if (buckets && (buckets < 4 || arch->relative_distance <= buckets / 2))
         return misfit("relative buckets", buckets, "distance", arch->relative_distance, error);
     if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
         return wm_fail(error, WM_ERROR_FORMAT, 0,
