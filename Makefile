@@ -137,11 +137,12 @@ $(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/
 	$(say) LD $@
 	$(Q)$(WASM_LINK) $^ -o $@
 
-$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm tools/pack_wasm.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused \
 	    --strip-debug --strip-producers --strip-target-features $< -o $@
+	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
 $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
 	$(say) LD $@
