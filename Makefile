@@ -144,6 +144,12 @@ $(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm tools/pack_wasm.py
 	    --strip-debug --strip-producers --strip-target-features $< -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
+# What of the package is made of others of its files: the wasm inside a module, the entry of require.
+wasm: $(DIST)/inline.js
+$(DIST)/inline.js: $(DIST)/wasmicro.wasm $(wildcard npm/*.js npm/index.d.ts) tools/pack_js.mjs
+	$(say) PACK $@
+	$(Q)$(NODE) tools/pack_js.mjs $(DIST)
+
 $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(BUILD)/wasm/tests/test_%.o $(BUILD)/wasm/tests/harness.o $(WASM_CORE) $(WASM_LIBC)
 	$(say) LD $@
 	@mkdir -p $(@D)

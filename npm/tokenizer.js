@@ -96,7 +96,8 @@ export class Tokenizer {
       wrong('maxTokens must be above overlap and the special tokens together');
     const { starts, ends } = this.encode(text, { special: false });
     const total = starts.length;
-    let from = only < 0 ? Math.max(0, total - most) : 0;
+    let from = only < 0 ? Math.max(0, total - most) : 0,
+      reached = -1;
     while (from < total) {
       let to = Math.min(from + most, total),
         piece;
@@ -110,7 +111,8 @@ export class Tokenizer {
         if (only < 0) from++;
         else to--;
       }
-      yield piece;
+      if (piece.end > reached) yield piece; // else it is a part of a character that has been
+      reached = piece.end;
       if (only || to === total) return;
       from = Math.max(from + 1, to - overlap);
     }

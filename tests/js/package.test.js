@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -114,6 +113,9 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
     'LICENSE-APACHE',
     'LICENSE-MIT',
     'README.md',
+    'dist/index.cjs',
+    'dist/index.d.cts',
+    'dist/inline.js',
     'dist/wasmicro.wasm',
     'engine.js',
     'fetch.js',
@@ -123,8 +125,14 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
     'index.d.ts',
     'index.js',
     'package.json',
+    'pool.d.ts',
+    'pool.js',
     'tokenizer.d.ts',
     'tokenizer.js',
+    'worker-thread.js',
+    'worker.d.ts',
+    'worker.js',
+    'workerd.js',
   ]);
   for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) assert.equal(read(`npm/${name}`), read(name));
   assert.ok(unpackedSize < 1e6, `${unpackedSize} bytes`);
@@ -136,14 +144,12 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
 const consumer = (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'wasmicro-'));
   context.after(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'node_modules/wasmicro'), { recursive: true });
-  for (const path of [...PACKAGE.files, 'package.json'])
-    cpSync(join(ROOT, 'npm', path), join(folder, 'node_modules/wasmicro', path));
+  cpSync(join(ROOT, 'npm'), join(folder, 'node_modules/wasmicro'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   return folder;
 };
 
-test('installed, it is found by import, by require, and its wasm by subpath', (context) => {
+test('installed, it is found by import, by require, inline, and its wasm by subpath', (context) => {
   const folder = consumer(context);
   writeFileSync(
     join(folder, 'a.js'),
@@ -158,7 +164,18 @@ test('installed, it is found by import, by require, and its wasm by subpath', (c
     const found = require.resolve('wasmicro/wasm').endsWith('wasmicro.wasm');
     init().then(() => console.log(WasmPipeline.detectedModelType('{"model_type":"bert"}'), found));`,
   );
-  for (const name of ['a.js', 'b.cjs']) {
+  writeFileSync(
+    join(folder, 'c.cjs'), // as Node before 20.19 and Jest have it
+    readFileSync(join(folder, 'b.cjs'), 'utf8').replace("'wasmicro')", "'./node_modules/wasmicro/dist/index.cjs')"),
+  );
+  writeFileSync(
+    join(folder, 'd.mjs'),
+    `import init, { WasmPipeline } from 'wasmicro/inline';
+    globalThis.process = globalThis.fetch = undefined; // it needs neither files nor a server
+    await init();
+    console.log(WasmPipeline.detectedModelType('{"model_type":"bert"}'), true);`,
+  );
+  for (const name of ['a.js', 'b.cjs', 'c.cjs', 'd.mjs']) {
     const { stdout, stderr } = spawnSync(process.execPath, [join(folder, name)], {
       encoding: 'utf8',
     });
@@ -200,6 +217,10 @@ test('bundled by esbuild, it runs with the wasm given', (context) => {
 
 const CONSUMER = `
 import init, { WasmPipeline, WasmicroError, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
+import inline, { WasmPipeline as Inline } from 'wasmicro/inline';
+import { WasmPool } from 'wasmicro/pool';
+import { Tokenizer, type Chunk, type Encoding } from 'wasmicro/tokenizer';
+import { WasmPipeline as Remote } from 'wasmicro/worker';
 await init();
 await init(new Uint8Array(8));
 const pipeline: WasmPipeline = WasmPipeline.fromBytes([new Uint8Array(1)], 'vocab', '{}', null, {
@@ -223,6 +244,32 @@ let known: number | null = 0;
 const onProgress = ({ total }: Progress) => void (known = total);
 const loaded = await WasmPipeline.load({ model: new Uint8Array(1), config: '{}', onProgress });
 loaded[Symbol.dispose]();
+const text: string = pipeline.generate('a', { maxNewTokens: 5, seed: 3n, stop: ['b'], earlyStopping: 'never' });
+const many: string | string[] = pipeline.generate([1, 2], { numReturnSequences: 2, numBeams: 2 });
+for await (const piece of pipeline.stream([{ role: 'user', content: 'a' }], { topP: 0.9 })) piece.trim();
+const { data, shape: [, vocabulary] } = pipeline.logits(ids, [0]);
+const back: string = pipeline.decode(new Int32Array(2), { skipSpecial: true });
+const { label } = pipeline.classify('a', { pair: 'b', raw: true })[0]!;
+const [{ index }] = pipeline.rerank('a', ['b', 'c']) as [{ index: number; score: number }];
+const answer: string | undefined = pipeline.answer('a', 'b')?.answer;
+const words: string[] = pipeline.tag('a').map(({ word }) => word);
+const finish: 'eos' | 'stop' | 'length' | 'cancelled' | undefined = pipeline.last.finish;
+const tokenizer: Tokenizer = await Tokenizer.load({ tokenizer: '{}', files: { 'tokenizer_config.json': '{}' } });
+const encoding: Encoding = tokenizer.encode('a', { offsets: 'bytes', pair: 'b', strategy: 'first' });
+const chunks: Chunk[] = tokenizer.chunk('a', { maxTokens: 5, overlap: 2 });
+const counts: number[] = tokenizer.count(['a']);
+const remote: Remote = await Remote.load({ model: new Uint8Array(1), wasm: 'https://example.org/w.wasm' });
+const far: Float32Array = await remote.embed('a', { maxLength: 3 });
+for await (const piece of remote.stream('a', 5)) piece.trim();
+const pool = await WasmPool.load({ size: 2 });
+const both: Float32Array = await pool.embedBatch(['a']);
+await inline();
+Inline.detectedModelType('{}');
+export { text, many, data, vocabulary, back, label, index, answer, words, finish, encoding, chunks, counts, far, both };
+// @ts-expect-error
+pipeline.generate('a', { max_new_tokens: 5 });
+// @ts-expect-error
+tokenizer.encode('a', { offsets: 'chars' });
 // @ts-expect-error
 pipeline.embed(5);
 // @ts-expect-error
@@ -244,11 +291,16 @@ const { signal } = new AbortController();
 const files = { a: new ReadableStream<Uint8Array>() };
 await WasmPipeline.load({ model: fetch('x'), tokenizer: new Blob([]), config: new URL('a:b'), signal, files });
 `;
+const REQUIRED = `
+import wasmicro = require('wasmicro');
+wasmicro.default().then(() => wasmicro.WasmPipeline.detectedModelType('{}').trim());
+`;
 test('tsc --strict takes the types, with and without the DOM', (context) => {
   const folder = consumer(context),
     tsc = join(ROOT, 'tools/npm/node_modules/.bin/tsc');
   assert.ok(existsSync(tsc));
   writeFileSync(join(folder, 'a.ts'), CONSUMER);
+  writeFileSync(join(folder, 'b.cts'), REQUIRED);
   writeFileSync(join(folder, 'page.ts'), IN_A_PAGE);
   const kinds = [
     ['node16', 'node16', 'es2022'],
@@ -257,7 +309,7 @@ test('tsc --strict takes the types, with and without the DOM', (context) => {
     ['esnext', 'bundler', 'esnext,webworker'],
   ];
   for (const [module, resolution, lib] of kinds) {
-    const files = /dom|worker/.test(lib) ? ['a.ts', 'page.ts'] : ['a.ts'];
+    const files = ['a.ts', /dom|worker/.test(lib) ? 'page.ts' : 'b.cts'];
     const { stdout, status } = spawnSync(
       tsc,
       [
