@@ -295,7 +295,7 @@ bool hub_is_small(const hub_repo *repo, const char *path) {
     const char *slash = strchr(path, '/');
     if (path[0] == '.' || hub_ends_with(path, ".index.json")) return false;
     if (hub_ends_with(path, ".json") || hub_ends_with(path, ".txt") ||
-        hub_ends_with(path, ".model"))
+        hub_ends_with(path, ".model") || hub_ends_with(path, "chat_template.jinja"))
         return !slash || (isdigit((unsigned char)path[0]) && !strchr(slash + 1, '/'));
     if (!slash || !isdigit((unsigned char)path[0]) || strchr(slash + 1, '/')) return false;
     if (hub_ends_with(path, "/pytorch_model.bin")) return !has_safetensors_beside(repo, path);
