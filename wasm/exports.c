@@ -374,8 +374,11 @@ EXPORT(generate) wm_status generate(const wm_span *list, size_t count, size_t st
     if (is_zero(list, MAX_NEW_TOKENS)) return WM_OK; // nothing will come
     if (left == 1)
         return wm_generation_open(&state.generation, state.pipeline, *prompt, o, &state.error);
-    return wm_generation_open_ids(&state.generation, state.pipeline, ids_of(prompt + 1),
-                                  count_ids(prompt + 1), o, &state.error);
+    if (!prompt->p)
+        return wm_generation_open_ids(&state.generation, state.pipeline, ids_of(prompt + 1),
+                                      count_ids(prompt + 1), o, &state.error);
+    return wm_generation_open_chat(&state.generation, state.pipeline, (const wm_message *)prompt,
+                                   left / 2, o, &state.error);
 }
 
 // out: address and length of the text, id, sequence, finish (-1: nothing is left).

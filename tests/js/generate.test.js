@@ -2,9 +2,11 @@
 // Generation, logits and heads through the package: the tiny checkpoints against what Hugging Face
 // computes from them in float64, and the manners of a stream.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 import init, { WasmPipeline, WasmicroError } from '../../npm/index.js';
-import { HEADS, LATER, errorOf, filesOf, floats, goldenOf } from './support.js';
+import { HEADS, LATER, ROOT, errorOf, filesOf, floats, goldenOf } from './support.js';
 
 await init();
 const open = (files) => WasmPipeline.fromBytes(null, null, null, null, { files });
@@ -105,6 +107,30 @@ for (const { name } of HEADS)
       pipeline.close();
     }
   });
+
+test('a conversation is a prompt, by the template of the files', () => {
+  const read = (path) => readFileSync(join(ROOT, 'tests/vectors', path), 'utf8');
+  let checked = 0;
+  for (const { template, cases } of JSON.parse(read('chat.json'))) {
+    const p = open({
+      ...filesOf('gpt2-f32'),
+      'tokenizer_config.json': '{"bos_token": "<bos>", "eos_token": "</s>"}',
+      'chat_template.jinja': read(`chat/${template}.jinja`),
+    });
+    for (const { talk, answer, prompt } of cases.filter(({ answer, prompt }) => answer && prompt)) {
+      const messages = talk.map((line) => {
+        const [role, ...content] = line.split(': ');
+        return { role, content: content.join(': ') };
+      });
+      const ids = p.tokenize(prompt, { special: false });
+      if (ids.length > 75) continue; // the context holds 80
+      assert.equal(p.generate(messages, 5), p.generate(ids, 5), template);
+      checked++;
+    }
+    p.close();
+  }
+  assert.ok(checked > 15, `${checked}`);
+});
 
 // ---- Text ---------------------------------------------------------------------------------------
 
