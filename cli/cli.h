@@ -80,10 +80,13 @@ typedef struct cli_folder {
     wm_source *files;
     size_t count, capacity;
     char *root, *blobs; // where links may lead; blobs NULL: no hub cache
+    bool foreign;       // weights that only convert reads, too
 } cli_folder;
 
 // MODEL: a folder, else a repository of the hub, whose weights are not asked for here.
 int cli_folder_open(cli_folder *folder, const char *model);
+// The same with weights of every kind; a single file will do.
+int cli_folder_open_any(cli_folder *folder, const char *model);
 void cli_folder_close(cli_folder *folder);
 
 // The folder and its pipeline; on failure both are closed.
@@ -151,5 +154,6 @@ int cli_answer(char **arguments, int count);
 int cli_tag(char **arguments, int count);
 int cli_info(char **arguments, int count);
 int cli_download(char **arguments, int count);
+int cli_convert(char **arguments, int count);
 
 #endif

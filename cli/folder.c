@@ -15,10 +15,12 @@
 
 enum { MAX_FILES = 8192 };
 
-// Weights, configurations, vocabularies: by their names alone.
-static bool matters(const char *name) {
-    static const char *const ends[] = {".json", ".txt", ".safetensors", ".model"};
-    for (size_t i = 0; name[0] != '.' && i < sizeof ends / sizeof *ends; i++)
+// Weights, configurations, vocabularies: by their names alone. The last two are convert's.
+static bool matters(const cli_folder *folder, const char *name) {
+    static const char *const ends[] = {".json",  ".txt", ".safetensors", ".model",
+                                       ".jinja", ".bin", ".gguf"};
+    size_t count = sizeof ends / sizeof *ends - (folder->foreign ? 0 : 2);
+    for (size_t i = 0; name[0] != '.' && i < count; i++)
         if (hub_ends_with(name, ends[i])) return true;
     return false;
 }
@@ -119,7 +121,7 @@ static int scan_entry(cli_folder *folder, const char *under, const char *name) {
         result = cli_fail("%s: IO: %s", path, strerror(errno));
     else if (S_ISDIR(about.st_mode) && !*under)
         result = scan(folder, relative);
-    else if (!S_ISDIR(about.st_mode) && matters(name)) {
+    else if (!S_ISDIR(about.st_mode) && matters(folder, name)) {
         result = add_file(folder, relative, path, S_ISLNK(about.st_mode));
         relative = NULL;
     }
@@ -145,13 +147,24 @@ static int scan(cli_folder *folder, const char *under) {
     return result;
 }
 
+// A file by itself, which brings all that belongs to it.
+static int open_file(cli_folder *folder, const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *name = strdup(slash ? slash + 1 : path);
+    if (!name) return cli_fail("%s: NOMEM: no memory", path);
+    int result = add_file(folder, name, path, false);
+    if (result != CLI_OK) cli_folder_close(folder);
+    return result;
+}
+
 static int open_folder(cli_folder *folder, const char *model, hub_need need) {
-    *folder = (cli_folder){0};
+    *folder = (cli_folder){.foreign = need == HUB_CONVERT};
     char path[HUB_PATH];
     struct stat about;
     int result = hub_find_model(model, NULL, need, path);
     if (result != CLI_OK) return result;
     if (stat(path, &about)) return cli_fail("%s: IO: %s", path, strerror(errno));
+    if (S_ISREG(about.st_mode) && folder->foreign) return open_file(folder, path);
     if (!S_ISDIR(about.st_mode)) return cli_fail("%s: IO: not a folder", path);
     folder->root = realpath(path, NULL);
     if (!folder->root) return cli_fail("%s: IO: %s", path, strerror(errno));
@@ -163,6 +176,10 @@ static int open_folder(cli_folder *folder, const char *model, hub_need need) {
 
 int cli_folder_open(cli_folder *folder, const char *model) {
     return open_folder(folder, model, HUB_TOKENIZER);
+}
+
+int cli_folder_open_any(cli_folder *folder, const char *path) {
+    return open_folder(folder, path, HUB_CONVERT);
 }
 
 void cli_folder_close(cli_folder *folder) {

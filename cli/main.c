@@ -92,6 +92,13 @@ static const command commands[] = {
      "    --include GLOB    these files instead\n"
      "    --token T, --endpoint URL   instead of HF_TOKEN and HF_ENDPOINT\n"
      "    --quiet           no progress\n"},
+    {"convert", cli_convert,
+     "wasmicro convert MODEL DIR\n"
+     "  The weights of a folder, repository or file (safetensors, pytorch_model.bin, GGUF) as one\n"
+     "  model.safetensors, with the configuration and the tokenizer beside it; a report in JSON.\n"
+     "    --quantize K      i8, u8, q4 or f16\n"
+     "    --check           embed or generate with both, and say how far they agree\n"
+     "    --revision R      of a repository\n"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -24,19 +24,21 @@ void cli_put_ids(const int32_t *ids, size_t count) {
     putchar(']');
 }
 
-void cli_put_string(wm_span text) {
-    putchar('"');
+void cli_write_string(FILE *to, wm_span text) {
+    putc('"', to);
     for (size_t i = 0; i < text.n; i++) {
         int c = text.p[i];
         if (c == '"' || c == '\\')
-            printf("\\%c", c);
+            fprintf(to, "\\%c", c);
         else if (c < 0x20)
-            printf("\\u%04x", (unsigned)c);
+            fprintf(to, "\\u%04x", (unsigned)c);
         else
-            putchar(c);
+            putc(c, to);
     }
-    putchar('"');
+    putc('"', to);
 }
+
+void cli_put_string(wm_span text) { cli_write_string(stdout, text); }
 
 int cli_flush(void) {
     errno = 0;

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// From GGUF's names and values to a repository's: tensors, config.json and the tokenizer's files.
+#include "../src/base/utf8.h"
+#include "cli.h"
+#include "weights.h"
+
+#include <inttypes.h>
+
+typedef struct model {
+    gguf *file;
+    wm_span path, family;
+    wm_arena *arena;
+    wm_error *error;
+} model;
+
+static wm_status broken(const model *m, wm_status status, const char *what, wm_span name) {
+    return wm_fail(m->error, status, 0, "%s: GGUF: %z %s", &m->path, what, &name);
+}
+
+// "llama.block_count": a value of the family's.
+static bool family_u64(const model *m, const char *name, uint64_t *number) {
+    char key[96];
+    int n = snprintf(key, sizeof key, "%.*s.%s", (int)m->family.n, (const char *)m->family.p, name);
+    return n > 0 && (size_t)n < sizeof key && gguf_u64(m->file, key, number);
+}
+
+static bool family_f32(const model *m, const char *name, float *number) {
+    char key[96];
+    int n = snprintf(key, sizeof key, "%.*s.%s", (int)m->family.n, (const char *)m->family.p, name);
+    return n > 0 && (size_t)n < sizeof key && gguf_f32(m->file, key, number);
+}
+
+static wm_status need_u64(const model *m, const char *name, uint64_t *number) {
+    if (family_u64(m, name, number) && *number <= INT32_MAX) return WM_OK;
+    return broken(m, WM_ERROR_MISSING, "no good value of", wm_span_of(name));
+}
+
+// ---- Tensors
+// -------------------------------------------------------------------------------------
+
+static const struct {
+    const char *from, *to;
+} names[] = {
+    {"token_embd", "model.embed_tokens"},
+    {"output_norm", "model.norm"},
+    {"output", "lm_head"},
+    // of a layer, behind "blk.N." and "model.layers.N."
+    {".attn_norm", ".input_layernorm"},
+    {".attn_q", ".self_attn.q_proj"},
+    {".attn_k", ".self_attn.k_proj"},
+    {".attn_v", ".self_attn.v_proj"},
+    {".attn_output", ".self_attn.o_proj"},
+    {".attn_q_norm", ".self_attn.q_norm"},
+    {".attn_k_norm", ".self_attn.k_norm"},
+    {".ffn_norm", ".post_attention_layernorm"},
+    {".ffn_gate", ".mlp.gate_proj"},
+    {".ffn_up", ".mlp.up_proj"},
+    {".ffn_down", ".mlp.down_proj"},
+};
+
+// `name` less "blk.N": *prefix is that long, and 0 where it is no layer's.
+static wm_span strip_layer(wm_span name, size_t *prefix) {
+    size_t n = 4;
+    *prefix = 0;
+    if (!wm_span_starts(name, "blk.")) return name;
+    while (n < name.n && name.p[n] >= '0' && name.p[n] <= '9') n++;
+    if (n == 4 || n == name.n) return name;
+    *prefix = n;
+    return (wm_span){name.p + n, name.n - n};
+}
+
+static wm_status rename_tensor(const model *m, wm_tensor *tensor, const char **found) {
+    size_t prefix, dot, i = 0;
+    wm_span rest = strip_layer(tensor->name, &prefix);
+    for (dot = rest.n; dot && rest.p[dot - 1] != '.'; dot--) {}
+    wm_span stem = {rest.p, dot ? dot - 1 : 0}, end = {rest.p + stem.n, rest.n - stem.n};
+    while (i < WM_COUNT(names) && !wm_span_is(stem, names[i].from)) i++;
+    if (i == WM_COUNT(names) || (prefix != 0) != (names[i].from[0] == '.') ||
+        !(wm_span_is(end, ".weight") || wm_span_is(end, ".bias")))
+        return broken(m, WM_ERROR_UNSUPPORTED, "no place for the tensor", tensor->name);
+    uint8_t *name;
+    size_t room = tensor->name.n + 64;
+    WM_TRY(WM_ALLOC(m->arena, name, room, m->error));
+    int n = snprintf((char *)name, room, "%s%.*s%s%.*s", prefix ? "model.layers." : "",
+                     prefix ? (int)prefix - 4 : 0, (const char *)tensor->name.p + 4, names[i].to,
+                     (int)end.n, (const char *)end.p);
+    tensor->name = (wm_span){name, (size_t)n};
+    *found = names[i].from;
+    return WM_OK;
+}
+
+// llama's rows of q and k are stored for rotations of neighbours; Hugging Face rotates halves.
+static wm_status set_order(const model *m, weight *w, uint64_t heads) {
+    uint64_t rows = w->tensor.rank ? w->tensor.shape[0] : 0;
+    if (!heads || heads > UINT32_MAX || rows % (2 * heads))
+        return broken(m, WM_ERROR_SHAPE, "heads do not divide", w->tensor.name);
+    if (!rows) return WM_OK;
+    w->heads = (uint32_t)heads;
+    w->tensor.bytes.p = NULL;
+    return WM_OK;
+}
+
+static wm_status convert_tensors(const model *m, uint64_t heads, uint64_t kv_heads, bool *tied,
+                                 bool *biased) {
+    bool turned = wm_span_is(m->family, "llama");
+    *tied = true;
+    *biased = false;
+    for (size_t i = 0; i < m->file->tensors.count; i++) {
+        weight *w = &m->file->tensors.all[i];
+        const char *found = NULL;
+        WM_TRY(rename_tensor(m, &w->tensor, &found));
+        bool q = !strcmp(found, ".attn_q"), k = !strcmp(found, ".attn_k");
+        if (!strcmp(found, "output")) *tied = false;
+        if (q && w->tensor.rank == 1) *biased = true;
+        if (turned && (q || k)) WM_TRY(set_order(m, w, q ? heads : kv_heads));
+    }
+    return WM_OK;
+}
+
+// ---- config.json
+// -----------------------------------------------------------------------------------
+
+// As few digits as give the same f32 again: 1e-05.
+static void put_f32(FILE *to, const char *key, float number) {
+    char digits[32];
+    for (int n = 1; n <= 9; n++) {
+        snprintf(digits, sizeof digits, "%.*g", n, (double)number);
+        if (strtof(digits, NULL) == number) break;
+    }
+    fprintf(to, "  \"%s\": %s,\n", key, digits);
+}
+
+static void put_id(const gguf *file, FILE *to, const char *from, const char *key) {
+    uint64_t id;
+    if (gguf_u64(file, from, &id) && id <= INT32_MAX)
+        fprintf(to, "  \"%s\": %" PRIu64 ",\n", key, id);
+}
+
+static const char *class_of(wm_span family) {
+    return wm_span_is(family, "llama")   ? "LlamaForCausalLM"
+           : wm_span_is(family, "qwen2") ? "Qwen2ForCausalLM"
+                                         : "Qwen3ForCausalLM";
+}
+
+// What would change the numbers and is not written down here.
+static wm_status check_kind(const model *m) {
+    uint64_t experts;
+    wm_span text;
+    char key[96];
+    if (!wm_span_is(m->family, "llama") && !wm_span_is(m->family, "qwen2") &&
+        !wm_span_is(m->family, "qwen3"))
+        return broken(m, WM_ERROR_UNSUPPORTED, "general.architecture is", m->family);
+    if (family_u64(m, "expert_count", &experts) && experts)
+        return broken(m, WM_ERROR_UNSUPPORTED, "experts in", m->family);
+    snprintf(key, sizeof key, "%.*s.rope.scaling.type", (int)m->family.n,
+             (const char *)m->family.p);
+    if (gguf_text(m->file, key, &text) && !wm_span_is(text, "none"))
+        return broken(m, WM_ERROR_UNSUPPORTED, "rope.scaling.type is", text);
+    return WM_OK;
+}
+
+static wm_status put_config(const model *m, FILE *to) {
+    static const struct {
+        const char *from, *to;
+    } numbers[] = {{"embedding_length", "hidden_size"},
+                   {"block_count", "num_hidden_layers"},
+                   {"feed_forward_length", "intermediate_size"},
+                   {"attention.head_count", "num_attention_heads"},
+                   {"context_length", "max_position_embeddings"}};
+    uint64_t value, heads = 0, kv_heads, width = 0;
+    float eps = 1e-5f, theta = 10000;
+    bool tied, biased;
+    WM_TRY(check_kind(m));
+    fprintf(to, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%.*s\",\n",
+            class_of(m->family), (int)m->family.n, (const char *)m->family.p);
+    for (size_t i = 0; i < WM_COUNT(numbers); i++) {
+        WM_TRY(need_u64(m, numbers[i].from, &value));
+        if (i == 0) width = value;
+        if (i == 3) heads = value;
+        fprintf(to, "  \"%s\": %" PRIu64 ",\n", numbers[i].to, value);
+    }
+    if (!family_u64(m, "attention.head_count_kv", &kv_heads)) kv_heads = heads;
+    WM_TRY(convert_tensors(m, heads, kv_heads, &tied, &biased));
+    fprintf(to, "  \"num_key_value_heads\": %" PRIu64 ",\n", kv_heads);
+    if (family_u64(m, "attention.key_length", &value) && heads && value != width / heads)
+        fprintf(to, "  \"head_dim\": %" PRIu64 ",\n", value);
+    family_f32(m, "attention.layer_norm_rms_epsilon", &eps);
+    family_f32(m, "rope.freq_base", &theta);
+    put_f32(to, "rms_norm_eps", eps);
+    put_f32(to, "rope_theta", theta);
+    const gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");
+    if (!family_u64(m, "vocab_size", &value)) value = tokens ? tokens->count : 0;
+    fprintf(to, "  \"vocab_size\": %" PRIu64 ",\n", value);
+    put_id(m->file, to, "tokenizer.ggml.bos_token_id", "bos_token_id");
+    put_id(m->file, to, "tokenizer.ggml.eos_token_id", "eos_token_id");
+    put_id(m->file, to, "tokenizer.ggml.padding_token_id", "pad_token_id");
+    fprintf(to, "  \"attention_bias\": %s,\n  \"tie_word_embeddings\": %s,\n",
+            biased ? "true" : "false", tied ? "true" : "false");
+    fprintf(to, "  \"hidden_act\": \"silu\",\n  \"torch_dtype\": \"float32\"\n}\n");
+    return WM_OK;
+}
+
+// ---- tokenizer.json
+// --------------------------------------------------------------------------------
+
+#define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}"
+#define MARKS "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define BYTE_LEVEL(regex)                                                             \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_" \
+    "regex\":" regex "}"
+#define SPLIT(regex)                                                                        \
+    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":" \
+    "\"" regex "\"},\"behavior\":\"Isolated\",\"invert\":false}," BYTE_LEVEL("false") "]}"
+
+// GGUF names the splitting of texts by the model that had it first.
+static const struct {
+    const char *name, *splitter;
+    bool ignore_merges, nfc, bos; // bos: unless add_bos_token says otherwise
+} splitters[] = {
+    {"gpt-2", BYTE_LEVEL("true"), false, false, false},
+    {"default", BYTE_LEVEL("true"), false, false, false},
+    {"smollm",
+     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}"
+     "," BYTE_LEVEL("true") "]}",
+     false, false, false},
+    {"llama-bpe", SPLIT(LETTERS "{1,3}" MARKS), true, false, true},
+    {"llama3", SPLIT(LETTERS "{1,3}" MARKS), true, false, true},
+    {"qwen2", SPLIT(LETTERS MARKS), false, true, false},
+};
+
+static wm_status next_text(const model *m, wm_span *array, wm_span *text) {
+    uint64_t n = wm_read_u64(array->p); // gguf_read has checked the lengths
+    *text = (wm_span){array->p + 8, (size_t)n};
+    *array = (wm_span){text->p + n, array->n - 8 - (size_t)n};
+    if (wm_utf8_check(*text) == text->n) return WM_OK;
+    return broken(m, WM_ERROR_UTF8, "a token is no UTF-8:", *text);
+}
+
+static const gguf_value *texts_of(const model *m, const char *key) {
+    const gguf_value *value = gguf_find(m->file, key);
+    return value && value->type == 9 && value->element == 8 ? value : NULL;
+}
+
+static bool token_of(const model *m, const char *key, uint64_t *id, wm_span *text) {
+    const gguf_value *tokens = texts_of(m, "tokenizer.ggml.tokens");
+    if (!tokens || !gguf_u64(m->file, key, id) || *id >= tokens->count) return false;
+    wm_span left = tokens->bytes;
+    for (uint64_t i = 0; i <= *id; i++)
+        if (next_text(m, &left, text) != WM_OK) return false;
+    return true;
+}
+
+// Kinds of tokens: 3 control, 4 given by the user.
+static uint32_t kind_of(const gguf_value *kinds, uint64_t id) {
+    return kinds ? wm_read_u32(kinds->bytes.p + 4 * id) : 1;
+}
+
+static wm_status put_added(const model *m, const gguf_value *tokens, const gguf_value *kinds,
+                           FILE *to) {
+    wm_span left = tokens->bytes, text;
+    bool first = true;
+    fputs("  \"added_tokens\": [", to);
+    for (uint64_t id = 0; id < tokens->count; id++) {
+        WM_TRY(next_text(m, &left, &text));
+        uint32_t kind = kind_of(kinds, id);
+        if (kind != 3 && kind != 4) continue;
+        fprintf(to, "%s\n    {\"id\": %" PRIu64 ", \"content\": ", first ? "" : ",", id);
+        cli_write_string(to, text);
+        fprintf(to,
+                ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+                "\"normalized\": false, \"special\": %s}",
+                kind == 3 ? "true" : "false");
+        first = false;
+    }
+    fputs("],\n", to);
+    return WM_OK;
+}
+
+static wm_status put_model(const model *m, const gguf_value *tokens, const gguf_value *merges,
+                           bool ignore_merges, FILE *to) {
+    wm_span left = tokens->bytes, text;
+    fprintf(to,
+            "  \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
+            "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": "
+            "false, \"byte_fallback\": false, \"ignore_merges\": %s, \"vocab\": {",
+            ignore_merges ? "true" : "false");
+    for (uint64_t id = 0; id < tokens->count; id++) {
+        WM_TRY(next_text(m, &left, &text));
+        fputs(id ? "," : "", to);
+        cli_write_string(to, text);
+        fprintf(to, ":%" PRIu64, id);
+    }
+    fputs("}, \"merges\": [", to);
+    left = merges->bytes;
+    for (uint64_t i = 0; i < merges->count; i++) {
+        WM_TRY(next_text(m, &left, &text));
+        fputs(i ? "," : "", to);
+        cli_write_string(to, text);
+    }
+    fputs("]}\n}\n", to);
+    return WM_OK;
+}
+
+static void put_post_processor(const model *m, bool bos, FILE *to) {
+    uint64_t id;
+    wm_span text;
+    if (!bos || !token_of(m, "tokenizer.ggml.bos_token_id", &id, &text)) {
+        fputs("  \"post_processor\": " BYTE_LEVEL("true") ",\n", to);
+        return;
+    }
+    fputs(
+        "  \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": "
+        "{\"id\": ",
+        to);
+    cli_write_string(to, text);
+    fputs(", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": "
+          "[{\"SpecialToken\": {\"id\": ",
+          to);
+    cli_write_string(to, text);
+    fputs(", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": "
+          "{\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {",
+          to);
+    cli_write_string(to, text);
+    fputs(": {\"id\": ", to);
+    cli_write_string(to, text);
+    fprintf(to, ", \"ids\": [%" PRIu64 "], \"tokens\": [", id);
+    cli_write_string(to, text);
+    fputs("]}}},\n", to);
+}
+
+static wm_status put_tokenizer(const model *m, FILE *to) {
+    wm_span kind = {NULL, 0}, pre = WM_TEXT("default");
+    size_t i = 0;
+    gguf_text(m->file, "tokenizer.ggml.model", &kind);
+    gguf_text(m->file, "tokenizer.ggml.pre", &pre);
+    const gguf_value *tokens = texts_of(m, "tokenizer.ggml.tokens");
+    const gguf_value *merges = texts_of(m, "tokenizer.ggml.merges");
+    const gguf_value *kinds = gguf_find(m->file, "tokenizer.ggml.token_type");
+    if (!wm_span_is(kind, "gpt2"))
+        return broken(m, WM_ERROR_UNSUPPORTED, "tokenizer.ggml.model is", kind);
+    while (i < WM_COUNT(splitters) && !wm_span_is(pre, splitters[i].name)) i++;
+    if (i == WM_COUNT(splitters))
+        return broken(m, WM_ERROR_UNSUPPORTED, "tokenizer.ggml.pre is", pre);
+    if (!tokens || !merges) return broken(m, WM_ERROR_MISSING, "no tokens or merges of", kind);
+    if (kinds && (kinds->type != 9 || kinds->element != 5 || kinds->count != tokens->count))
+        return broken(m, WM_ERROR_SHAPE, "tokenizer.ggml.token_type of", kind);
+    bool bos = gguf_flag(m->file, "tokenizer.ggml.add_bos_token", splitters[i].bos);
+    fputs("{\n  \"version\": \"1.0\", \"truncation\": null, \"padding\": null,\n", to);
+    WM_TRY(put_added(m, tokens, kinds, to));
+    fprintf(to, "  \"normalizer\": %s,\n  \"pre_tokenizer\": %s,\n",
+            splitters[i].nfc ? "{\"type\": \"NFC\"}" : "null", splitters[i].splitter);
+    put_post_processor(m, bos, to);
+    fputs("  \"decoder\": " BYTE_LEVEL("true") ",\n", to);
+    return put_model(m, tokens, merges, splitters[i].ignore_merges, to);
+}
+
+static wm_status put_tokenizer_config(const model *m, FILE *to) {
+    static const struct {
+        const char *from, *to;
+    } ids[] = {{"tokenizer.ggml.bos_token_id", "bos_token"},
+               {"tokenizer.ggml.eos_token_id", "eos_token"},
+               {"tokenizer.ggml.padding_token_id", "pad_token"},
+               {"tokenizer.ggml.unknown_token_id", "unk_token"}};
+    uint64_t id, length;
+    wm_span text;
+    fputs("{\n", to);
+    for (size_t i = 0; i < WM_COUNT(ids); i++) {
+        if (!token_of(m, ids[i].from, &id, &text)) continue;
+        fprintf(to, "  \"%s\": ", ids[i].to);
+        cli_write_string(to, text);
+        fputs(",\n", to);
+    }
+    if (gguf_text(m->file, "tokenizer.chat_template", &text) && wm_utf8_check(text) == text.n) {
+        fputs("  \"chat_template\": ", to);
+        cli_write_string(to, text);
+        fputs(",\n", to);
+    }
+    WM_TRY(need_u64(m, "context_length", &length));
+    fprintf(to,
+            "  \"model_max_length\": %" PRIu64 ",\n  \"clean_up_tokenization_spaces\": false,\n"
+            "  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}\n",
+            length);
+    return WM_OK;
+}
+
+wm_status gguf_to_repository(gguf *from, wm_span path, gguf_file files[GGUF_FILES], wm_arena *arena,
+                             wm_error *error) {
+    static const struct {
+        const char *path;
+        wm_status (*put)(const model *m, FILE *to);
+    } writers[GGUF_FILES] = {{"config.json", put_config},
+                             {"tokenizer.json", put_tokenizer},
+                             {"tokenizer_config.json", put_tokenizer_config}};
+    model m = {from, path, {NULL, 0}, arena, error};
+    for (int i = 0; i < GGUF_FILES; i++) files[i] = (gguf_file){0};
+    if (!gguf_text(from, "general.architecture", &m.family))
+        return broken(&m, WM_ERROR_MISSING, "no", WM_TEXT("general.architecture"));
+    for (int i = 0; i < GGUF_FILES; i++) {
+        files[i].path = writers[i].path;
+        FILE *to = open_memstream(&files[i].p, &files[i].n);
+        wm_status status = to ? writers[i].put(&m, to) : WM_OK;
+        bool written = to && !ferror(to);
+        if (to && fclose(to)) written = false;
+        if (status != WM_OK) return status;
+        if (!written) return wm_fail(error, WM_ERROR_NOMEM, 0, "no memory for %z", files[i].path);
+    }
+    return WM_OK;
+}
