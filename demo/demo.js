@@ -1,56 +1,185 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The demonstration page: all-MiniLM-L6-v2 embeds corpus.txt once, then each query as it is typed.
-import { WasmPipeline } from '../npm/index.js';
+// The demonstration page: one model embeds sentences and each query as it is typed, another writes
+// as it streams. Both run in Workers; files come from a folder beside the page, or of the reader's.
+import { WasmPipeline } from '../npm/worker.js';
 
-const MODEL = '../models/all-MiniLM-L6-v2/';
-const FILES = ['modules.json', '1_Pooling/config.json', 'sentence_bert_config.json'];
 const SHOWN = 10;
-const [status, progress, query, results] = ['status', 'progress', 'query', 'results'].map((id) =>
-  document.getElementById(id),
-);
+// What a repository may hold besides its weights.
+const FILES = [
+  'config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json',
+  'special_tokens_map.json', 'chat_template.jinja', 'vocab.txt', 'vocab.json', 'merges.txt',
+  'spiece.model', 'modules.json', '1_Pooling/config.json', '2_Dense/config.json',
+  'sentence_bert_config.json', 'config_sentence_transformers.json',
+]; // prettier-ignore
+const WEIGHTS = ['model.safetensors', '2_Dense/model.safetensors'];
 
-async function start() {
-  const began = performance.now();
-  const pipeline = await WasmPipeline.load({
-    model: fetch(`${MODEL}model.safetensors`),
-    tokenizer: fetch(`${MODEL}tokenizer.json`),
-    config: fetch(`${MODEL}config.json`),
-    files: Object.fromEntries(FILES.map((path) => [path, fetch(MODEL + path)])),
-    onProgress({ loaded, total }) {
-      if (total) progress.value = loaded / total;
-    },
-  });
-  const corpus = (await (await fetch('corpus.txt')).text()).split('\n').filter(Boolean);
-  const opened = performance.now();
-  const vectors = pipeline.embedBatch(corpus);
-  const embedded = performance.now();
-  const seconds = (from, to) => ((to - from) / 1000).toFixed(1);
-  status.textContent =
-    `Loaded in ${seconds(began, opened)} s; ` +
-    `${corpus.length} sentences embedded in ${seconds(opened, embedded)} s.`;
-  progress.hidden = true;
-  query.disabled = false;
-  query.addEventListener('input', () => show(pipeline, corpus, vectors));
-  show(pipeline, corpus, vectors);
-}
+// ---- Models -------------------------------------------------------------------------------------
 
-function show(pipeline, corpus, vectors) {
-  const wanted = pipeline.embed(query.value);
-  const scores = corpus.map((_, i) =>
-    wanted.reduce((sum, value, k) => sum + value * vectors[i * wanted.length + k], 0),
-  );
-  const best = [...corpus.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, SHOWN);
-  results.replaceChildren(
-    ...best.map((i) => {
-      const score = Object.assign(document.createElement('span'), { className: 'score' });
-      score.textContent = scores[i].toFixed(3);
-      const item = document.createElement('li');
-      item.append(score, corpus[i]);
-      return item;
+// The files that there are at an address, as URLs: they stream into the Worker.
+async function filesAt(address) {
+  const base = new URL(address.endsWith('/') ? address : `${address}/`, location.href);
+  const found = await Promise.all(
+    [...FILES, ...WEIGHTS].map(async (path) => {
+      const url = new URL(path, base);
+      return (await fetch(url, { method: 'HEAD' })).ok ? [path, url] : undefined;
     }),
   );
+  const files = Object.fromEntries(found.filter(Boolean));
+  if (!files['config.json']) throw new Error(`there is no config.json at ${base}`);
+  return files;
 }
 
-start().catch((error) => {
-  status.textContent = `${error.code ?? error.name}: ${error.message}`;
-});
+// The files of a folder that the reader chose, without the folder's own name.
+function filesOf(list) {
+  const known = /(\.json|\.txt|\.model|\.jinja|\.safetensors)$/;
+  const paths = [...list].map((file) => [file.webkitRelativePath.replace(/^[^/]*\//, ''), file]);
+  return Object.fromEntries(paths.filter(([path]) => known.test(path)));
+}
+
+// A section's form: opens what it names and hands it to `use`.
+function modelForm(section, use) {
+  const [form, progress, status, work] = ['.model', 'progress', '.status', '.work'].map((name) =>
+    section.querySelector(name),
+  );
+  let pipeline;
+  const say = (text, wrong = false) => {
+    status.textContent = text;
+    status.classList.toggle('error', wrong);
+  };
+  const open = async (getFiles) => {
+    pipeline?.close();
+    work.hidden = true;
+    progress.hidden = false;
+    progress.removeAttribute('value');
+    say('Loading …');
+    try {
+      const began = performance.now();
+      pipeline = await WasmPipeline.load({
+        files: await getFiles(),
+        onProgress: ({ loaded, total }) => total && (progress.value = loaded / total),
+      });
+      const { modelType, parameters, dtype } = pipeline.info;
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      say(`${modelType}, ${(parameters / 1e6).toFixed(1)} million parameters in ${dtype}, loaded in ${seconds} s.`);
+      await use(pipeline, say);
+      work.hidden = false;
+    } catch (error) {
+      say(`${error.code ?? error.name}: ${error.message}`, true);
+    }
+    progress.hidden = true;
+  };
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    open(() => filesAt(form.elements.url.value));
+  });
+  const folder = form.querySelector('[type=file]');
+  folder.addEventListener('change', () => open(() => filesOf(folder.files)));
+  return { say };
+}
+
+// ---- Search -------------------------------------------------------------------------------------
+
+{
+  const section = document.getElementById('search');
+  const [query, results, corpus, embed] = ['.query', '.results', '.corpus', '.embed'].map((name) =>
+    section.querySelector(name),
+  );
+  let pipeline,
+    sentences = [],
+    vectors;
+
+  const cosine = (a, b) => {
+    let [ab, aa, bb] = [0, 0, 0];
+    a.forEach((x, i) => ((ab += x * b[i]), (aa += x * x), (bb += b[i] * b[i])));
+    return ab / Math.sqrt(aa * bb) || 0;
+  };
+
+  const row = (score, text) => {
+    const item = document.createElement('li'),
+      number = document.createElement('span');
+    number.className = 'score';
+    number.textContent = score.toFixed(3);
+    item.style.setProperty('--score', Math.max(0, score));
+    item.append(number, text);
+    return item;
+  };
+
+  const show = async () => {
+    const asked = query.value,
+      wanted = await pipeline.embed(asked);
+    if (asked !== query.value) return; // typed on meanwhile
+    const { dim } = pipeline.info;
+    const scores = sentences.map((_, i) => cosine(wanted, vectors.subarray(i * dim, (i + 1) * dim)));
+    const best = [...sentences.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, SHOWN);
+    results.replaceChildren(...best.map((i) => row(scores[i], sentences[i])));
+  };
+
+  const embedAll = async (say) => {
+    sentences = corpus.value.split('\n').filter(Boolean);
+    const began = performance.now();
+    vectors = await pipeline.embedBatch(sentences);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    say(`${pipeline.info.modelType}: ${sentences.length} sentences embedded in ${seconds} s.`);
+    await show();
+  };
+
+  const { say } = modelForm(section, async (opened, say) => {
+    pipeline = opened;
+    corpus.value ||= await (await fetch('corpus.txt')).text();
+    await embedAll(say);
+  });
+  query.addEventListener('input', show);
+  embed.addEventListener('click', () => embedAll(say));
+}
+
+// ---- Write --------------------------------------------------------------------------------------
+
+{
+  const section = document.getElementById('write');
+  const [form, go, stop, output, rate] = ['.prompt', '.go', '.stop', '.text', '.rate'].map((name) =>
+    section.querySelector(name),
+  );
+  let pipeline, controller;
+
+  const write = async () => {
+    const { text, temperature, tokens, chat } = form.elements;
+    const prompt = chat.checked ? [{ role: 'user', content: text.value }] : text.value;
+    const began = performance.now();
+    controller = new AbortController();
+    output.textContent = rate.textContent = '';
+    for await (const piece of pipeline.stream(prompt, {
+      maxNewTokens: tokens.valueAsNumber,
+      temperature: temperature.valueAsNumber,
+      signal: controller.signal,
+    }))
+      output.textContent += piece;
+    const { tokens: count, finish } = pipeline.last;
+    const seconds = (performance.now() - began) / 1000;
+    rate.textContent = `${count} tokens, ${(count / seconds).toFixed(1)} a second; end: ${finish}`;
+  };
+
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    go.disabled = !(stop.disabled = false);
+    try {
+      await write();
+    } catch (error) {
+      rate.textContent = error.name === 'AbortError' ? 'Stopped.' : `${error.code}: ${error.message}`;
+    }
+    go.disabled = !(stop.disabled = true);
+  });
+  stop.addEventListener('click', () => controller.abort());
+  modelForm(section, (opened) => {
+    pipeline = opened;
+    form.elements.chat.checked = pipeline.info.modelType === 'llama';
+  });
+}
+
+// ---- Start: ?search=address&write=address, or what lies beside the page ---------------------------
+
+const asked = new URLSearchParams(location.search);
+for (const name of ['search', 'write']) {
+  const form = document.querySelector(`#${name} .model`);
+  if (asked.has(name)) form.elements.url.value = asked.get(name);
+  if (asked.has(name) || name === 'search') form.requestSubmit();
+}

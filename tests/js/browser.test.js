@@ -19,6 +19,7 @@ const TYPES = {
   '.wasm': 'application/wasm',
   '.html': 'text/html',
   '.json': 'application/json',
+  '.css': 'text/css',
 };
 const TEXTS = [
   'The river runs past the old mill.',
@@ -140,15 +141,129 @@ test('a page whose policy forbids WebAssembly is told so', { skip }, async () =>
   await strict.close();
 });
 
+// Runs in the page: a Worker generates, streams, is stopped.
+async function generateInPage(folder, paths) {
+  const { WasmPipeline } = await import('/npm/worker.js');
+  const url = (path) => new URL(`${folder}/${path}`, location.href);
+  const files = Object.fromEntries(paths.map((path) => [path, url(path)]));
+  const pipeline = await WasmPipeline.load({ files });
+  const prompt = 'The river runs past',
+    pieces = [];
+  for await (const piece of pipeline.stream(prompt, 30)) pieces.push(piece);
+  const text = await pipeline.generate(prompt, { maxNewTokens: 30, temperature: 1, seed: 7 });
+  const { last } = pipeline;
+  const controller = new AbortController();
+  let name, late;
+  try {
+    for (;;) {
+      const { signal } = controller;
+      for await (const piece of pipeline.stream(prompt, { maxNewTokens: 60, signal }))
+        late ??= piece && setTimeout(() => ((late = performance.now()), controller.abort()), 30);
+    }
+  } catch (error) {
+    [name, late] = [error.name, performance.now() - late];
+  }
+  const after = await pipeline.generate(prompt, 30);
+  pipeline.close();
+  return { pieces, text, last, name, late, after };
+}
+
+test('Chromium: a Worker generates what Node does, streams, and stops', { skip }, async () => {
+  const files = filesOf('gpt2-f32');
+  const got = await page.evaluate(generateInPage, '/tests/tiny/gpt2-f32', Object.keys(files));
+  await init();
+  const here = WasmPipeline.fromBytes(null, null, null, null, { files });
+  const want = here.generate('The river runs past', 30);
+  assert.equal(got.pieces.join(''), want);
+  assert.ok(got.pieces.length > 5);
+  assert.equal(got.after, want);
+  const drawn = here.generate('The river runs past', { maxNewTokens: 30, temperature: 1, seed: 7 });
+  assert.equal(got.text, drawn);
+  assert.deepEqual(got.last, here.last);
+  assert.equal(got.name, 'AbortError');
+  assert.ok(got.late < 50, `${got.late} ms`);
+});
+
+test('Chromium: a pool of Workers gives the bits of one pipeline', { skip }, async () => {
+  const files = filesOf('bert-f32');
+  const hex = await page.evaluate(
+    async (folder, paths, texts) => {
+      const { WasmPool } = await import('/npm/pool.js');
+      const sources = paths.map((path) => [path, fetch(`${folder}/${path}`)]);
+      const pool = await WasmPool.load({ files: Object.fromEntries(sources), size: 2 });
+      const vectors = new Uint8Array((await pool.embedBatch(texts)).buffer);
+      pool.close();
+      return Array.from(vectors, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    },
+    '/tests/tiny/bert-f32',
+    Object.keys(files),
+    Array(12).fill(TEXTS).flat(),
+  );
+  await init();
+  const here = WasmPipeline.fromBytes(null, null, null, null, { files });
+  assert.equal(hex, bits(here.embedBatch(Array(12).fill(TEXTS).flat())));
+});
+
+test('Chromium: the main thread stays responsive while it streams', { skip }, async () => {
+  const longest = await page.evaluate(
+    async (folder, paths) => {
+      const { WasmPipeline } = await import('/npm/index.js');
+      const sources = paths.map((path) => [path, fetch(`${folder}/${path}`)]);
+      const pipeline = await WasmPipeline.load({ files: Object.fromEntries(sources) });
+      let last = performance.now(),
+        longest = 0;
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 1);
+      for (let i = 0; i < 60; i++)
+        for await (const piece of pipeline.stream('The river runs past', 60)) void piece;
+      clearInterval(timer);
+      return longest;
+    },
+    '/tests/tiny/gpt2-f32',
+    Object.keys(filesOf('gpt2-f32')),
+  );
+  assert.ok(longest < 100, `${longest} ms`);
+});
+
+// ---- The demonstration page ---------------------------------------------------------------------
+
+async function openDemo(query) {
+  const demo = await browser.newPage(),
+    errors = [];
+  demo.on('pageerror', (error) => errors.push(error.message));
+  await demo.goto(new URL(`/demo/index.html?${query}`, page.url()).href);
+  return { demo, errors };
+}
+
+const textOf = (demo, selector) =>
+  demo.evaluate((selector) => document.querySelector(selector).textContent, selector);
+
+test('the demonstration page writes, and says what is missing', { skip }, async () => {
+  const query = 'search=/tests/none&write=/tests/tiny/gpt2-f32';
+  const { demo, errors } = await openDemo(query);
+  await demo.waitForSelector('#write .work:not([hidden])', { timeout: 60000 });
+  await demo.evaluate(() => {
+    const { elements } = document.querySelector('.prompt');
+    elements.text.value = 'The river runs past';
+    elements.tokens.value = 20;
+  });
+  await demo.click('.go');
+  await demo.waitForFunction(() => document.querySelector('.rate').textContent);
+  assert.match(await textOf(demo, '.rate'), /^20 tokens, .*end: length$/);
+  const here = WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('gpt2-f32') });
+  assert.equal(await textOf(demo, '.text'), here.generate('The river runs past', 20));
+  assert.match(await textOf(demo, '#search .status'), /no config\.json/);
+  assert.deepEqual(errors, []);
+  await demo.close();
+});
+
 test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, async () => {
-  const demo = await browser.newPage();
-  await demo.goto(new URL('/demo/index.html', page.url()).href);
-  await demo.waitForSelector('#results li', { timeout: 60000 });
-  const { status, first } = await demo.evaluate(() => ({
-    status: document.getElementById('status').textContent,
-    first: document.querySelector('#results li').textContent,
-  }));
-  assert.match(status, /\d+ sentences embedded/);
-  assert.match(first, /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
+  const { demo, errors } = await openDemo('');
+  await demo.waitForSelector('.results li', { timeout: 60000 });
+  assert.match(await textOf(demo, '#search .status'), /\d+ sentences embedded/);
+  assert.match(await textOf(demo, '.results li'), /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
+  assert.deepEqual(errors, []);
   await demo.close();
 });
