@@ -158,7 +158,54 @@ def make_unigram():
     write("unigram", t)
 
 
-LINES = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+SHORT = "'s|'t|'re|'ve|'m|'ll|'d"
+LINES_HEAD = rf"(?i:{SHORT})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}"
+LINES_TAIL = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+LINES = LINES_HEAD + r"{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*" + LINES_TAIL
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+
+
+def cased(short, numbers):
+    before = r"[^\r\n\p{L}\p{N}]?"
+    return rf"{before}{UPPER}*{LOWER}+{short}|{before}{UPPER}+{LOWER}*{short}|{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*{LINES_TAIL}"
+
+
+# Patterns as files write them: the name in wm_splitter_kind, without its prefix.
+SPLITS = [
+    ("GPT2", SHORT + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
+    ("QWEN", LINES_HEAD + r"| ?[^\s\p{L}\p{N}]+[\r\n]*" + LINES_TAIL),
+    ("CL100K", LINES),
+    ("O200K", cased(f"(?i:{SHORT})?", r"\p{N}{1,3}")),
+    ("TEKKEN", cased("", r"\p{N}")),
+    ("DEEPSEEK", "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+                 "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
+    ("THREE_NUMBERS", r"\p{N}{1,3}"),
+    ("IDEOGRAPHS", "[一-龥぀-ゟ゠-ヿ]+"),
+    ("LINE_ENDS", "[\r\n]"),
+    ("SPACE_LETTERS", r"\s?\p{L}+"),
+    ("SPACE_PUNCTUATION", r"\s?\p{P}+"),
+    ("WIDE", "[一-龥ࠀ-一가-퟿]+"),
+    ("NUMBERS", r"\p{N}"),
+    ("SPACES", r"\s"),
+]
+
+
+def make_splits():
+    """splits.txt: a pattern ("=" and its name, itself in hex), then its texts in hex and the ends of their pieces."""
+    pieces = ["a", "B", "cd", "EF", "Gh", "ǅ", "ʰ", "ª", "あ", "Ⴀ", "\u0301", "\u0903", "1", "23", "4567", "½", " ", "  ", "\t", "\n", "\r\n",
+              "\u3000", "/", "//", "!", "'", "'s", "'LL", "'ſ", "’", "…", "$", "+", "ÉÈ", "éè", "日本", "ア", "한", "\0", "\u200d", "_", "🙂"]
+    choose, lines = random.Random(7), []
+    mixed = ["".join(choose.choices(pieces, k=choose.randint(3, 9))) for _ in range(120)]
+    for name, pattern in SPLITS:
+        split = pre_tokenizers.Split(Regex(pattern), "isolated")
+        lines.append(f"={name} {pattern.encode().hex()}")
+        for text in NASTY[1:] + PROSE[1::3] + mixed:
+            if len(text) > 110:
+                continue
+            starts = byte_starts(text)
+            ends = [starts[end] for _, (_, end) in split.pre_tokenize_str(text)]
+            lines.append(text.encode().hex() + " " + ",".join(map(str, ends)))
+    (OUT / "splits.txt").write_text("\n".join(lines) + "\n")
 
 
 def make_others():
@@ -223,6 +270,7 @@ def main():
     make_byte_bpe()
     make_unigram()
     make_others()
+    make_splits()
     make_unicode()
 
 

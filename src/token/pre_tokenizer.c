@@ -9,6 +9,7 @@ typedef struct splitter_job {
     const wm_allocator *host;
     const wm_text *text;
     const wm_splitter *step;
+    const char *pattern; // of the step; NULL: a literal
     wm_array *to;
     size_t end; // of the piece
     bool failed;
@@ -21,18 +22,6 @@ static void add_piece(splitter_job *job, size_t start, size_t end) {
     if (start == end || job->failed) return;
     wm_piece piece = {(uint32_t)start, (uint32_t)end};
     if (!wm_array_push(job->to, job->host, &piece, sizeof piece)) job->failed = true;
-}
-
-// The flags of the character at `at` and its length, 0 at the piece's end.
-static inline uint32_t flags_at(const splitter_job *job, size_t at, size_t *length) {
-    const uint8_t *p = job->text->p + at;
-    uint32_t c = 0;
-    if (at < job->end && *p < 0x80) {
-        *length = 1;
-        return wm_char_flags(job->unicode, *p);
-    }
-    *length = wm_utf8_decode(p, job->end - at, &c);
-    return *length ? wm_char_flags(job->unicode, c) : 0;
 }
 
 static void close_part(splitter_job *job) {
@@ -62,84 +51,121 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
     job->open_match = match;
 }
 
-// ---- Single characters and literal texts --------------------------------------------------------
+// ---- Patterns -----------------------------------------------------------------------------------
 
-static void split_characters(splitter_job *job, size_t start, uint32_t matched) {
-    size_t at = start, length;
-    for (;; at += length) {
-        uint32_t flags = flags_at(job, at, &length);
-        if (!length) break;
-        if (!(flags & matched)) continue;
-        add_part(job, start, at, false);
-        start = at + length;
-        add_part(job, at, start, true);
+// A pattern is alternatives, the first one that matches counts; an alternative is items, each a
+// class of characters (see below) and how many of them: 1, ?, *, + as in regular expressions, 3 is
+// {1,3}, ! looks ahead for one or the text's end. ' is a contraction, " one in any case.
+#define SPACES "|s+s!|s+\0"
+#define ENDS "|s*r+" SPACES
+#define CASED(short) "b?u*v+" short "|b?u+v*" short "|"
+static const char patterns[] =                // by wm_splitter_kind
+    "'1|_?l+|_?n+|_?o+" SPACES                // GPT2
+    "\"1|b?l+|n1|_?o+r*" ENDS                 // QWEN
+    "\"1|b?l+|n3|_?o+r*" ENDS                 // CL100K
+        CASED("\"?") "n3|_?o+h*" ENDS         // O200K
+            CASED("") "n1|_?o+h*" ENDS        // TEKKEN
+                      "p1a+|e?m+|_?g+r*" ENDS // DEEPSEEK
+                      "n3\0i+\0"              // THREE_NUMBERS, IDEOGRAPHS
+                      "r1\0s?l+\0s?d+\0w+\0"  // LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION, WIDE
+                      "s1\0x1\0n1\0k+|y+\0";  // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
+
+enum { // in the place of the combining class
+    IS_ANY = 1,
+    IS_BEYOND = 2, // ASCII
+    IS_LINE = 4,
+    IS_SLASH = 8,
+    IS_BLANK = 16,
+    IS_IDEOGRAPH = 32,
+    IS_WIDE = 64,
+    IS_BODY = WM_CHAR_LETTER | WM_CHAR_NUMBER,
+    IS_CASED = WM_CHAR_LETTER | WM_CHAR_MARK,
+    IS_SIGN = WM_CHAR_PUNCTUATION | WM_CHAR_SYMBOL,
+};
+
+// What is of a class has one of the first flags and none of the second ones.
+#define CLASS(name) [name - '_']
+static const uint32_t classes[][2] = {
+    CLASS('_') = {IS_BLANK, 0},
+    CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                  // [A-Za-z]
+    CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                  // [^\r\n\p{L}\p{N}]
+    CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                     // \p{P}
+    CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN}, // [^\r\n\p{L}\p{P}\p{S}]
+    CLASS('g') = {IS_SIGN, 0},                                 // [\p{P}\p{S}]
+    CLASS('h') = {IS_LINE | IS_SLASH, 0},                      // [\r\n/]
+    CLASS('i') = {IS_IDEOGRAPH, 0},                            // [一-龥぀-ゟ゠-ヿ]
+    CLASS('k') = {WM_CHAR_WORD, 0},                            // \w
+    CLASS('l') = {WM_CHAR_LETTER, 0},                          // \p{L}
+    CLASS('m') = {IS_CASED, 0},                                // [\p{L}\p{M}]
+    CLASS('n') = {WM_CHAR_NUMBER, 0},                          // \p{N}
+    CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},            // [^\s\p{L}\p{N}]
+    CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                  // [!-/:-@[-`{-~]
+    CLASS('r') = {IS_LINE, 0},                                 // [\r\n]
+    CLASS('s') = {WM_CHAR_SPACE, 0},                           // \s
+    CLASS('u') = {IS_CASED, WM_CHAR_LOWER},                    // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+    CLASS('v') = {IS_CASED, WM_CHAR_UPPER},                    // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+    CLASS('w') = {IS_WIDE, 0},                                 // [一-龥ࠀ-一가-퟿]
+    CLASS('x') = {WM_CHAR_SPLITS, 0},                          // BERT's punctuation
+    CLASS('y') = {IS_ANY, WM_CHAR_WORD | WM_CHAR_SPACE},       // [^\w\s]
+};
+
+// The patterns' texts by wm_hash and length.
+static const struct {
+    uint32_t hash;
+    uint16_t length, kind;
+} known[] = {
+    {0xC03EA5B4, 74, WM_SPLITTER_GPT2},
+    {0x480DD619, 110, WM_SPLITTER_QWEN},
+    {0x38AC9C20, 115, WM_SPLITTER_CL100K},
+    {0xC130D551, 274, WM_SPLITTER_O200K},
+    {0xD50780AB, 211, WM_SPLITTER_TEKKEN},
+    {0x382CCB1A, 126, WM_SPLITTER_DEEPSEEK},
+    {0x34DB2BCC, 132, WM_SPLITTER_DEEPSEEK},
+    {0x4855D405, 10, WM_SPLITTER_THREE_NUMBERS},
+    {0xB5FADD95, 24, WM_SPLITTER_IDEOGRAPHS},
+    {0xE5BF9D89, 4, WM_SPLITTER_LINE_ENDS},
+    {0x71A716EF, 6, WM_SPLITTER_LINE_ENDS},
+    {0x776FA806, 9, WM_SPLITTER_SPACE_LETTERS},
+    {0x90701510, 9, WM_SPLITTER_SPACE_PUNCTUATION},
+    {0x906A13B9, 24, WM_SPLITTER_WIDE},
+    {0x578C3179, 5, WM_SPLITTER_NUMBERS},
+    {0x6E53277E, 2, WM_SPLITTER_SPACES},
+};
+
+int wm_splitter_find(wm_span pattern) {
+    uint32_t hash = wm_hash(pattern);
+    for (size_t i = 0; i < WM_COUNT(known); i++)
+        if (known[i].hash == hash && known[i].length == pattern.n) return known[i].kind;
+    return -1;
+}
+
+// The flags of the character at `at` and its length, 0 at the piece's end.
+static inline uint32_t flags_at(const splitter_job *job, size_t at, size_t *length) {
+    const uint8_t *p = job->text->p + at;
+    uint32_t flags = IS_ANY, c;
+    *length = at < job->end;
+    if (!*length) return 0;
+    c = *p;
+    if (c < 0x80) {
+        if (c == ' ') flags |= IS_BLANK;
+        if (c == '/') flags |= IS_SLASH;
+        if (c == '\n' || c == '\r') flags |= IS_LINE;
+    } else {
+        *length = wm_utf8_decode(p, job->end - at, &c);
+        if (!*length) return 0;
+        flags |= IS_BEYOND;
+        if (c - 0x4E00 <= 0x9FA5 - 0x4E00 || c - 0x3040 < 0xC0) flags |= IS_IDEOGRAPH;
+        if (c - 0x800 <= 0x9FA5 - 0x800 || c - 0xAC00 < 0x2C00) flags |= IS_WIDE;
     }
-    add_part(job, start, at, false);
+    return flags | (wm_char_flags(job->unicode, c) & ~(uint32_t)WM_CHAR_COMBINING);
 }
 
-static void split_literal(splitter_job *job, size_t start) {
-    wm_span content = job->step->content;
-    for (size_t at = start; at + content.n <= job->end;) {
-        if (job->text->p[at] != content.p[0] ||
-            memcmp(job->text->p + at, content.p, content.n) != 0) {
-            at++;
-            continue;
-        }
-        add_part(job, start, at, false);
-        start = at + content.n;
-        add_part(job, at, start, true);
-        at = start;
-    }
-    add_part(job, start, job->end, false);
-}
-
-static void split_word_runs(splitter_job *job, size_t start) {
-    const uint32_t kinds = WM_CHAR_WORD | WM_CHAR_SPACE;
-    size_t at = start, length;
-    uint32_t kind = WM_CHAR_SPACE;
-    do {
-        uint32_t next = flags_at(job, at, &length) & kinds;
-        if (length && next == kind) continue;
-        add_part(job, start, at, kind == WM_CHAR_SPACE);
-        start = at;
-        kind = next;
-    } while (at += length, length);
-}
-
-// ---- Words, numbers, marks and spaces: the patterns of GPT-2 and its kin ------------------------
-
-enum { WORD_FLAGS = WM_CHAR_LETTER | WM_CHAR_NUMBER | WM_CHAR_SPACE };
-
-static bool is_line_end(uint8_t byte) { return byte == '\r' || byte == '\n'; }
-
-// The end of the run of at most `most` characters of one kind (of WORD_FLAGS) that begins at `at`.
-static size_t run_end(const splitter_job *job, size_t at, uint32_t kind, size_t most) {
-    size_t length;
-    for (; most && (flags_at(job, at, &length) & WORD_FLAGS) == kind && length; at += length)
-        most--;
-    return at;
-}
-
-// The end of what the pattern takes of the spaces at `at`: up to their last line end (if lines
-// count), else all but the last one, which goes with the next word; all where no word follows, or
-// one is all.
-static size_t spaces_end(const splitter_job *job, size_t at, bool lines) {
-    const uint8_t *p = job->text->p;
-    size_t end = run_end(job, at, WM_CHAR_SPACE, SIZE_MAX), last = end;
-    for (size_t i = end; lines && i > at; i--)
-        if (is_line_end(p[i - 1])) return i;
-    if (end == job->end) return end;
-    do last--;
-    while ((p[last] & 0xC0) == 0x80);
-    return last > at ? last : end;
-}
-
-// The length of a contraction whose apostrophe is at `at`; 0: none.
+// The length of the contraction at `at`; 0: there is none.
 static size_t contraction(const splitter_job *job, size_t at, bool any_case) {
     const uint8_t *p = job->text->p + at;
     size_t left = job->end - at;
     uint8_t fold = any_case ? 0x20 : 0;
-    if (left < 2) return 0;
+    if (left < 2 || *p != '\'') return 0;
     uint8_t first = p[1] | fold, second = left > 2 ? p[2] | fold : 0;
     if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
     if (any_case && left > 2 && p[1] == 0xC5 && p[2] == 0xBF) return 3; // U+017F, a long s
@@ -149,35 +175,57 @@ static size_t contraction(const splitter_job *job, size_t at, bool any_case) {
                : 0;
 }
 
-static void split_words(splitter_job *job, size_t start) {
-    const uint8_t *p = job->text->p;
-    bool lines = job->step->options & WM_WORDS_LINES;
-    size_t digits = job->step->options & WM_WORDS_DIGITS, length, next_length, end;
-    while (start < job->end) {
-        uint32_t kind = flags_at(job, start, &length) & WORD_FLAGS;
-        uint32_t next = flags_at(job, start + length, &next_length) & WORD_FLAGS;
-        size_t body = start, short_length = p[start] == '\'' ? contraction(job, start, lines) : 0;
-        if (!length) return;
-        // One character may go before a word: a space; before letters any that is no line end, if
-        // lines count, and then none before numbers.
-        bool before =
-            p[start] == ' ' && next != WM_CHAR_SPACE && !(lines && next == WM_CHAR_NUMBER);
-        if (lines && next == WM_CHAR_LETTER && kind != WM_CHAR_LETTER && kind != WM_CHAR_NUMBER)
-            before = !is_line_end(p[start]);
-        if (before && next_length) {
-            body += length;
-            kind = next;
+// Where one item matches from `at` on: to *end, and all after *floor can be given back.
+static bool match_item(const splitter_job *job, const char *item, size_t at, size_t *floor,
+                       size_t *end) {
+    char many = item[1];
+    size_t taken = 0, least = many != '*' && many != '?', most = SIZE_MAX, length;
+    if (many != '+' && many != '*') most = many == '3' ? 3 : 1;
+    *floor = *end = at;
+    if (*item < '_') {
+        *end += contraction(job, at, *item == '"');
+        taken = *end > at;
+    } else {
+        const uint32_t *class = classes[*item - '_'];
+        while (taken < most) {
+            uint32_t flags = flags_at(job, *end, &length);
+            if (!(flags & class[0]) || flags & class[1]) break;
+            *end += length;
+            if (++taken == least) *floor = *end;
         }
-        if (short_length)
-            end = start + short_length;
-        else if (kind == WM_CHAR_SPACE)
-            end = spaces_end(job, start, lines);
-        else
-            end = run_end(job, body, kind, kind == WM_CHAR_NUMBER && digits ? digits : SIZE_MAX);
-        while (lines && !short_length && !kind && end < job->end && is_line_end(p[end])) end++;
-        add_part(job, start, end, true);
-        start = end;
     }
+    if (many != '!') return taken >= least;
+    *end = at;
+    return taken || at == job->end;
+}
+
+// The end of what the pattern matches at `at`; 0: nothing.
+static size_t match_pattern(const splitter_job *job, const char *items, size_t at) {
+    size_t floors[4], ends[4], n = 0, end = at;
+    for (;;) {
+        if (match_item(job, items + n * 2, end, &floors[n], &ends[n])) {
+            end = ends[n++];
+            if (items[n * 2] == '|' || !items[n * 2]) return end;
+            continue;
+        }
+        while (n > 0 && ends[n - 1] == floors[n - 1]) n--;
+        if (n) { // the last item that can gives one character back
+            do end = --ends[n - 1];
+            while ((job->text->p[end] & 0xC0) == 0x80);
+            continue;
+        }
+        while (*items != '|')
+            if (!*items++) return 0;
+        items++;
+        end = at;
+    }
+}
+
+static size_t match_literal(const splitter_job *job, size_t at) {
+    wm_span content = job->step->content;
+    const uint8_t *p = job->text->p + at;
+    bool same = *p == *content.p && content.n <= job->end - at && !memcmp(p, content.p, content.n);
+    return same ? at + content.n : 0;
 }
 
 // ---- The chain ----------------------------------------------------------------------------------
@@ -213,14 +261,17 @@ static void rewrite_pieces(splitter_job *job, const wm_piece *pieces, size_t cou
 static void split_piece(splitter_job *job, size_t start) {
     job->open_start = job->open_end = start;
     job->open_match = false;
-    switch (job->step->kind) {
-    case WM_SPLITTER_WORDS: split_words(job, start); break;
-    case WM_SPLITTER_SPACES: split_characters(job, start, WM_CHAR_SPACE); break;
-    case WM_SPLITTER_PUNCTUATION: split_characters(job, start, WM_CHAR_SPLITS); break;
-    case WM_SPLITTER_NUMBERS: split_characters(job, start, WM_CHAR_NUMBER); break;
-    case WM_SPLITTER_WORD_RUNS: split_word_runs(job, start); break;
-    default: split_literal(job, start); break;
+    for (size_t at = start, end; at < job->end;) {
+        end = job->pattern ? match_pattern(job, job->pattern, at) : match_literal(job, at);
+        if (!end) {
+            at++;
+            continue;
+        }
+        add_part(job, start, at, false);
+        add_part(job, at, end, true);
+        start = at = end;
     }
+    add_part(job, start, job->end, false);
     close_part(job);
 }
 
@@ -252,6 +303,9 @@ bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state
             writer ^= 1;
             continue;
         }
+        const char *pattern = patterns;
+        for (uint32_t k = 0; k < (uint32_t)steps[i].kind; k++) pattern += strlen(pattern) + 1;
+        job.pattern = steps[i].kind < WM_SPLITTER_LITERAL ? pattern : NULL;
         for (size_t k = 0; k < piece_count; k++) {
             job.end = piece[k].end;
             split_piece(&job, piece[k].start);

@@ -6,16 +6,40 @@
 #include "../unicode/unicode.h"
 #include "text.h"
 
+// The steps. The patterns of GPT-2 and its kin, in full:
+//   GPT2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+//   CL100K  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+//           ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//   QWEN    the same with \p{N} in the place of \p{N}{1,3}
+//   O200K   [^\r\n\p{L}\p{N}]?U*V+S?|[^\r\n\p{L}\p{N}]?U+V*S?|\p{N}{1,3}|
+//   ?[^\s\p{L}\p{N}]+[\r\n/]*|
+//           \s*[\r\n]+|\s+(?!\S)|\s+, where U is [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}],
+//           V [\p{Ll}\p{Lm}\p{Lo}\p{M}] and S (?i:'s|'t|'re|'ve|'m|'ll|'d)
+//   TEKKEN  the same without S and with \p{N}
 typedef enum wm_splitter_kind {
-    WM_SPLITTER_WORDS,        // the patterns of GPT-2 and its kin, as the options say
-    WM_SPLITTER_SPACES,       // matches: each space
-    WM_SPLITTER_PUNCTUATION,  // each punctuation mark
-    WM_SPLITTER_NUMBERS,      // each digit or other number
-    WM_SPLITTER_LITERAL,      // each `content`
-    WM_SPLITTER_WORD_RUNS,    // \w+|[^\w\s]+
-    WM_SPLITTER_PREFIX_SPACE, // no split: puts ' ' before a piece that does not begin with one
-    WM_SPLITTER_METASPACE,    // no split: spaces become `content`, which may go before a piece too
+    WM_SPLITTER_GPT2,
+    WM_SPLITTER_QWEN,
+    WM_SPLITTER_CL100K, // Llama 3 too
+    WM_SPLITTER_O200K,
+    WM_SPLITTER_TEKKEN,
+    WM_SPLITTER_DEEPSEEK,          // the third one of DeepSeek V3
+    WM_SPLITTER_THREE_NUMBERS,     // \p{N}{1,3}
+    WM_SPLITTER_IDEOGRAPHS,        // [一-龥぀-ゟ゠-ヿ]+
+    WM_SPLITTER_LINE_ENDS,         // [\r\n]
+    WM_SPLITTER_SPACE_LETTERS,     // \s?\p{L}+
+    WM_SPLITTER_SPACE_PUNCTUATION, // \s?\p{P}+
+    WM_SPLITTER_WIDE,              // [一-龥ࠀ-一가-퟿]+
+    WM_SPLITTER_SPACES,            // each space
+    WM_SPLITTER_PUNCTUATION,       // each punctuation mark
+    WM_SPLITTER_NUMBERS,           // each digit or other number
+    WM_SPLITTER_WORD_RUNS,         // \w+|[^\w\s]+
+    WM_SPLITTER_LITERAL,           // each `content`
+    WM_SPLITTER_PREFIX_SPACE,      // no split: puts ' ' before a piece that does not begin with one
+    WM_SPLITTER_METASPACE, // no split: spaces become `content`, which may go before a piece too
 } wm_splitter_kind;
+
+// The kind of a regular expression that is known by its text; -1: it is not.
+int wm_splitter_find(wm_span pattern);
 
 // What becomes of a match (tokenizers' SplitDelimiterBehavior).
 typedef enum wm_split_behavior {
@@ -25,14 +49,6 @@ typedef enum wm_split_behavior {
     WM_SPLIT_WITH_PREVIOUS,
     WM_SPLIT_WITH_NEXT,
 } wm_split_behavior;
-
-// Options of WM_SPLITTER_WORDS:
-//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+      none of them
-//   (GPT-2)
-//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|
-//   \s*[\r\n]+|\s+(?!\S)|\s+                         LINES and three digits (cl100k, Llama 3), or
-//   one (Qwen)
-enum { WM_WORDS_DIGITS = 15, WM_WORDS_LINES = 16 };
 
 // Of WM_SPLITTER_METASPACE: before every piece, before one at the text's start.
 enum { WM_METASPACE_ALWAYS = 1, WM_METASPACE_FIRST = 2 };

@@ -99,29 +99,18 @@ static wm_status read_normalizer(wm_reading *reading, int kind) {
 static const char behaviors[] =
     "Isolated\0Removed\0Contiguous\0MergedWithPrevious\0MergedWithNext\0";
 
-// The patterns that are known, then what is the same in two of them.
-#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
-#define LINES_HEAD "(?i:" CONTRACTIONS ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-#define LINES_TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-static const char split_patterns[] =
-    CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+\0" // GPT-2
-    LINES_HEAD LINES_TAIL "\0"                                                   // Qwen
-    LINES_HEAD "{1,3}" LINES_TAIL "\0";                                          // cl100k, Llama 3
-static const uint8_t split_options[] = {0, WM_WORDS_LINES | 1, WM_WORDS_LINES | 3};
-
 static wm_status read_split(wm_reading *reading, wm_splitter *step) {
-    int regex, behavior = choice_of(reading, "behavior", behaviors);
-    WM_TRY(read_pattern(reading, split_patterns, &step->content, &regex));
-    step->kind = WM_SPLITTER_LITERAL;
+    wm_json pattern = part_of(reading, "pattern"), value = wm_json_get(pattern, "Regex");
+    int behavior = choice_of(reading, "behavior", behaviors), kind = WM_SPLITTER_LITERAL;
+    bool regex = wm_json_present(value);
+    if (!regex) value = wm_json_get(pattern, "String");
+    WM_TRY(wm_reading_string(reading, &value, &step->content));
+    if (regex) kind = wm_splitter_find(step->content);
+    if (kind < 0) return refuse(reading, "the pattern", &step->content);
+    step->kind = (wm_splitter_kind)kind;
     step->behavior = (wm_split_behavior)behavior;
     step->invert = flag_of(reading, "invert", false);
     bool fine = behavior >= 0 && step->content.n;
-    if (regex >= 0) {
-        step->kind = WM_SPLITTER_WORDS;
-        step->options = split_options[regex];
-        // These patterns match everything, so what is not matched is nothing.
-        fine = behavior == WM_SPLIT_ISOLATED || (behavior == WM_SPLIT_REMOVED && step->invert);
-    }
     return fine ? WM_OK : refuse(reading, "a Split with this behavior or pattern", NULL);
 }
 
@@ -160,7 +149,10 @@ static wm_status read_pre_tokenizer(wm_reading *reading, int kind) {
         break;
     case SPLIT_METASPACE: return read_metaspace(reading, step);
     case SPLIT_PATTERN: return read_split(reading, step);
-    case SPLIT_WHITESPACE: step->kind = WM_SPLITTER_WORD_RUNS; break;
+    case SPLIT_WHITESPACE:
+        step->kind = WM_SPLITTER_WORD_RUNS;
+        step->invert = true;
+        break;
     case SPLIT_PUNCTUATION: {
         int behavior = choice_of(reading, "behavior", behaviors);
         step->kind = WM_SPLITTER_PUNCTUATION;
