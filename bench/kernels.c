@@ -83,6 +83,11 @@ static void run_linear_t(bench *b) {
 static void run_decode(bench *b) {
     wm_quantized w = {b->stored, b->scale, b->stored};
     bool plain = b->type <= WM_BF16;
+    if (b->type >= WM_WEIGHT_TYPES) {
+        wm_weight_type type = b->type == WM_WEIGHT_TYPES ? WM_I8 : WM_Q4;
+        b->k->linear_int8(b->y, b->N, b->x, b->K, &w, type, NULL, b->T, b->N, b->K);
+        return;
+    }
     b->k->linear[b->type](b->y, b->N, b->x, b->K, plain ? (const void *)b->stored : &w, b->K, NULL, b->T,
                           b->N, b->K);
 }
@@ -156,17 +161,17 @@ static void products(bench *b) {
 // Weights of every type, for one row and for the few of a short prompt: 10⁹ weights/s, and how many
 // times f32's.
 static void decoding(bench *b) {
-    static const char *const names[] = {"f32", "f16", "bf16", "i8", "u8", "q4"};
+    static const char *const names[] = {"f32", "f16", "bf16", "i8", "u8", "q4", "i8 int8", "q4 int8"};
     static const uint32_t rows[] = {1, 4, 32};
-    char what[] = "1 row of     Gweights/s";
+    char what[] = "1 row of         Gweights/s";
     for (size_t i = 0; i < WM_COUNT(rows); i++) {
         double first = 0;
-        for (unsigned type = 0; type < WM_WEIGHT_TYPES; type++) {
+        for (unsigned type = 0; type <= WM_WEIGHT_TYPES + 1; type++) {
             b->K = LONG_K, b->N = rows[i] == 1 ? LONG_N : 4096, b->T = rows[i];
             b->type = (wm_weight_type)type;
             double rate = 1e-9 * b->N * b->K * b->T / least(run_decode, b, 0.4);
             if (!type) first = rate;
-            memcpy(what + 9, "    ", 4);
+            memcpy(what + 9, "        ", 8);
             memcpy(what + 9, names[type], strlen(names[type]));
             bench_row(rows[i] == 1 ? what : what + 2, b->k->isa, b->T, b->N, b->K, rate, rate / first);
         }

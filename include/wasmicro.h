@@ -124,7 +124,7 @@ typedef enum wm_truncate {
 
 typedef enum wm_compute {
     WM_COMPUTE_F32 = 0,
-    // Weights of I8 times activations rounded to 14 bits, row by row; all else in f32. For quantised
+    // Weights of I8 and Q4 times activations rounded to 14 bits, row by row; all else in f32. For quantised
     // files: ARG where the model has no such weights.
     WM_COMPUTE_INT8,
 } wm_compute;

@@ -319,13 +319,13 @@ static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, 
 }
 
 // Whole numbers of 14 bits, as the contract says, then a product in f64.
-static void check_int8(const wm_kernels *k, size_t T, size_t N, size_t K, size_t offset, float range,
-                       bool bias) {
+static void check_int8(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
+                       size_t offset, float range, bool bias) {
     float *x = random_floats(T * K), *y = random_floats(T * N), *b = bias ? random_floats(N) : NULL;
     float *alone = random_floats(N);
-    quantised w = random_quantised(WM_I8, N, K, offset);
+    quantised w = random_quantised(type, N, K, offset);
     for (size_t i = 0; i < T * K; i++) x[i] *= i % 7 ? range : range / 100;
-    k->linear_int8(y, N, x, K, &w.parts, b, T, N, K);
+    k->linear_int8(y, N, x, K, &w.parts, type, b, T, N, K);
     for (size_t t = 0; t < T; t++) {
         float most = 0;
         for (size_t j = 0; j < K; j++)
@@ -343,7 +343,7 @@ static void check_int8(const wm_kernels *k, size_t T, size_t N, size_t K, size_t
             }
             assert_near((double)y[t * N + n], sum, 0x1p-20 * size + slack);
         }
-        k->linear_int8(alone, N, x + t * K, K, &w.parts, b, 1, N, K);
+        k->linear_int8(alone, N, x + t * K, K, &w.parts, type, b, 1, N, K);
         assert_memory_equal(alone, y + t * N, N * sizeof *alone);
     }
     free(x), free(y), free(b), free(alone), free_quantised(&w);
@@ -353,13 +353,16 @@ static void int8_products_of_every_size(void **state) {
     (void)state;
     static const size_t big[] = {96, 384, 513, 1536, 2047, 2048, 2049, 5000};
     EACH_TABLE(k) {
-        for (size_t n = 0; n < SIZES; n++) {
-            check_int8(k, 1 + n % 6, 1 + n % 9, n, n % 5, 3, n % 2);
-            check_int8(k, 1 + n % 3, n, 40, n % 3, 100, n % 3);
-            check_int8(k, n + 1, 6, 33, 1, 1e-6f, n % 2);
+        for (unsigned t = 0; t < 2; t++) {
+            wm_weight_type type = t ? WM_Q4 : WM_I8;
+            for (size_t n = 0; n < SIZES; n++) {
+                check_int8(k, type, 1 + n % 6, 1 + n % 9, n, n % 5, 3, n % 2);
+                check_int8(k, type, 1 + n % 3, n, 40, n % 3, 100, n % 3);
+                check_int8(k, type, n + 1, 6, 33, 1, 1e-6f, n % 2);
+            }
+            for (size_t i = 0; i < WM_COUNT(big); i++)
+                check_int8(k, type, 1 + 3 * i, 10, big[i], i % 4, 1, i % 2);
         }
-        for (size_t i = 0; i < WM_COUNT(big); i++)
-            check_int8(k, 1 + 3 * i, 10, big[i], i % 4, 1, i % 2);
         // The largest sums there are do not overflow.
         enum { K = 2048 };
         float x[K], y[4], scale[4] = {1, 1, 1, 1};
@@ -367,17 +370,17 @@ static void int8_products_of_every_size(void **state) {
         memset(w, 0x80, sizeof w);
         for (size_t i = 0; i < K; i++) x[i] = 1;
         wm_quantized q = {w, (const uint8_t *)scale, NULL};
-        k->linear_int8(y, 4, x, K, &q, NULL, 1, 4, K);
+        k->linear_int8(y, 4, x, K, &q, WM_I8, NULL, 1, 4, K);
         for (size_t i = 0; i < 4; i++) assert_near((double)y[i], -128.0 * K, 0.1);
         // Nothing but zeros, and what is not finite.
         for (size_t i = 0; i < K; i++) x[i] = i % 2 ? 1e-39f : 0;
-        k->linear_int8(y, 4, x, K, &q, NULL, 1, 4, K);
+        k->linear_int8(y, 4, x, K, &q, WM_I8, NULL, 1, 4, K);
         assert_true(y[0] == 0 || magnitude((double)y[0]) < 1e-33);
         x[7] = __builtin_inff();
-        k->linear_int8(y, 4, x, K, &q, NULL, 1, 4, K);
+        k->linear_int8(y, 4, x, K, &q, WM_I8, NULL, 1, 4, K);
         assert_true(!(magnitude((double)y[3]) < 1e38));
         x[7] = __builtin_nanf("");
-        k->linear_int8(y, 4, x, K, &q, NULL, 1, 4, K);
+        k->linear_int8(y, 4, x, K, &q, WM_I8, NULL, 1, 4, K);
         assert_true(y[3] != y[3]);
     }
 }

@@ -1,57 +1,71 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Products of whole numbers: rows of i8 times rows of x in 14 bits, with sums of 32 bits that
+// Products of whole numbers: rows of i8 or q4 times rows of x in 14 bits, in sums of 32 bits that
 // cannot overflow. Included by kernels_body.h.
 
 // A row of x in steps of its largest number's 8191st part; returns the step. A NaN or an infinity
 // makes the step one.
 WMK_APART float WMK(row_step)(const float *x, size_t K) {
     uint32_t most = 0;
-    for (size_t k = 0; k < K; k++) {
+    WMK_ROLLED for (size_t k = 0; k < K; k++) {
         uint32_t size = wm_read_u32(x + k) & 0x7FFFFFFF;
         most = WM_MAX(most, size);
     }
     return wm_read_f32(&most) / (float)WMK_INT_MOST;
 }
 
-// to [n, and zeros up to `all`] = x / step to the nearest, ties to even
-WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, size_t all) {
+// to [n, and zeros up to `all`] = x / step to the nearest, ties to even. For q4 the numbers of 8 ·
+// LANES change places: those whose nibbles stand at one place of their 16 bits come together.
+WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, size_t all,
+                             wm_weight_type type) {
+    enum { SPAN = 8 * LANES };
     float per_step = step > 0x1p-100f ? 1 / step : 0;
-    for (size_t k = 0; k < n; k++) {
-        float shifted = x[k] * per_step + 0x1.8p23f;
-        to[k] = (int16_t)wm_read_u32(&shifted);
+    WMK_ROLLED for (size_t k = 0; k < all; k++) {
+        float shifted = (k < n ? x[k] * per_step : 0) + 0x1.8p23f;
+        size_t place = k;
+        if (type == WM_Q4) place = k / SPAN * SPAN + k % 4 * (2 * LANES) + k % SPAN / 4;
+        to[place] = (int16_t)wm_read_u32(&shifted);
     }
-    for (; n < all; n++) to[n] = 0;
 }
 
-WMK_INLINE void WMK(int_step)(vint sum[][4], const int16_t *x, size_t ldx,
-                              const uint8_t *const w[4], const size_t rows) {
-    v_half a[TILE_T], b;
+WMK_APART const uint8_t *WMK(copy_bytes)(uint8_t *to, const uint8_t *from, size_t n) {
+    WMK_ROLLED for (size_t i = 0; i < n; i++) to[i] = from[i];
+    return to;
+}
+
+// Four rows of w from one place on, and the scales of their blocks.
+typedef struct WMK(int_rows) {
+    const uint8_t *w[4];
+    float scale[4][WMK_INT_K / WM_Q4_BLOCK + LANES / 4];
+} WMK(int_rows);
+
+WMK_INLINE void WMK(i8_step)(vint sum[][4], const int16_t *x, size_t ldx, const uint8_t *const w[4],
+                             const size_t rows) {
+    v_half a[TILE_T];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load_half(x + r * ldx);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        b = v_load_half_i8(w[c]);
+        v_half b = v_load_half_i8(w[c]);
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_dot(sum[r][c], a[r], b);
     }
 }
 
 // sums [rows, 4] = x [rows, K] · w [4, K]ᵀ; x has zeros up to a whole step.
-WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const uint8_t *const rows4[4],
-                              size_t K, const size_t rows) {
+WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                             size_t K, const size_t rows) {
     const uint8_t *w[4];
     vint sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        w[c] = rows4[c];
+        w[c] = from->w[c];
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_bits(v_set(0.0f));
     }
     for (; K >= 2 * LANES; K -= 2 * LANES) {
-        WMK(int_step)(sum, x, ldx, w, rows);
+        WMK(i8_step)(sum, x, ldx, w, rows);
         WMK_ADVANCE(x, 2 * LANES);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 2 * LANES);
     }
     if (K) {
         uint8_t few[4][2 * LANES] = {{0}};
-        for (size_t i = 0; i < 4 * K; i++) few[i / K][i % K] = w[i / K][i % K];
-        for (size_t c = 0; c < 4; c++) w[c] = few[c];
-        WMK(int_step)(sum, x, ldx, w, rows);
+        WMK_ROLLED for (size_t c = 0; c < 4; c++) w[c] = WMK(copy_bytes)(few[c], w[c], K);
+        WMK(i8_step)(sum, x, ldx, w, rows);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         wmk_quad all = v_sums(v_convert(sum[r][0]), v_convert(sum[r][1]), v_convert(sum[r][2]),
@@ -60,38 +74,105 @@ WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const u
     }
 }
 
+// 8 · LANES numbers of each row. With its upper bit turned a nibble is q - 8 in two's complement;
+// at the top of its 16 bits that is times 4096, and four products of 8 · 4096 · 8191 · 2 still fit.
+WMK_INLINE void WMK(q4_step)(vec *sum, const int16_t *x, size_t ldx, const uint8_t *w, vec scale,
+                             const size_t rows) {
+    typedef uint16_t nibbles __attribute__((vector_size(4 * LANES)));
+    nibbles q = (nibbles)v_load_half(w) ^ 0x8888, e[4];
+    e[0] = q << 12, e[1] = q << 8 & 0xF000, e[2] = q << 4 & 0xF000, e[3] = q & 0xF000;
+    WMK_ROLLED for (size_t r = 0; r < rows; r++, x += ldx, sum += 4) {
+        vint all = v_bits(v_set(0.0f));
+        WMK_UNROLL for (size_t m = 0; m < 4; m++) {
+            all = v_dot(all, v_load_half(x + m * 2 * LANES), (v_half)e[m]);
+        }
+        *sum = v_fma(v_convert(all), scale, *sum);
+    }
+}
+
+// As i8_tile, for q4.
+WMK_APART void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                            size_t K, size_t rows) {
+    enum { SPAN = 8 * LANES, BYTES = 4 * LANES };
+    vec sum[TILE_T][4];
+    WMK_ROLLED for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
+    for (size_t i = 0; i * SPAN < K; i++, x += SPAN) {
+        WMK_ROLLED for (size_t c = 0; c < 4; c++) {
+            uint8_t few[BYTES] = {0};
+            const uint8_t *w = from->w[c] + i * BYTES;
+            size_t left = (K - i * SPAN + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK * WM_Q4_BYTES;
+            if (left < BYTES) w = WMK(copy_bytes)(few, w, left);
+            vec scale = v_load_scales(from->scale[c], i);
+            if (rows == 1)
+                WMK(q4_step)(&sum[0][c], x, ldx, w, scale, 1);
+            else
+                WMK(q4_step)(&sum[0][c], x, ldx, w, scale, rows);
+        }
+    }
+    WMK_ROLLED for (size_t r = 0; r < rows; r++) {
+        wmk_quad all = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+        memcpy(sums + 4 * r, &all, sizeof all);
+    }
+}
+
+WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                              size_t K, size_t rows, wm_weight_type type) {
+    if (type == WM_Q4)
+        WMK(q4_tile)(sums, x, ldx, from, K, rows);
+    else if (rows == 1)
+        WMK(i8_tile)(sums, x, ldx, from, K, 1);
+    else
+        WMK(i8_tile)(sums, x, ldx, from, K, TILE_T);
+}
+
+// Rows n, n + apart, … of w, from number k on.
+WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_weight_type type,
+                                size_t n, size_t apart, size_t columns, size_t k, size_t n_k,
+                                size_t K) {
+    size_t blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK,
+           count = (n_k + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    WMK_ROLLED for (size_t c = 0; c < 4; c++, n += c < columns ? apart : 0) { // the last again
+        rows->w[c] =
+            w->data + n * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K) + (type == WM_Q4 ? k / 2 : k);
+        if (type != WM_Q4) continue;
+        WMK_ROLLED for (size_t i = count; i < count + LANES / 4; i++) rows->scale[c][i] = 0;
+        WMK(widen_f16)(rows->scale[c], w->scale + (n * blocks + k / WM_Q4_BLOCK) * 2, count);
+    }
+}
+
 // Rows of x that fit on the stack at a time, K in blocks whose sums fit.
-static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
-                             const float *b, size_t T, size_t N, size_t K) {
+static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
+                             const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
+                             size_t N, size_t K) {
     int16_t whole[WMK_INT_X];
     float steps[WMK_INT_T], sums[TILE_T * 4];
+    WMK(int_rows) rows;
     const float *scale = (const float *)(const void *)w->scale;
-    size_t by = T == 1 ? N / 4 : 1;
+    size_t by = T == 1 ? N / 4 : 1, span = (type == WM_Q4 ? 8 : 2) * LANES;
     for (size_t k = 0; k == 0 || k < K; k += WMK_INT_K) {
-        size_t n_k = WM_MIN(WMK_INT_K, K - k), pitch = (n_k + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
+        size_t n_k = WM_MIN(WMK_INT_K, K - k), pitch = (n_k + span - 1) / span * span;
         size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / WM_MAX(pitch, 1));
-        for (size_t t = 0; t < T; t += most) {
-            size_t block = WM_MIN(most, T - t);
+        for (size_t t = 0, block; t < T; t += block) {
+            block = WM_MIN(most, T - t);
             for (size_t r = 0; r < block; r++) {
                 const float *row = x + (t + r) * ldx;
                 steps[r] = WMK(row_step)(row, K);
-                WMK(quantise)(whole + r * pitch, row + k, steps[r], n_k, pitch);
+                WMK(quantise)(whole + r * pitch, row + k, steps[r], n_k, pitch, type);
+                if (type == WM_Q4) steps[r] *= 0x1p-12f;
             }
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
                 size_t n = apart == 1 ? 4 * i : i;
-                const uint8_t *rows[4];
-                for (size_t c = 0; c < 4; c++)
-                    rows[c] = w->data + (n + WM_MIN(c, columns - 1) * apart) * K + k;
-                for (size_t r = 0, count; r < block; r += count) {
+                WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
+                WMK_ROLLED for (size_t r = 0, count; r < block; r += count) {
                     count = block - r < TILE_T ? 1 : TILE_T;
-                    if (count == 1) WMK(int_tile)(sums, whole + r * pitch, pitch, rows, n_k, 1);
-                    else WMK(int_tile)(sums, whole + r * pitch, pitch, rows, n_k, TILE_T);
-                    for (size_t j = 0; j < 4 * count; j++) {
-                        size_t c = n + j % 4 * apart;
-                        float *to = y + (t + r + j / 4) * ldy + c;
-                        if (j % 4 < columns)
-                            *to = sums[j] * (steps[r + j / 4] * scale[c]) + (k ? *to : b ? b[c] : 0);
+                    WMK(int_tile)(sums, whole + r * pitch, pitch, &rows, n_k, count, type);
+                    WMK_ROLLED for (size_t j = 0; j < count; j++) {
+                        float *to = y + (t + r + j) * ldy;
+                        WMK_ROLLED for (size_t c = 0, at = n; c < columns; c++, at += apart) {
+                            float unit = type == WM_Q4 ? steps[r + j] : steps[r + j] * scale[at];
+                            to[at] = sums[4 * j + c] * unit + (k ? to[at] : b ? b[at] : 0);
+                        }
                     }
                 }
             }

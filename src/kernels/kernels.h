@@ -46,10 +46,10 @@ typedef struct wm_kernels {
     void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                     size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
-    // The same of I8 with sums of whole numbers: each row of x is rounded to 14 bits of its largest.
-    // The sums of 2048 products are exact, further ones are added to them in f32.
+    // The same of I8 or Q4 with sums of whole numbers: each row of x is rounded to 14 bits of its
+    // largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
-                        const float *b, size_t T, size_t N, size_t K);
+                        wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
 
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
     // values, and weights stored [in, out]. NULL for I8, U8, Q4.

@@ -97,9 +97,9 @@ WMK_WIDEN(bf16)
 
 typedef void WMK(widener)(float *y, const void *a, size_t n);
 
-static void WMK(scale)(float *y, float s, size_t n);
-static void WMK(mul)(float *y, const float *a, size_t n);
-static void WMK(add)(float *y, const float *a, size_t n);
+WMK_APART void WMK(scale)(float *y, float s, size_t n);
+WMK_APART void WMK(mul)(float *y, const float *a, size_t n);
+WMK_APART void WMK(add)(float *y, const float *a, size_t n);
 #include "quant_rows.h"
 
 // ---- Row dots: lanes over K --------------------------------------------------------------------
@@ -199,7 +199,7 @@ WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T,
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
         if (LANES == 1 || w->type == WM_F32 || T > 1 || K % WM_Q4_BLOCK ||
-            !WMK(thin)(tile, rows, k, w->type)) {
+            !WMK(thin)(tile, w->type)) {
             for (size_t c = 0; c < 4 && w->type != WM_F32; c++) {
                 WMK(fill)(wide + c * WMK_K_BLOCK, &rows[c], k, tile->K, w->type);
                 tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);

@@ -12,28 +12,60 @@ WMK_INLINE wmk_row WMK(row_at)(const wmk_weight *w, size_t n) {
     return row;
 }
 
-// y [n] = a row's numbers from the k-th on, an even one; of I8 and U8 without the row's scale.
+// Number k of a row; of I8 and U8 without the row's scale.
+WMK_INLINE float WMK(number)(const wmk_row *row, size_t k, wm_weight_type type) {
+    if (type == WM_I8) return (float)(int8_t)row->data[k];
+    if (type == WM_U8) return (float)(row->data[k] - row->zero);
+    uint16_t half = wm_read_u16(row->scales + k / WM_Q4_BLOCK * 2);
+    return (float)((row->data[k / 2] >> k % 2 * 4 & 15) - 8) * wm_f16_to_f32(half);
+}
+
+#if LANES > 1
+// y [16] = bytes · scale - less
+WMK_INLINE void WMK(store16)(float *y, v_bytes bytes, float scale, float less) {
+    vec wide[16 / LANES];
+    v_from_bytes(wide, bytes);
+    WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
+        v_store(y + i * LANES, wide[i] * v_set(scale * I8_UNIT) - v_set(less));
+    }
+}
+
+// y [32] = a block of q4. With its upper bit turned a nibble is q - 8 in two's complement.
+WMK_INLINE void WMK(store_block)(float *y, const uint8_t *p, float scale) {
+    v_bytes q = v_load_bytes(p), low = (q << 4) ^ -128, high = (q & -16) ^ -128;
+    WMK(store16)(
+        y,
+        __builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+        scale / 16, 0);
+    WMK(store16)(y + 16,
+                 __builtin_shufflevector(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                         14, 30, 15, 31),
+                 scale / 16, 0);
+}
+#endif
+
+// y [n] = a row's numbers from the k-th on, the first of a block.
 WMK_APART void WMK(fill)(float *y, const wmk_row *row, size_t k, size_t n, wm_weight_type type) {
-    const uint8_t *p = row->data + k;
-    switch (type) {
-    case WM_F16: WMK(widen_f16)(y, p + k, n); break;
-    case WM_BF16: WMK(widen_bf16)(y, p + k, n); break;
-    case WM_I8: {
-        for (size_t i = 0; i < n; i++) y[i] = (float)(int8_t)p[i];
-        break;
+    size_t i = 0;
+    if (type == WM_F16) {
+        WMK(widen_f16)(y, row->data + 2 * k, n);
+        return;
     }
-    case WM_U8: {
-        for (size_t i = 0; i < n; i++) y[i] = (float)(p[i] - row->zero);
-        break;
+    if (type == WM_BF16) {
+        WMK(widen_bf16)(y, row->data + 2 * k, n);
+        return;
     }
-    default: // Q4
-        for (size_t i = 0; i < n; i += WM_Q4_BLOCK) {
-            float scale = wm_f16_to_f32(wm_read_u16(row->scales + (k + i) / WM_Q4_BLOCK * 2));
-            p = row->data + (k + i) / 2;
-            for (size_t j = 0; j < WM_Q4_BLOCK && i + j < n; j++)
-                y[i + j] = (float)((p[j / 2] >> j % 2 * 4 & 15) - 8) * scale;
-        }
+#if LANES > 1
+    int8_t flip = type == WM_U8 ? -128 : 0;
+    float less = type == WM_U8 ? (float)(row->zero - 128) : 0;
+    WMK_ROLLED for (; type != WM_Q4 && i + 16 <= n; i += 16)
+        WMK(store16)(y + i, v_load_bytes(row->data + k + i) ^ flip, 1, less);
+    WMK_ROLLED for (; type == WM_Q4 && i + WM_Q4_BLOCK <= n; i += WM_Q4_BLOCK) {
+        uint16_t half = wm_read_u16(row->scales + (k + i) / WM_Q4_BLOCK * 2);
+        WMK(store_block)(y + i, row->data + (k + i) / 2, wm_f16_to_f32(half));
     }
+#endif
+    WMK_ROLLED for (; i < n; i++) y[i] = WMK(number)(row, k + i, type);
 }
 
 // A row of a table.
@@ -68,15 +100,18 @@ WMK_INLINE bool WMK(halves_are_finite)(const wmk_tile *tile) {
     (void)tile;
 #else
     typedef int16_t halves __attribute__((vector_size(16)));
-    for (size_t c = 0; c < 4; c++) {
+    int16_t lanes[8];
+    WMK_ROLLED for (size_t c = 0; c < 4; c++) {
         halves most = {0}, large;
-        for (size_t k = 0; k < tile->K; k += 8) {
+        WMK_ROLLED for (size_t k = 0; k < tile->K; k += 8) {
             halves h = (halves)v_load_bytes(tile->w[c] + 2 * k) & 0x7FFF;
             large = h > most;
             most = (h & large) | (most & ~large);
         }
-        for (size_t i = 0; i < 8; i++)
-            if (most[i] >= 0x7C00) return false;
+        memcpy(lanes, &most, sizeof lanes);
+        WMK_ROLLED for (size_t i = 0; i < 8; i++) {
+            if (lanes[i] >= 0x7C00) return false;
+        }
     }
 #endif
     return true;
@@ -90,73 +125,51 @@ WMK_APART void WMK(thin_end)(const wmk_tile *tile, const vec sum[4], float unit)
     memcpy(tile->y, &sums, sizeof sums);
 }
 
-WMK_INLINE void WMK(thin_step)(vec *sum, const vec a[], const vec b[]) {
-    WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) *sum = v_fma(a[i], b[i], *sum);
+// F16 and BF16: LANES numbers of each row. As in dot_tile, V8 should not mix the steps.
+WMK_INLINE void WMK(halves_step)(vec sum[4], const float *x, const uint8_t *const w[4], size_t k,
+                                 const wm_weight_type type, const float lift) {
+    vec a = v_load(x + k), b = a;
+    if (lift != 1) a *= v_set(lift);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        if (type == WM_F16) b = v_load_thin_f16(w[c] + 2 * k);
+        if (type == WM_BF16) b = WMK(load_bf16)(w[c] + 2 * k);
+        sum[c] = v_fma(a, b, sum[c]);
+    }
 }
 
-// F16, BF16 and I8: 16 numbers of each row at a time.
+// I8: 16 numbers of each row.
+WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const w[4]) {
+    vec a[16 / LANES], b[16 / LANES];
+    WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) a[i] = v_load(x + i * LANES);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        v_from_bytes(b, v_load_bytes(w[c]));
+        WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) sum[c] = v_fma(a[i], b[i], sum[c]);
+    }
+}
+
 WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float lift,
                                const float unit) {
+    const size_t step = type == WM_I8 ? 16 : 2 * LANES, size = type == WM_I8 ? 1 : 2;
     const float *x = tile->x;
-    const size_t size = type == WM_I8 ? 1 : 2;
     const uint8_t *w[4];
-    vec sum[4], a[16 / LANES], b[16 / LANES];
+    vec sum[4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c], sum[c] = v_set(0.0f);
-    for (size_t left = tile->K / 16; left; left--) {
-        WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-            a[i] = v_load(x + i * LANES);
-            if (lift != 1) a[i] *= v_set(lift);
+    for (size_t left = tile->K / step; left; left--) {
+        if (type == WM_I8) {
+            WMK(bytes_step)(sum, x, w);
+        } else {
+            WMK(halves_step)(sum, x, w, 0, type, lift);
+            if (left == SIZE_MAX) break;
+            WMK(halves_step)(sum, x, w, LANES, type, lift);
         }
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-            if (type == WM_I8) v_from_bytes(b, v_load_bytes(w[c]));
-            WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-                if (type == WM_F16) b[i] = v_load_thin_f16(w[c] + 2 * i * LANES);
-                if (type == WM_BF16) b[i] = WMK(load_bf16)(w[c] + 2 * i * LANES);
-            }
-            WMK(thin_step)(&sum[c], a, b);
-            w[c] += 16 * size;
-        }
-        x += 16;
+        WMK_ADVANCE(x, step);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
     }
     WMK(thin_end)(tile, sum, unit);
 }
 
-// Q4: a block at a time. The numbers come as (q - 8) · 16 in bytes, the scales make up for it.
-WMK_INLINE void WMK(thin_q4)(const wmk_tile *tile, const wmk_row rows[4], size_t k) {
-    typedef int8_t bytes __attribute__((vector_size(16)));
-    float scale[4][WMK_K_BLOCK / WM_Q4_BLOCK];
-    const float *x = tile->x;
-    vec sum[4], a[16 / LANES], b[16 / LANES];
-    size_t blocks = tile->K / WM_Q4_BLOCK;
-    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        sum[c] = v_set(0.0f);
-        WMK(widen_f16)(scale[c], rows[c].scales + k / WM_Q4_BLOCK * 2, blocks);
-    }
-    for (size_t i = 0; i < blocks; i++, x += WM_Q4_BLOCK) {
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-            bytes q = (bytes)v_load_bytes(tile->w[c] + i * WM_Q4_BYTES), half[2];
-            bytes low = (q << 4) ^ -128, high = (q & -16) ^ -128;
-            half[0] = __builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
-                                              6, 22, 7, 23);
-            half[1] = __builtin_shufflevector(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
-                                              29, 14, 30, 15, 31);
-            vec s = v_set(scale[c][i] * (I8_UNIT / 16));
-            WMK_UNROLL for (size_t h = 0; h < 2; h++) {
-                v_from_bytes(b, half[h]);
-                WMK_UNROLL for (size_t j = 0; j < 16 / LANES; j++) {
-                    b[j] *= s;
-                    a[j] = v_load(x + h * 16 + j * LANES);
-                }
-                WMK(thin_step)(&sum[c], a, b);
-            }
-        }
-    }
-    WMK(thin_end)(tile, sum, 1);
-}
-
-// The rows' numbers from the k-th on; false where the tile has no such numbers.
-WMK_APART bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
-                         wm_weight_type type) {
+// False where there is no such tile, or it cannot hold these numbers.
+WMK_APART bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {
     case WM_F16:
         if (!WMK(halves_are_finite)(tile)) return false;
@@ -164,7 +177,6 @@ WMK_APART bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
         return true;
     case WM_BF16: WMK(thin_tile)(tile, WM_BF16, 1, 1); return true;
     case WM_I8: WMK(thin_tile)(tile, WM_I8, 1, I8_UNIT); return true;
-    case WM_Q4: WMK(thin_q4)(tile, rows, k); return true;
     default: return false;
     }
 }
@@ -172,8 +184,7 @@ WMK_APART bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
 #undef F16_UNIT
 #undef v_load_thin_f16
 #else
-WMK_INLINE bool WMK(thin)(const wmk_tile *tile, const wmk_row rows[4], size_t k,
-                          wm_weight_type type) {
-    return (void)tile, (void)rows, (void)k, (void)type, false;
+WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
+    return (void)tile, (void)type, false;
 }
 #endif

@@ -94,6 +94,8 @@ typedef struct wmk_tile {
     size_t next; // bytes from a row of w to the one that is wanted next; 0: none
 } wmk_tile;
 
+typedef int8_t wmk_bytes __attribute__((vector_size(16)));
+
 // A weight [N, K] for row dots, and one of its rows.
 typedef struct wmk_weight {
     wm_weight_type type;

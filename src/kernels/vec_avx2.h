@@ -3,6 +3,7 @@
 
 typedef __m256 wmk_vec_avx2;
 typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
+typedef int16_t wmk_half_avx2 __attribute__((vector_size(32)));
 
 #define WMK_ISA avx2
 #define vec wmk_vec_avx2
@@ -28,12 +29,14 @@ typedef int32_t wmk_int_avx2 __attribute__((vector_size(32)));
 #define v_load_f16(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
 #define F16C
 #define I8_UNIT 1.0f
-#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_bytes wmk_bytes
+#define v_load_bytes(p) ((v_bytes)_mm_loadu_si128((const void *)(p)))
 #define v_from_bytes(to, b) wmk_from_bytes_avx2(to, (__m128i)(b))
-#define v_half __m256i
-#define v_load_half(p) _mm256_loadu_si256((const void *)(p))
-#define v_load_half_i8(p) _mm256_cvtepi8_epi16(v_load_bytes(p))
-#define v_dot(sum, a, b) ((sum) + (vint)_mm256_madd_epi16(a, b))
+#define v_half wmk_half_avx2
+#define v_load_half(p) ((v_half)_mm256_loadu_si256((const void *)(p)))
+#define v_load_half_i8(p) ((v_half)_mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(p))))
+#define v_dot(sum, a, b) ((sum) + (vint)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
+#define v_load_scales(p, i) _mm256_set_m128(_mm_set1_ps((p)[2 * (i) + 1]), _mm_set1_ps((p)[2 * (i)]))
 #define v_convert(i) _mm256_cvtepi32_ps((__m256i)(i))
 #define v_sums(a, b, c, d) wmk_sums_avx2(a, b, c, d)
 

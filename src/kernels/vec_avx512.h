@@ -3,6 +3,7 @@
 
 typedef __m512 wmk_vec_avx512;
 typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
+typedef int16_t wmk_half_avx512 __attribute__((vector_size(64)));
 
 #define WMK_ISA avx512
 #define vec wmk_vec_avx512
@@ -28,12 +29,14 @@ typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 #define v_load_f16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
 #define F16C
 #define I8_UNIT 1.0f
-#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_bytes wmk_bytes
+#define v_load_bytes(p) ((v_bytes)_mm_loadu_si128((const void *)(p)))
 #define v_from_bytes(to, b) (*(to) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)(b))))
-#define v_half __m512i
-#define v_load_half(p) _mm512_loadu_si512(p)
-#define v_load_half_i8(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p)))
-#define v_dot(sum, a, b) ((sum) + (vint)_mm512_madd_epi16(a, b))
+#define v_half wmk_half_avx512
+#define v_load_half(p) ((v_half)_mm512_loadu_si512(p))
+#define v_load_half_i8(p) ((v_half)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p))))
+#define v_dot(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
+#define v_load_scales(p, i) wmk_scales_avx512((p) + 4 * (i))
 #define v_convert(i) _mm512_cvtepi32_ps((__m512i)(i))
 #define v_sums(a, b, c, d) wmk_sums_avx512(a, b, c, d)
 
@@ -44,4 +47,10 @@ static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
     __m512 abcd = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xEE);
     __m256 half = _mm512_castps512_ps256(abcd) + _mm512_extractf32x8_ps(abcd, 1);
     return _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1);
+}
+
+// Four scales, each of four lanes.
+static inline __m512 wmk_scales_avx512(const float *p) {
+    __m512i lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(_mm_loadu_ps(p)));
 }

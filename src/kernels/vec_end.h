@@ -24,6 +24,7 @@
 #undef v_sums
 #undef F16C
 #undef I8_UNIT
+#undef v_bytes
 #undef v_load_bytes
 #undef v_from_bytes
 #undef v_half
@@ -31,3 +32,4 @@
 #undef v_load_half_i8
 #undef v_dot
 #undef v_convert
+#undef v_load_scales

@@ -34,12 +34,12 @@ static inline float wmk_sqrt_scalar(float x) {
     return (float)(x < 0x1p-100f ? root * 0x1p-50 : root);
 }
 
-typedef struct wmk_half_scalar {
-    int16_t x, y;
-} wmk_half_scalar;
+typedef int16_t wmk_half_scalar __attribute__((vector_size(4)));
 
-static inline wmk_half_scalar wmk_load_half_scalar(const int16_t *p) {
-    return (wmk_half_scalar){p[0], p[1]};
+static inline wmk_half_scalar wmk_load_half_scalar(const void *p) {
+    wmk_half_scalar pair;
+    memcpy(&pair, p, sizeof pair);
+    return pair;
 }
 
 static inline wmk_half_scalar wmk_load_half_i8_scalar(const uint8_t *p) {
@@ -67,11 +67,12 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 #define v_half wmk_half_scalar                        // 2 · LANES integers of 16 bits
 #define v_load_half(p) wmk_load_half_scalar(p)        // from int16_t
 #define v_load_half_i8(p) wmk_load_half_i8_scalar(p)  // from int8_t, extended
-#define v_dot(sum, a, b) ((sum) + (a).x * (b).x + (a).y * (b).y) // each lane: + two products
+#define v_dot(sum, a, b) ((sum) + (a)[0] * (b)[0] + (a)[1] * (b)[1]) // each lane: + two products
+#define v_load_scales(p, i) ((p)[(i) / 4])            // of q4's numbers 8 · LANES · i … as they lie in v_dot's sum
 #define v_convert(i) ((float)(i))                     // integers to floats
 #define v_sums(a, b, c, d) wmk_sums_scalar(a, b, c, d)
 
 // Where LANES > 1 also, for tiles that widen 16 numbers at a time:
 //     F16C                 defined where v_load_f16 is an instruction
-//     v_load_bytes(p)      16 bytes, at any alignment
+//     v_bytes              16 signed bytes; v_load_bytes(p) loads them from any address
 //     v_from_bytes(to, b)  16 signed bytes to vec to[16 / LANES], times 1 / I8_UNIT

@@ -5,6 +5,7 @@
 
 typedef float wmk_vec_simd128 __attribute__((vector_size(16)));
 typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
+typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 
 #define WMK_ISA simd128
 #define vec wmk_vec_simd128
@@ -28,12 +29,14 @@ typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 #define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))
 #define v_load_i16(p) ((vint)wasm_i32x4_load16x4(p))
 #define I8_UNIT 0x1p-24f
-#define v_load_bytes(p) wasm_v128_load(p)
+#define v_bytes wmk_bytes
+#define v_load_bytes(p) ((v_bytes)wasm_v128_load(p))
 #define v_from_bytes(to, b) wmk_from_bytes_simd128(to, (v128_t)(b))
-#define v_half v128_t
-#define v_load_half(p) wasm_v128_load(p)
-#define v_load_half_i8(p) wasm_i16x8_load8x8(p)
-#define v_dot(sum, a, b) ((sum) + (vint)wasm_i32x4_dot_i16x8(a, b))
+#define v_half wmk_half_simd128
+#define v_load_half(p) ((v_half)wasm_v128_load(p))
+#define v_load_half_i8(p) ((v_half)wasm_i16x8_load8x8(p))
+#define v_dot(sum, a, b) ((sum) + (vint)wasm_i32x4_dot_i16x8((v128_t)(a), (v128_t)(b)))
+#define v_load_scales(p, i) v_set((p)[i])
 #define v_convert(i) ((vec)wasm_f32x4_convert_i32x4((v128_t)(i)))
 #define v_sums(a, b, c, d) wmk_sums_simd128(a, b, c, d)
 

@@ -3,6 +3,7 @@
 
 typedef __m128 wmk_vec_sse2;
 typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
+typedef int16_t wmk_half_sse2 __attribute__((vector_size(16)));
 
 #define WMK_ISA sse2
 #define vec wmk_vec_sse2
@@ -28,14 +29,16 @@ typedef int32_t wmk_int_sse2 __attribute__((vector_size(16)));
     ((vint)_mm_srai_epi32(                \
         _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 16))
 #define I8_UNIT 0x1p-24f
-#define v_load_bytes(p) _mm_loadu_si128((const void *)(p))
+#define v_bytes wmk_bytes
+#define v_load_bytes(p) ((v_bytes)_mm_loadu_si128((const void *)(p)))
 #define v_from_bytes(to, b) wmk_from_bytes_sse2(to, (__m128i)(b))
-#define v_half __m128i
-#define v_load_half(p) _mm_loadu_si128((const void *)(p))
-#define v_load_half_i8(p) \
-    _mm_srai_epi16(       \
-        _mm_unpacklo_epi8(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 8)
-#define v_dot(sum, a, b) ((sum) + (vint)_mm_madd_epi16(a, b))
+#define v_half wmk_half_sse2
+#define v_load_half(p) ((v_half)_mm_loadu_si128((const void *)(p)))
+#define v_load_half_i8(p)   \
+    ((v_half)_mm_srai_epi16( \
+        _mm_unpacklo_epi8(_mm_setzero_si128(), _mm_loadl_epi64((const void *)(p))), 8))
+#define v_dot(sum, a, b) ((sum) + (vint)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
+#define v_load_scales(p, i) v_set((p)[i])
 #define v_convert(i) _mm_cvtepi32_ps((__m128i)(i))
 #define v_sums(a, b, c, d) wmk_sums_sse2(a, b, c, d)
 

@@ -182,6 +182,7 @@ static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
     matrix->data = tensor->bytes.p;
     matrix->scale = scale->bytes.p;
     matrix->type = q4 ? WM_Q4 : tensor->dtype == WM_DTYPE_U8 ? WM_U8 : WM_I8;
+    matrix->int8 = b->int8 && matrix->type != WM_U8;
     if (q4) {
         b->model->parameters += (uint64_t)matrix->rows * matrix->cols - tensor->bytes.n;
         return WM_OK;
@@ -190,7 +191,6 @@ static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
     if (scale->dtype != WM_DTYPE_F32) return wrong_dtype(scale, b->error);
     WM_TRY(copy_f32(&scales, scale, matrix->rows, &b->model->arena, b->error)); // aligned
     matrix->scale = (const uint8_t *)scales;
-    matrix->int8 = b->int8 && matrix->type == WM_I8;
     if (matrix->type == WM_I8) return WM_OK;
     WM_TRY(bind_part(b, slot, layer, ".weight.zero", matrix->rows, 0, &zero));
     matrix->zero = zero->bytes.p;
@@ -398,8 +398,8 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
     binder b = {.model = made, .error = error};
     b.int8 = options && options->compute == WM_COMPUTE_INT8;
     wm_status status = bind_model(&b, files, file_count);
-    if (status == WM_OK && b.int8 && !(b.dtypes >> WM_I8 & 1))
-        status = wm_fail(error, WM_ERROR_ARG, 0, "compute: int8 needs weights of I8, not %z",
+    if (status == WM_OK && b.int8 && !(b.dtypes & (1u << WM_I8 | 1u << WM_Q4)))
+        status = wm_fail(error, WM_ERROR_ARG, 0, "compute: int8 needs weights of I8 or Q4, not %z",
                          made->dtype);
     if (status == WM_OK)
         *model = made;

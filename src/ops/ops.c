@@ -5,7 +5,7 @@ void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, 
                const wm_matrix *w, size_t T) {
     wm_quantized parts = {w->data, w->scale, w->zero};
     if (w->int8) {
-        kernels->linear_int8(y, ldy, x, ldx, &parts, w->bias, T, w->rows, w->cols);
+        kernels->linear_int8(y, ldy, x, ldx, &parts, w->type, w->bias, T, w->rows, w->cols);
         return;
     }
     const void *from = w->scale ? (const void *)&parts : w->data;

@@ -16,7 +16,7 @@ typedef struct wm_matrix {
     uint32_t stride;     // elements from one stored row to the next
     wm_weight_type type;
     bool transposed;
-    bool int8; // I8, with activations in whole numbers
+    bool int8; // I8 or Q4, with activations in whole numbers
 } wm_matrix;
 
 typedef struct wm_norm {
