@@ -193,7 +193,7 @@ size: $(BUILD)/wasm/linked.map $(DIST)/wasmicro.wasm
 $(MODEL):
 	@$(PYTHON) tools/fetch.py all-MiniLM-L6-v2
 
--include fuzz/fuzz.mk bench/bench.mk bench/peers/peers.mk verify/verify.mk demo/demo.mk
+-include fuzz/fuzz.mk bench/bench.mk bench/peers/peers.mk verify/verify.mk demo/demo.mk tests/runtimes/runtimes.mk
 
 # ---- The demonstration -----------------------------------------------------------------------------
 

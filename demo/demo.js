@@ -60,7 +60,9 @@ function modelForm(section, use) {
       });
       const { modelType, parameters, dtype } = pipeline.info;
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      say(`${modelType}, ${(parameters / 1e6).toFixed(1)} million parameters in ${dtype}, loaded in ${seconds} s.`);
+      say(
+        `${modelType}, ${(parameters / 1e6).toFixed(1)} million parameters in ${dtype}, loaded in ${seconds} s.`,
+      );
       await use(pipeline, say);
       work.hidden = false;
     } catch (error) {
@@ -109,7 +111,9 @@ function modelForm(section, use) {
       wanted = await pipeline.embed(asked);
     if (asked !== query.value) return; // typed on meanwhile
     const { dim } = pipeline.info;
-    const scores = sentences.map((_, i) => cosine(wanted, vectors.subarray(i * dim, (i + 1) * dim)));
+    const scores = sentences.map((_, i) =>
+      cosine(wanted, vectors.subarray(i * dim, (i + 1) * dim)),
+    );
     const best = [...sentences.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, SHOWN);
     results.replaceChildren(...best.map((i) => row(scores[i], sentences[i])));
   };
@@ -164,7 +168,8 @@ function modelForm(section, use) {
     try {
       await write();
     } catch (error) {
-      rate.textContent = error.name === 'AbortError' ? 'Stopped.' : `${error.code}: ${error.message}`;
+      rate.textContent =
+        error.name === 'AbortError' ? 'Stopped.' : `${error.code}: ${error.message}`;
     }
     go.disabled = !(stop.disabled = true);
   });

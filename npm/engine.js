@@ -89,7 +89,8 @@ export const ABSENT = { at: 0, length: 0 }; // in a list
 
 const engineOf = ({ exports }) => {
   let trap;
-  const outOf = exports[VERSION] ?? fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
+  const outOf =
+    exports[VERSION] ?? fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
 
   // Whatever is thrown inside is a trap: the module imports nothing.
   const call = (name, ...args) => {

@@ -140,12 +140,17 @@ export class WasmPipeline {
   }
 
   answer(question, context, options) {
-    const answers = this.#predict(4, [question, context], options, ([answer, score, , start, end]) => ({
-      answer,
-      score,
-      start,
-      end,
-    }));
+    const answers = this.#predict(
+      4,
+      [question, context],
+      options,
+      ([answer, score, , start, end]) => ({
+        answer,
+        score,
+        start,
+        end,
+      }),
+    );
     return options?.topK > 1 ? answers : answers[0];
   }
 

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The tokenizer alone: from a repository's tokenizer files, without a model.
-import { ABSENT, idsOf, numbersOf, openLater, openNow, optionsOf, textsOf, wrong } from './engine.js';
+import {
+  ABSENT,
+  idsOf,
+  numbersOf,
+  openLater,
+  openNow,
+  optionsOf,
+  textsOf,
+  wrong,
+} from './engine.js';
 
 export { default, WasmicroError } from './engine.js';
 

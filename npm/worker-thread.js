@@ -27,7 +27,8 @@ const methods = {
     return pipeline.info;
   },
   async stream(post, signal, prompt, options) {
-    for await (const piece of pipeline.stream(prompt, { ...options, signal })) post({ event: piece });
+    for await (const piece of pipeline.stream(prompt, { ...options, signal }))
+      post({ event: piece });
   },
 };
 

@@ -12,8 +12,9 @@ export const METHODS = [
 ];
 
 const newWorker = () => {
-  const options = { type: 'module', name: 'wasmicro' };
-  if (globalThis.Worker) return new Worker(new URL('./worker-thread.js', import.meta.url), options);
+  // Bundlers know it by this very form.
+  if (globalThis.Worker)
+    return new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module' });
   const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
   if (!threads) fail('UNSUPPORTED', 'this host has no Worker');
   return new threads.Worker(new URL('./worker-thread.js', import.meta.url));
@@ -52,7 +53,9 @@ export async function convertFiles(options, convert) {
     files = { ...optionsOf(options.files) };
   if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
   const all = (record) =>
-    Promise.all(Object.entries(record).map(async ([key, value]) => [key, await convert(value, key)]));
+    Promise.all(
+      Object.entries(record).map(async ([key, value]) => [key, await convert(value, key)]),
+    );
   const [top, rest] = await Promise.all([all(named), all(files)]);
   return { ...options, ...Object.fromEntries(top), files: Object.fromEntries(rest) };
 }

@@ -13,7 +13,13 @@ const URL_OF_WASM = 'new URL("./dist/wasmicro.wasm", import.meta.url)';
 const bundle = (...flags) =>
   execFileSync(
     join(ROOT, 'tools/npm/node_modules/.bin/esbuild'),
-    [join(ROOT, 'npm/index.js'), '--bundle', '--log-level=error', '--legal-comments=none', ...flags],
+    [
+      join(ROOT, 'npm/index.js'),
+      '--bundle',
+      '--log-level=error',
+      '--legal-comments=none',
+      ...flags,
+    ],
     { encoding: 'utf8', maxBuffer: 2 ** 26 },
   );
 
@@ -27,7 +33,8 @@ const LICENCE = '// SPDX-License-Identifier: MIT OR Apache-2.0\n';
 const bytes = `Uint8Array.from(atob("${wasm}"), (c) => c.charCodeAt(0))`;
 writeFileSync(
   join(dist, 'inline.js'),
-  LICENCE + replaced(bundle('--format=esm', '--platform=neutral', '--external:node:*'), URL_OF_WASM, bytes),
+  LICENCE +
+    replaced(bundle('--format=esm', '--platform=neutral', '--external:node:*'), URL_OF_WASM, bytes),
 );
 const cjs = bundle('--format=cjs', '--platform=node', '--define:import.meta.url=hereUrl');
 writeFileSync(

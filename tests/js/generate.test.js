@@ -69,7 +69,10 @@ const METHODS = [
 
 // A head's golden in the form that the method gives. Its places are bytes.
 function shown(task, texts, items) {
-  const units = (bytes) => Buffer.from(texts[+(task === 4)]).subarray(0, bytes).toString().length;
+  const units = (bytes) =>
+    Buffer.from(texts[+(task === 4)])
+      .subarray(0, bytes)
+      .toString().length;
   return items.map(([text, score, index, from, to]) => {
     const [start, end] = [units(from), units(to)];
     if (task === 1) return { label: text, score };
@@ -149,7 +152,10 @@ test('stream gives the pieces of generate, and last tells why it ended', async (
 test('a stop string ends the text before it', () => {
   const text = gpt2.generate(PROMPT, 40),
     stop = text.slice(10, 13);
-  assert.equal(gpt2.generate(PROMPT, { maxNewTokens: 40, stop }), text.slice(0, text.indexOf(stop)));
+  assert.equal(
+    gpt2.generate(PROMPT, { maxNewTokens: 40, stop }),
+    text.slice(0, text.indexOf(stop)),
+  );
   assert.equal(gpt2.last.finish, 'stop');
   gpt2.generate(PROMPT, { maxNewTokens: 40, stop: ['\u{1F999}', stop] });
   assert.equal(gpt2.last.finish, 'stop');
@@ -214,7 +220,10 @@ test('tokenize: pairs, special tokens, length', () => {
     plain = p.tokenize(text, { special: false });
   assert.deepEqual([...plain], [...whole.subarray(1, -1)]);
   assert.equal(p.tokenize(text, { pair: text }).length, 2 * whole.length - 1);
-  assert.deepEqual([...p.tokenize(text, { maxLength: 4 })], [...whole.subarray(0, 3), whole.at(-1)]);
+  assert.deepEqual(
+    [...p.tokenize(text, { maxLength: 4 })],
+    [...whole.subarray(0, 3), whole.at(-1)],
+  );
   assert.ok(p.tokenize('[SEP]', { specialAsText: true }).length > p.tokenize('[SEP]').length);
 });
 

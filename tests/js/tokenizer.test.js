@@ -12,7 +12,9 @@ const TEXT = 'Naïve señor — 😀😀 the old mill, unbelievably. '.repeat(5)
 const WEIGHTS = /\.safetensors/;
 const tokenizerOf = (name) =>
   Tokenizer.fromBytes(null, {
-    files: Object.fromEntries(Object.entries(filesOf(name)).filter(([path]) => !WEIGHTS.test(path))),
+    files: Object.fromEntries(
+      Object.entries(filesOf(name)).filter(([path]) => !WEIGHTS.test(path)),
+    ),
   });
 const bert = tokenizerOf('bert-f32'),
   roberta = tokenizerOf('roberta-f32');

@@ -52,9 +52,21 @@ test('load takes what load takes here: bytes, URLs, responses, streams, parts; i
   const model = files['model.safetensors'];
   const at = (path) => pathToFileURL(join(ROOT, 'tests/tiny/bert-f32', path));
   const ways = [
-    { model: at('model.safetensors'), tokenizer: at('vocab.txt'), config: at('config.json'), wasm: wasmBytes() },
-    { model: new Response(model), tokenizer: new Blob([files['tokenizer.json']]), wasm: at('../../../npm/dist/wasmicro.wasm') },
-    { model: [model.subarray(0, 99), ReadableStream.from([model.subarray(99)])], tokenizer: files['tokenizer.json'] },
+    {
+      model: at('model.safetensors'),
+      tokenizer: at('vocab.txt'),
+      config: at('config.json'),
+      wasm: wasmBytes(),
+    },
+    {
+      model: new Response(model),
+      tokenizer: new Blob([files['tokenizer.json']]),
+      wasm: at('../../../npm/dist/wasmicro.wasm'),
+    },
+    {
+      model: [model.subarray(0, 99), ReadableStream.from([model.subarray(99)])],
+      tokenizer: files['tokenizer.json'],
+    },
   ];
   for (const way of ways) {
     const one = await WasmPipeline.load({
@@ -101,7 +113,9 @@ test('an abort rejects at once: a stream, a call, a load', async () => {
   };
   await aborted(async () => {
     const signal = abortIn(20);
-    for (;;) for await (const piece of remoteGpt2.stream(PROMPT, { maxNewTokens: 100, signal })) void piece;
+    for (;;)
+      for await (const piece of remoteGpt2.stream(PROMPT, { maxNewTokens: 100, signal }))
+        void piece;
   });
   await aborted(() => remoteBert.embedBatch(Array(3000).fill(TEXTS[5]), { signal: abortIn(20) }));
   await aborted(() => WasmPipeline.load({ model: new Promise(() => {}), signal: abortIn(20) }));
