@@ -7,10 +7,11 @@
 
 #include "../src/base/base.h"
 
+#include <stdarg.h>
+
 #ifndef __wasm__
 
 #include <setjmp.h>
-#include <stdarg.h>
 #include <cmocka.h>
 
 #define assert_near(got, want, tolerance) test_near((got), (want), (tolerance), __FILE__, __LINE__)

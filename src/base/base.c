@@ -65,7 +65,7 @@ wm_status wm_fail_6(wm_error *error, wm_status status, uint64_t offset, const ch
                     uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     if (!error) return status;
     text_out out = {error->text, 0, sizeof error->text};
-    const uint64_t values[] = {a, b, c, d, e, f}, *value = values;
+    const uint64_t values[] = {a, b, c, d, e, f, 0}, *value = values;
     for (const char *p = format; *p; p++) {
         if (*p != '%') {
             put_byte(&out, *p);

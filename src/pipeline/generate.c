@@ -173,7 +173,7 @@ static wm_status run_ids(wm_pipeline *p, const int32_t *ids, size_t count, float
     wm_session_rewind(p->session, 0);
     p->remembered_count = 0;
     for (size_t done = 0; done == 0 || done < count;) {
-        wm_sequence part = {ids + done, NULL,
+        wm_sequence part = {done ? ids + done : ids, NULL,
                             WM_MIN(count - done, (size_t)(values ? SCORED_TOKENS : PROMPT_TOKENS))};
         WM_TRY(wm_session_append(p->session, &part, 1, &hidden, error));
         wm_session_logits_of(p->session, hidden, part.count, logits);
