@@ -21,9 +21,9 @@ WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, 
     float per_step = step > 0x1p-100f ? 1 / step : 0;
     WMK_ROLLED for (size_t k = 0; k < all; k++) {
         float shifted = (k < n ? x[k] * per_step : 0) + 0x1.8p23f;
-        size_t place = k;
-        if (type == WM_Q4) place = k / SPAN * SPAN + k % 4 * (2 * LANES) + k % SPAN / 4;
-        to[place] = (int16_t)wm_read_u32(&shifted);
+        size_t at = k;
+        if (type == WM_Q4) at = k / SPAN * SPAN + k % 4 * (2 * LANES) + k % SPAN / 4;
+        to[at] = (int16_t)wm_read_u32(&shifted);
     }
 }
 

@@ -76,7 +76,7 @@ static float number(const source_row *row, uint64_t k) {
 }
 
 // The nearest integer, of two the even one; |x| < 2²².
-static int32_t nearest(float x) {
+static int32_t nearest_integer(float x) {
     float shifted = x + 0x1.8p23f;
     uint32_t bits = wm_read_u32(&shifted);
     return (int32_t)(bits & 0x7FFFFF) - 0x400000;
@@ -101,7 +101,7 @@ static void pack_i8(uint8_t *to, float *scale, const source_row *row) {
     range_of(row, &low, &high);
     *scale = WM_MAX(-low, high) / 127;
     for (uint64_t k = 0; k < row->n; k++)
-        to[k] = (uint8_t)(*scale > 0 ? clamp(nearest(number(row, k) / *scale), -127, 127) : 0);
+        to[k] = (uint8_t)(*scale > 0 ? clamp(nearest_integer(number(row, k) / *scale), -127, 127) : 0);
 }
 
 // [min, max] with 0 in it in 255 steps, q = w / scale + zero
@@ -109,16 +109,16 @@ static void pack_u8(uint8_t *to, float *scale, uint8_t *zero, const source_row *
     float low, high;
     range_of(row, &low, &high);
     *scale = high / 255 - low / 255;
-    *zero = (uint8_t)(*scale > 0 ? clamp(nearest(-low / *scale), 0, 255) : 0);
+    *zero = (uint8_t)(*scale > 0 ? clamp(nearest_integer(-low / *scale), 0, 255) : 0);
     for (uint64_t k = 0; k < row->n; k++) {
-        int32_t q = *scale > 0 ? nearest(number(row, k) / *scale) : 0;
+        int32_t q = *scale > 0 ? nearest_integer(number(row, k) / *scale) : 0;
         to[k] = (uint8_t)clamp(q + *zero, 0, 255);
     }
 }
 
 // Of a block: q + 8.
 static int32_t q4_of(float w, float scale) {
-    return scale != 0 ? clamp(nearest(w / scale), -8, 7) + 8 : 8;
+    return scale != 0 ? clamp(nearest_integer(w / scale), -8, 7) + 8 : 8;
 }
 
 // The scale, an f16, that leaves the least sum of squared errors of those that put the block's
