@@ -245,6 +245,50 @@ static void odd_offsets_change_nothing(void **state) {
     }
 }
 
+// The logits of a text in one pass, against those of its beginning and then its ids one by one.
+static double prefix_distance(const tiny *folder, const char *isa) {
+    opened o = open_session(folder, isa);
+    size_t V = o.model->arch.vocabulary, count = 40, prefix = 23;
+    int32_t *ids = tiny_allocate(folder->arena, count, sizeof *ids);
+    const float *hidden;
+    for (size_t i = 0; i < count; i++) ids[i] = (int32_t)((i * i * 37 + 11 * i + 5) % V);
+    wm_sequence text = {ids, NULL, 30};
+    if (o.model->arch.kind == WM_ENCODER_DECODER)
+        assert_int_equal(wm_session_encode(o.session, &text, &hidden, NULL), WM_OK);
+    const float *whole = logits_of(folder, o, ids, count, V);
+    wm_session_rewind(o.session, 0);
+    double worst = tiny_distance(logits_of(folder, o, ids, prefix, V), whole, prefix, V);
+    for (size_t i = prefix; i < count; i++) {
+        double distance = tiny_distance(logits_of(folder, o, ids + i, 1, V), whole + i * V, 1, V);
+        worst = WM_MAX(worst, distance);
+    }
+    close_session(o);
+    return worst;
+}
+
+static void a_prefix_and_the_next_ids_are_the_whole(void **state) {
+    (void)state;
+    static const char *const isas[] = {"scalar", "simd128", "sse2", "avx2", "avx512"};
+    double worst = 0;
+    size_t tried = 0;
+    for (wm_json_iter i = wm_json_each(tiny_json("tests/tiny/later.json")); wm_json_next(&i);) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_of(&arena, i.value);
+        bool decodes = wm_json_present(wm_json_get(folder.golden, "logits"));
+        for (size_t s = 0; s < WM_COUNT(isas) && decodes; s++) {
+            if (!wm_kernels_select(isas[s])) continue;
+            double distance = prefix_distance(&folder, isas[s]);
+            if (distance > 0)
+                fail_msg("%s on %s: off by %g of a row's largest", folder.name, isas[s], distance);
+            worst = WM_MAX(worst, distance);
+            tried++;
+        }
+        wm_arena_free(&arena);
+    }
+    assert_true(tried >= 17);
+    print_message("prefix and next ids: at most %g of a row's largest from one pass\n", worst);
+}
+
 // tests/vectors/hidden_states.jsonl, made by tools/make_hidden_states.py
 static void the_hidden_states_of_every_layer(void **state) {
     (void)state;
@@ -280,6 +324,7 @@ int main(void) {
         cmocka_unit_test(decoders_continue_as_hugging_face),
         cmocka_unit_test(the_limits_of_ids_hold),
         cmocka_unit_test(odd_offsets_change_nothing),
+        cmocka_unit_test(a_prefix_and_the_next_ids_are_the_whole),
         cmocka_unit_test(the_hidden_states_of_every_layer),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);

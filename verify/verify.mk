@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs that one alone
+# make verify VERIFY=real_generation     flan-t5-small and SmolLM2 token by token: some twenty minutes, not among the usual
 # make tiny       makes tests/tiny anew
 
 VERIFY ?= tiny minilm rekey real memory generation
