@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "base.h"
 
+static const struct {
+    uint8_t status;
+    char name[12];
+} status_names[] = {
+    {WM_OK, "OK"},
+    {WM_ERROR_TRUNC, "TRUNC"},
+    {WM_ERROR_FORMAT, "FORMAT"},
+    {WM_ERROR_JSON, "JSON"},
+    {WM_ERROR_UTF8, "UTF8"},
+    {WM_ERROR_LIMIT, "LIMIT"},
+    {WM_ERROR_OVERFLOW, "OVERFLOW"},
+    {WM_ERROR_SHAPE, "SHAPE"},
+    {WM_ERROR_MISSING, "MISSING"},
+    {WM_ERROR_UNSUPPORTED, "UNSUPPORTED"},
+    {WM_ERROR_DUP, "DUP"},
+    {WM_ERROR_NOMEM, "NOMEM"},
+    {WM_ERROR_ARG, "ARG"},
+    {WM_ERROR_STATE, "STATE"},
+    {WM_ERROR_CANCEL, "CANCEL"},
+    {WM_ERROR_IO, "IO"},
+    {WM_ERROR_HTTP, "HTTP"},
+    {WM_ERROR_HASH, "HASH"},
+    {WM_ERROR_PATH, "PATH"},
+    {WM_ERROR_NUMERIC, "NUMERIC"},
+};
+
 const char *wm_status_name(wm_status status) {
-    switch (status) {
-    case WM_OK: return "OK";
-    case WM_ERROR_TRUNC: return "TRUNC";
-    case WM_ERROR_FORMAT: return "FORMAT";
-    case WM_ERROR_JSON: return "JSON";
-    case WM_ERROR_UTF8: return "UTF8";
-    case WM_ERROR_LIMIT: return "LIMIT";
-    case WM_ERROR_OVERFLOW: return "OVERFLOW";
-    case WM_ERROR_SHAPE: return "SHAPE";
-    case WM_ERROR_MISSING: return "MISSING";
-    case WM_ERROR_UNSUPPORTED: return "UNSUPPORTED";
-    case WM_ERROR_DUP: return "DUP";
-    case WM_ERROR_NOMEM: return "NOMEM";
-    case WM_ERROR_ARG: return "ARG";
-    case WM_ERROR_STATE: return "STATE";
-    case WM_ERROR_CANCEL: return "CANCEL";
-    case WM_ERROR_IO: return "IO";
-    case WM_ERROR_HTTP: return "HTTP";
-    case WM_ERROR_HASH: return "HASH";
-    case WM_ERROR_PATH: return "PATH";
-    case WM_ERROR_NUMERIC: return "NUMERIC";
-    }
+    for (size_t i = 0; i < WM_COUNT(status_names); i++)
+        if (status_names[i].status == status) return status_names[i].name;
     return "UNKNOWN";
 }
 

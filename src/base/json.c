@@ -9,12 +9,6 @@
 
 #define JSON_BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-// 0x80 in each byte of `word` that equals `byte`.
-static uint64_t bytes_equal(uint64_t word, uint8_t byte) {
-    uint64_t x = word ^ JSON_BYTES(byte), low = JSON_BYTES(0x7F);
-    return ~(((x & low) + low) | x | low);
-}
-
 // The first '"', '\\' or control character in [p, end), else end.
 static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end) {
     while (end - p >= 8) {
@@ -220,39 +214,18 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end) {
     return p + (p < end);
 }
 
-// One past the container that starts at `p`. Eight bytes at a time: quotes toggle, so the sum of
-// the quotes up to a byte says whether it is inside a string, and the brackets outside are counted.
+// One past the container that starts at `p`.
 static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
-    uint64_t depth = 0, inside = 0;
-    while (p < end) {
-        uint64_t word = end - p >= 8 ? wm_read_u64(p) : JSON_BYTES('\\');
-        if (!bytes_equal(word, '\\')) {
-            uint64_t quotes = (bytes_equal(word, '"') >> 7) * JSON_BYTES(1);
-            uint64_t outside = ~(quotes + JSON_BYTES(inside)), folded = word | JSON_BYTES(0x20);
-            uint64_t opened = bytes_equal(folded, '{') >> 7 & outside;
-            uint64_t closed = bytes_equal(folded, '}') >> 7 & outside;
-            opened = opened * JSON_BYTES(1) >> 56;
-            closed = closed * JSON_BYTES(1) >> 56;
-            if (closed < depth) {
-                depth += opened - closed;
-                inside = ~outside >> 56 & 1;
-                p += 8;
-                continue;
-            }
+    size_t depth = 0;
+    do {
+        uint8_t folded = *p | 0x20; // '[' and '{', ']' and '}' are one
+        if (*p == '"') {
+            p = skip_string(p, end);
+            continue;
         }
-        uint8_t byte = *p++;
-        if (inside) {
-            if (byte == '"')
-                inside = 0;
-            else if (byte == '\\' && p < end)
-                p++;
-        } else if (byte == '"')
-            inside = 1;
-        else if ((byte | 0x20) == '{')
-            depth++;
-        else if ((byte | 0x20) == '}' && --depth == 0)
-            break;
-    }
+        depth += (size_t)(folded == '{') - (folded == '}');
+        p++;
+    } while (depth && p < end);
     return p;
 }
 
