@@ -10,6 +10,7 @@
 # make unit       tests/test_*.c natively           T=json runs one
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
+# make test-tsan  the tests of threads under ThreadSanitizer
 # make test-cli   make test-js   make check   make size   make fuzz-replay   make verify   make demo
 #
 # make install PREFIX=/usr/local   header, static and shared library, pkg-config, CMake package, command
@@ -39,7 +40,7 @@ MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-cli test-js check size \
+.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-tsan test-cli test-js check size \
     install test-install clean
 .DELETE_ON_ERROR:
 
@@ -61,7 +62,7 @@ $(BUILD)/libwasmicro.a: $(CORE:%.c=$(BUILD)/obj/%.o)
 
 $(BUILD)/wasmicro: $(CLI:%.c=$(BUILD)/obj/%.o) $(BUILD)/libwasmicro.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $^ $(CURL_LIBS) -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $^ $(CURL_LIBS) -lm -pthread -o $@
 
 # The command line reaches the hub where libcurl is there to build with; CURL=no leaves it out.
 CURL ?= $(shell pkg-config --exists libcurl 2>/dev/null && echo yes || echo no)
@@ -80,7 +81,7 @@ $(BUILD)/libwasmicro.so: src/wasmicro.c
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O3 $(CORE_FLAGS) -MF $@.d -fPIC -fvisibility=hidden -DWM_SHARED -shared \
-	    -Wl,-soname,libwasmicro.so.0 $< -o $@
+	    -pthread -Wl,-soname,libwasmicro.so.0 $< -o $@
 
 $(BUILD)/obj/src/kernels/%.o: CORE_FLAGS += -O3
 $(BUILD)/obj/cli/%.o: CORE_FLAGS += -D_XOPEN_SOURCE=700
@@ -92,7 +93,7 @@ $(BUILD)/obj/%.o: %.c
 $(TESTS:%=$(BUILD)/tests/test_%): $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/tests/harness.o $(BUILD)/libwasmicro.a
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $^ -lcmocka -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $^ -lcmocka -lm -pthread -o $@
 
 # ---- As wasm -------------------------------------------------------------------------------------
 # The module is linked from LLVM's bitcode (2 KB smaller); the tests from plain objects, which link in no
@@ -176,6 +177,10 @@ ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))
 test-asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
 
+# ThreadSanitizer on what threads do.
+test-tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CC=$(ASAN_CC) CFLAGS="-O1 -g -fsanitize=thread" unit T=threads
+
 test-cli: $(BUILD)/wasmicro $(MODEL)
 	@WASMICRO=$(BUILD)/wasmicro $(PYTHON) -m unittest discover -s tests/cli -p "test_*.py"
 
@@ -215,7 +220,7 @@ install: lib cli $(BUILD)/libwasmicro.so
 	ln -sf libwasmicro.so.$(VERSION) $(ROOT)/lib/libwasmicro.so.0
 	ln -sf libwasmicro.so.0 $(ROOT)/lib/libwasmicro.so
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: wasmicro' 'Description: Hugging Face models from their own files' \
-	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lwasmicro' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lwasmicro' 'Libs.private: -pthread' \
 	    >$(ROOT)/lib/pkgconfig/wasmicro.pc
 	install -m 644 cmake/wasmicro-config.cmake $(ROOT)/lib/cmake/wasmicro
 	printf '%s\n' 'set(PACKAGE_VERSION $(VERSION))' \

@@ -37,6 +37,7 @@ typedef struct cli_option {
 
 // What --compute says, an option of every command: WM_COMPUTE_F32 unless it is there.
 extern int cli_compute;
+extern uint32_t cli_threads; // and --threads, likewise
 
 // Reads options wherever they stand before a "--", and leaves the other arguments in front of
 // `arguments`, their number in *count, a NULL behind them.

@@ -198,7 +198,7 @@ int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pip
     int result = open_folder(folder, path, HUB_RUN);
     if (result != CLI_OK) return result;
     wm_error error;
-    wm_pipeline_options options = {
+    wm_pipeline_options options = {.threads = cli_threads,
         .size = sizeof options, .isa = isa, .compute = (wm_compute)cli_compute};
     if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) != WM_OK) {
         cli_folder_close(folder);

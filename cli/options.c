@@ -49,7 +49,11 @@ static bool set_flag(const cli_option *option) {
 
 int cli_compute;
 static const char *const computes[] = {"int8", NULL}; // as wm_compute, from 1 on
-static const cli_option common = {"--compute", CLI_CHOICE, &cli_compute, computes};
+uint32_t cli_threads;
+static const cli_option common[] = {
+    {"--compute", CLI_CHOICE, &cli_compute, computes},
+    {"--threads", CLI_COUNT, &cli_threads, NULL},
+};
 
 static const cli_option *find(const char *argument, const cli_option *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -74,7 +78,7 @@ int cli_parse(char **arguments, int *count, const cli_option *options, size_t op
             continue;
         }
         const cli_option *option = find(argument, options, option_count);
-        if (!option) option = find(argument, &common, 1);
+        if (!option) option = find(argument, common, sizeof common / sizeof *common);
         if (!option)
             return cli_usage("no option \"%s\" here (-- before a text that begins with -)",
                              argument);

@@ -135,6 +135,9 @@ typedef struct wm_pipeline_options {
     const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "avx512", …
     uint64_t max_bytes;            // 0: no limit; else NOMEM rather than allocate more than this
     wm_compute compute;
+    // That work on one call side by side, the caller's own counted; 0 and 1: the caller's alone. The
+    // results are bit for bit the same.
+    uint32_t threads;
 } wm_pipeline_options;
 
 typedef struct wm_embed_options {

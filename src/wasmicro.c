@@ -3,6 +3,7 @@
 // (cc -O3 -ffp-contract=off -fno-math-errno -c src/wasmicro.c). An arrow goes up this list only.
 #include "base/base.c"
 #include "base/arena.c"
+#include "base/threads.c"
 #include "base/maths.c"
 #include "base/utf8.c"
 #include "base/magic.c"

@@ -17,6 +17,7 @@
 #define WM_KERNELS_H
 
 #include "../base/half.h"
+#include "../base/threads.h"
 #include "../quant/quant.h"
 
 // How a weight's numbers are stored.
@@ -87,6 +88,9 @@ typedef struct wm_kernels {
     void (*silu)(float *x, size_t n); // x / (1 + exp(-x))
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
+
+    // In a model's own copy of the table, where it has threads: ops cut their work into its parts.
+    wm_threads *threads;
 } wm_kernels;
 
 // The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512"), NULL: the best this machine

@@ -22,9 +22,13 @@ static uint64_t token_floats(const wm_arch *arch) {
            arch->rotary_width;
 }
 
+static uint64_t score_rows(const wm_model *model) {
+    return (uint64_t)WM_ATTENTION_ROWS * wm_threads_lanes(model->kernels->threads);
+}
+
 uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
     const wm_arch *arch = &model->arch;
-    uint64_t floats = token_floats(arch) + WM_ATTENTION_ROWS;
+    uint64_t floats = token_floats(arch) + score_rows(model);
     if (arch->relative_buckets) floats += 2 * (uint64_t)arch->heads;
     if (arch->side) tokens += tokens / arch->side_block;
     return floats * sizeof(float) * tokens;
@@ -64,7 +68,7 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     session->tokens = session->longest = 0;
     float *all; // one block: its size is what wm_session_bytes says
     WM_TRY(WM_ALLOC(&session->memory[WM_MEMORY_BUFFERS], all,
-                    tokens * token_floats(arch) + (uint64_t)WM_ATTENTION_ROWS * longest, error));
+                    tokens * token_floats(arch) + score_rows(session->model) * longest, error));
     buffers->hidden = all;
     buffers->normed = buffers->hidden + tokens * arch->width;
     buffers->branch = buffers->normed + tokens * normed_floats(arch);

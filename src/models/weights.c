@@ -379,6 +379,21 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     return list_ignored(b);
 }
 
+// Gives a model with threads its own table, with the pool.
+static wm_status share_work(wm_model *model, const wm_pipeline_options *options, wm_error *error) {
+#ifdef WM_THREADS
+    wm_kernels *own;
+    if (!options || options->threads < 2) return WM_OK;
+    WM_TRY(WM_ALLOC(&model->arena, own, 1, error));
+    *own = *model->kernels;
+    WM_TRY(wm_threads_open(&own->threads, options->threads, &model->arena.host, error));
+    model->kernels = own;
+#else
+    (void)model, (void)options, (void)error;
+#endif
+    return WM_OK;
+}
+
 wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_source *files,
                         size_t file_count, const wm_pipeline_options *options, wm_error *error) {
     *model = NULL;
@@ -401,6 +416,7 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
     if (status == WM_OK && b.int8 && !(b.dtypes & (1u << WM_I8 | 1u << WM_Q4)))
         status = wm_fail(error, WM_ERROR_ARG, 0, "compute: int8 needs weights of I8 or Q4, not %z",
                          made->dtype);
+    if (status == WM_OK) status = share_work(made, options, error);
     if (status == WM_OK)
         *model = made;
     else
@@ -411,6 +427,7 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
 void wm_model_close(wm_model *model) {
     if (!model) return;
     wm_arena arena = model->arena; // the model lies in it
+    wm_threads_close(model->kernels->threads);
     wm_arena_free(&arena);
 }
 

@@ -43,35 +43,59 @@ static void weigh_row_and_side(const wm_kernels *kernels, float *scores,
     kernels->softmax(scores, NULL, 1, n + spec->side);
 }
 
+typedef struct attention_task {
+    const wm_kernels *kernels;
+    float *y, *q;
+    const float *k, *v;
+    float *scratch;
+    const wm_attention_spec *spec;
+    size_t T, keys, step; // step: (head, block of queries) pairs of a part
+} attention_task;
+
+// Queries t, … of head h, a block of them.
+static void attend_block(const attention_task *task, float *scratch, size_t h, size_t t) {
+    const wm_kernels *kernels = task->kernels;
+    const wm_attention_spec *spec = task->spec;
+    size_t dh = spec->width, shared = spec->heads / spec->kv_heads, kv = h / shared * spec->kv_head;
+    size_t rows = WM_MIN(task->T - t, (size_t)WM_ATTENTION_ROWS), keys = task->keys;
+    key_range block = {keys_seen(spec, t, keys).first, keys_seen(spec, t + rows - 1, keys).end};
+    size_t n = block.end - block.first, at = block.first * spec->kv_row + kv;
+    size_t row_size = n + spec->side;
+    float *q = task->q + t * spec->q_row + h * spec->q_head,
+          *y = task->y + t * spec->y_row + h * dh;
+    kernels->linear[WM_F32](scratch, row_size, q, spec->q_row, task->k + at, spec->kv_row, NULL,
+                            rows, n, dh);
+    if (spec->side)
+        kernels->linear[WM_F32](scratch + n, row_size, q, spec->q_row, spec->side_k + kv,
+                                spec->kv_row, NULL, rows, spec->side, dh);
+    for (size_t row = 0; row < rows; row++)
+        (spec->side ? weigh_row_and_side : weigh_row)(kernels, scratch + row * row_size, spec, h,
+                                                      t + row, block, keys);
+    kernels->linear_t[WM_F32](y, spec->y_row, scratch, row_size, task->v + at, spec->kv_row, NULL,
+                              rows, dh, n);
+    if (!spec->side) return;
+    kernels->linear_t[WM_F32](q, spec->q_row, scratch + n, row_size, spec->side_v + kv,
+                              spec->kv_row, NULL, rows, dh, spec->side);
+    for (size_t row = 0; row < rows; row++)
+        kernels->add(y + row * spec->y_row, q + row * spec->q_row, dh);
+}
+
+static void attention_part(void *context, size_t part, size_t lane) {
+    const attention_task *task = context;
+    size_t blocks = (task->T + WM_ATTENTION_ROWS - 1) / WM_ATTENTION_ROWS;
+    size_t first = part * task->step, end = WM_MIN(first + task->step, task->spec->heads * blocks);
+    float *scratch = task->scratch + lane * WM_ATTENTION_ROWS * (task->keys + task->spec->side);
+    for (size_t i = first; i < end; i++)
+        attend_block(task, scratch, i / blocks, i % blocks * WM_ATTENTION_ROWS);
+}
+
 void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
                   float *scratch, const wm_attention_spec *spec, size_t T, size_t keys) {
-    size_t dh = spec->width, shared = spec->heads / spec->kv_heads;
-    for (size_t h = 0; h < spec->heads; h++) {
-        size_t kv = h / shared * spec->kv_head;
-        for (size_t t = 0; t < T; t += WM_ATTENTION_ROWS) {
-            size_t rows = WM_MIN(T - t, (size_t)WM_ATTENTION_ROWS);
-            key_range block = {keys_seen(spec, t, keys).first,
-                               keys_seen(spec, t + rows - 1, keys).end};
-            size_t n = block.end - block.first, at = block.first * spec->kv_row + kv;
-            size_t row_size = n + spec->side;
-            float *qt = q + t * spec->q_row + h * spec->q_head, *yt = y + t * spec->y_row + h * dh;
-            kernels->linear[WM_F32](scratch, row_size, qt, spec->q_row, k + at, spec->kv_row, NULL,
-                                    rows, n, dh);
-            if (spec->side)
-                kernels->linear[WM_F32](scratch + n, row_size, qt, spec->q_row, spec->side_k + kv,
-                                        spec->kv_row, NULL, rows, spec->side, dh);
-            for (size_t row = 0; row < rows; row++)
-                (spec->side ? weigh_row_and_side : weigh_row)(kernels, scratch + row * row_size,
-                                                              spec, h, t + row, block, keys);
-            kernels->linear_t[WM_F32](yt, spec->y_row, scratch, row_size, v + at, spec->kv_row,
-                                      NULL, rows, dh, n);
-            if (!spec->side) continue;
-            kernels->linear_t[WM_F32](qt, spec->q_row, scratch + n, row_size, spec->side_v + kv,
-                                      spec->kv_row, NULL, rows, dh, spec->side);
-            for (size_t row = 0; row < rows; row++)
-                kernels->add(yt + row * spec->y_row, qt + row * spec->q_row, dh);
-        }
-    }
+    size_t all = spec->heads * ((T + WM_ATTENTION_ROWS - 1) / WM_ATTENTION_ROWS);
+    size_t parts =
+        wm_threads_parts(kernels->threads, (uint64_t)2 * T * keys * spec->heads * spec->width, all);
+    attention_task task = {kernels, y, q, k, v, scratch, spec, T, keys, (all + parts - 1) / parts};
+    wm_threads_run(kernels->threads, attention_part, &task, (all + task.step - 1) / task.step);
 }
 
 void wm_rotary_frequencies(float *frequencies, size_t width, float theta,

@@ -1,29 +1,60 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "ops.h"
 
+// What a kernel takes for w's stored rows from `row` on, of a transposed one the columns.
+static const void *rows_from(const wm_matrix *w, size_t row, wm_quantized *parts) {
+    size_t blocks = (w->cols + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    if (!w->scale)
+        return w->data + row * (w->transposed ? 1 : w->stride) * (w->type == WM_F32 ? 4 : 2);
+    bool q4 = w->type == WM_Q4;
+    *parts = (wm_quantized){w->data + row * (q4 ? blocks * WM_Q4_BYTES : w->cols),
+                            w->scale + row * (q4 ? blocks * 2 : sizeof(float)),
+                            w->zero ? w->zero + row : NULL};
+    return parts;
+}
+
+typedef struct linear_task {
+    const wm_kernels *kernels;
+    float *y;
+    const float *x;
+    const wm_matrix *w;
+    size_t ldy, ldx, T, step; // step: outputs of a part
+} linear_task;
+
+static void linear_part(void *context, size_t part, size_t lane) {
+    const linear_task *task = context;
+    const wm_kernels *kernels = task->kernels;
+    const wm_matrix *w = task->w;
+    size_t n = part * task->step, N = WM_MIN(task->step, w->rows - n);
+    const float *bias = w->bias ? w->bias + n : NULL;
+    wm_quantized parts;
+    const void *from = rows_from(w, n, &parts);
+    float *y = task->y + n;
+    (void)lane;
+    if (w->int8)
+        kernels->linear_int8(y, task->ldy, task->x, task->ldx, from, w->type, bias, task->T, N,
+                             w->cols);
+    else
+        (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
+            y, task->ldy, task->x, task->ldx, from, w->stride, bias, task->T, N, w->cols);
+}
+
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T) {
-    wm_quantized parts = {w->data, w->scale, w->zero};
-    if (w->int8) {
-        kernels->linear_int8(y, ldy, x, ldx, &parts, w->type, w->bias, T, w->rows, w->cols);
-        return;
+    linear_task task = {kernels, y, x, w, ldy, ldx, T, w->rows};
+    // One row of x takes as long as some: it is w's way from memory that counts.
+    size_t parts = wm_threads_parts(kernels->threads, (uint64_t)WM_MAX(T, 4) * w->rows * w->cols,
+                                    w->rows / WM_LINEAR_STEP);
+    if (parts > 1) {
+        task.step = (w->rows / parts + WM_LINEAR_STEP - 1) & ~(size_t)(WM_LINEAR_STEP - 1);
+        parts = (w->rows + task.step - 1) / task.step;
     }
-    const void *from = w->scale ? (const void *)&parts : w->data;
-    (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
-        y, ldy, x, ldx, from, w->stride, w->bias, T, w->rows, w->cols);
+    wm_threads_run(kernels->threads, linear_part, &task, parts);
 }
 
 void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row) {
-    size_t at = row, blocks = (w->cols + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
-    if (!w->scale) {
-        kernels->widen[w->type](y, w->data + at * w->stride * (w->type == WM_F32 ? 4 : 2), w->cols);
-        return;
-    }
-    bool q4 = w->type == WM_Q4;
-    wm_quantized parts = {w->data + at * (q4 ? blocks * WM_Q4_BYTES : w->cols),
-                          w->scale + at * (q4 ? blocks * 2 : sizeof(float)),
-                          w->zero ? w->zero + at : NULL};
-    kernels->widen[w->type](y, &parts, w->cols);
+    wm_quantized parts;
+    kernels->widen[w->type](y, rows_from(w, row, &parts), w->cols);
 }
 
 void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, const wm_norm *norm,
@@ -36,7 +67,7 @@ void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, cons
     }
 }
 
-void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n) {
+static void activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n) {
     switch (activation) {
     case WM_IDENTITY: break;
     case WM_GELU_ERF: kernels->gelu_erf(x, n); break;
@@ -46,6 +77,29 @@ void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, 
     case WM_TANH: kernels->tanh(x, n); break;
     case WM_SIGMOID: kernels->sigmoid(x, n); break;
     }
+}
+
+typedef struct activation_task {
+    const wm_kernels *kernels;
+    float *x;
+    wm_activation activation;
+    size_t n, step;
+} activation_task;
+
+static void activate_part(void *context, size_t part, size_t lane) {
+    const activation_task *task = context;
+    size_t at = part * task->step;
+    (void)lane;
+    activate(task->kernels, task->x + at, task->activation, WM_MIN(task->step, task->n - at));
+}
+
+void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n) {
+    size_t parts = wm_threads_parts(kernels->threads, 16 * (uint64_t)n, n);
+    // Whole vectors but for the last: an element's bits do not depend on where it stands.
+    activation_task task = {kernels, x, activation, n,
+                            parts > 1 ? (n / parts + 64) & ~(size_t)63 : n};
+    wm_threads_run(kernels->threads, activate_part, &task,
+                   parts > 1 ? (n + task.step - 1) / task.step : 1);
 }
 
 void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_pool pool,

@@ -35,7 +35,8 @@ typedef enum wm_activation {
     WM_SIGMOID,
 } wm_activation;
 
-// y [T, rows] = x [T, cols] · wᵀ + bias
+// y [T, rows] = x [T, cols] · wᵀ + bias. With threads their parts are multiples of so many outputs.
+enum { WM_LINEAR_STEP = 16 };
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T);
 

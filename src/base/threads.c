@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The parts of a task are handed out by one atomic number, the ticket: the task's number above, the
+// parts not yet taken below. Who takes one by compare-and-swap knows that the task it has read is
+// the ticket's own, for the next one begins only when all parts are done.
+#include "threads.h"
+
+#ifdef WM_THREADS
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { POOL_THREADS = 64, POOL_PATIENCE = 500 }; // patience: looks at the ticket before sleeping
+
+typedef struct pool_lane {
+    wm_threads *pool;
+    pthread_t thread;
+} pool_lane;
+
+struct wm_threads {
+    wm_allocator host;
+    _Atomic uint64_t ticket;
+    _Atomic size_t unfinished; // parts of the task
+    _Atomic(wm_part *) run;
+    _Atomic(void *) context;
+    atomic_bool closing;
+    atomic_flag busy;
+    _Atomic uint32_t sleepers;
+    pthread_mutex_t mutex; // of sleep alone
+    pthread_cond_t wake;
+    size_t lanes;
+    pool_lane lane[POOL_THREADS]; // from 1 on
+};
+
+static inline void pool_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+// Does one part, if there is one left.
+static bool take_part(wm_threads *pool, size_t lane) {
+    uint64_t ticket = atomic_load(&pool->ticket);
+    while ((uint32_t)ticket) {
+        wm_part *run = atomic_load(&pool->run);
+        void *context = atomic_load(&pool->context);
+        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1)) continue;
+        run(context, (uint32_t)ticket - 1, lane);
+        atomic_fetch_sub(&pool->unfinished, 1);
+        return true;
+    }
+    return false;
+}
+
+static void sleep_until_work(wm_threads *pool) {
+    for (int i = 0; i < POOL_PATIENCE; i++) {
+        if ((uint32_t)atomic_load(&pool->ticket)) return;
+        pool_pause();
+    }
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (!(uint32_t)atomic_load(&pool->ticket) && !atomic_load(&pool->closing))
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *help(void *argument) {
+    pool_lane *lane = argument;
+    wm_threads *pool = lane->pool;
+    while (!atomic_load(&pool->closing))
+        if (!take_part(pool, (size_t)(lane - pool->lane))) sleep_until_work(pool);
+    return NULL;
+}
+
+static void wake_all(wm_threads *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+wm_status wm_threads_open(wm_threads **pool, uint32_t threads, const wm_allocator *host,
+                          wm_error *error) {
+    *pool = NULL;
+    if (threads < 2) return WM_OK;
+    wm_threads *made = host->allocate(host->context, sizeof *made);
+    if (!made)
+        return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted",
+                       (uint64_t)sizeof *made);
+    memset(made, 0, sizeof *made);
+    made->host = *host;
+    atomic_flag_clear(&made->busy);
+    pthread_mutex_init(&made->mutex, NULL);
+    pthread_cond_init(&made->wake, NULL);
+    // `lanes` is written before the first thread could ask: none of them reads it.
+    for (made->lanes = 1; made->lanes < WM_MIN(threads, POOL_THREADS); made->lanes++) {
+        pool_lane *lane = &made->lane[made->lanes];
+        lane->pool = made;
+        if (pthread_create(&lane->thread, NULL, help, lane)) break;
+    }
+    *pool = made;
+    return WM_OK;
+}
+
+void wm_threads_close(wm_threads *pool) {
+    if (!pool) return;
+    atomic_store(&pool->closing, true);
+    wake_all(pool);
+    for (size_t i = 1; i < pool->lanes; i++) pthread_join(pool->lane[i].thread, NULL);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+    wm_allocator host = pool->host;
+    host.release(host.context, pool);
+}
+
+size_t wm_threads_lanes(const wm_threads *pool) { return pool ? pool->lanes : 1; }
+
+// Four parts for each thread: who comes late or is held up leaves more to the others.
+size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most) {
+    if (!pool || work < 2 * WM_THREAD_WORK) return 1;
+    return (size_t)WM_MIN(WM_MIN(work / WM_THREAD_WORK, 4 * pool->lanes), WM_MAX(most, 1));
+}
+
+void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
+    if (!pool || parts < 2 || parts > UINT32_MAX || atomic_flag_test_and_set(&pool->busy)) {
+        for (size_t part = 0; part < parts; part++) run(context, part, 0);
+        return;
+    }
+    atomic_store(&pool->run, run);
+    atomic_store(&pool->context, context);
+    atomic_store(&pool->unfinished, parts);
+    uint64_t task = (atomic_load(&pool->ticket) >> 32) + 1;
+    atomic_store(&pool->ticket, task << 32 | parts);
+    if (atomic_load(&pool->sleepers)) wake_all(pool);
+    while (take_part(pool, 0)) continue;
+    for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) {
+        if (i < POOL_PATIENCE)
+            pool_pause();
+        else
+            sched_yield();
+    }
+    atomic_flag_clear(&pool->busy);
+}
+#endif
