@@ -43,8 +43,8 @@ export const optionsOf = (options, short) => {
 
 // The numbers of every call, and what else than a number an option can be, in the order of exports.c.
 const OPTIONS = (
-  'maxLength pooling normalize truncate special specialAsText skipSpecial topK raw all maxAnswer ' +
-  'stride maxNewTokens minNewTokens minLength doSample temperature topP minP typicalP ' +
+  'maxLength pooling normalize truncate special specialAsText skipSpecial raw all maxAnswer ' +
+  'stride maxNewTokens minNewTokens minLength doSample temperature topK topP minP typicalP ' +
   'repetitionPenalty presencePenalty frequencyPenalty noRepeatNgramSize numBeams lengthPenalty ' +
   'earlyStopping numReturnSequences'
 ).split(' ');

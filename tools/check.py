@@ -165,7 +165,7 @@ def check_border():
         yield "the options of wasm/exports.c and npm/engine.js differ"
     if [name.lower() for name in enumerators("word")] != words(engine, "WORDS"):
         yield "the words of wasm/exports.c and npm/engine.js differ"
-    facts = re.search(r"void put_info(.*?)_Static_assert", border, re.S).group(1)
+    facts = re.search(r"void put_info(.*?)\n}", border, re.S).group(1)
     if [camel(name) for name in re.findall(r"info\.(\w+)", facts)] != words(index, "FACTS"):
         yield "the facts of wasm/exports.c and npm/index.js differ"
 

@@ -19,7 +19,7 @@ static struct {
     wm_generation *generation;
     wm_generate_options options; // of the generation
     void *result;                // of the last call, kept for the next
-    uint64_t room;               // bytes of it
+    size_t room;                 // bytes of it
     wm_encoding encoding;
     wm_decoding decoding;
     wm_error error;
@@ -59,19 +59,18 @@ static wm_status need_pipeline(void) {
     return WM_OK;
 }
 
-// Room for rows × width floats, the call's result. out: its address, its count.
-static wm_status reserve(size_t rows, size_t width) {
-    uint64_t count, bytes;
-    if (!wm_mul(rows, width, &count) || !wm_mul(count, sizeof(float), &bytes) || bytes > SIZE_MAX)
-        return no_memory(UINT64_MAX);
+// Room for `count` rows of `width` floats, the call's result. out: its address, its length.
+static wm_status reserve(size_t count, size_t width) {
+    uint64_t floats = (uint64_t)count * width, bytes = floats * sizeof(float);
+    if (floats > UINT32_MAX / sizeof(float)) return no_memory(bytes);
     if (!state.result || bytes > state.room) {
         free(state.result);
         state.result = malloc((size_t)bytes);
         if (!state.result) return no_memory(bytes);
-        state.room = bytes;
+        state.room = (size_t)bytes;
     }
     out[0] = address(state.result);
-    out[1] = (double)count;
+    out[1] = (double)floats;
     return WM_OK;
 }
 
@@ -89,7 +88,6 @@ enum option {
     SPECIAL,
     SPECIAL_AS_TEXT,
     SKIP_SPECIAL,
-    TOP_K,
     RAW,
     ALL,
     MAX_ANSWER,
@@ -99,6 +97,7 @@ enum option {
     MIN_LENGTH,
     DO_SAMPLE,
     TEMPERATURE,
+    TOP_K,
     TOP_P,
     MIN_P,
     TYPICAL_P,
@@ -160,30 +159,28 @@ static wm_status check_length(const wm_span *list) {
 // A file that is called "tokenizer" alone, by its content: vocab.json maps names to numbers,
 // tokenizer.json has no number at its top, a SentencePiece model begins with the message of a
 // piece.
-static wm_span tokenizer_path(wm_span file) {
+static const char *tokenizer_path(wm_span file) {
     const uint8_t *c = file.p, *end = c + file.n;
-    if (file.n > 2 && c[0] == '\n' && c[2] == '\n') return WM_TEXT("spiece.model");
+    if (file.n > 2 && c[0] == '\n' && c[2] == '\n') return "spiece.model";
     while (c < end && *c <= ' ') c++;
-    if (c == end || *c != '{') return WM_TEXT("vocab.txt");
-    bool quoted = false;
-    for (; c < end && (quoted || *c != ':'); c++) {
+    if (c == end || *c != '{') return "vocab.txt";
+    for (bool quoted = false; c < end && (quoted || *c != ':'); c++) {
         if (*c == '\\')
             c++;
-        else if (*c == '"')
-            quoted = !quoted;
+        else
+            quoted ^= *c == '"';
     }
-    for (c++; c < end && *c <= ' '; c++) {}
-    return c < end && *c <= '9' && *c >= '-' ? WM_TEXT("vocab.json") : WM_TEXT("tokenizer.json");
+    while (++c < end && *c <= ' ') {}
+    return c < end && *c <= '9' && *c >= '-' ? "vocab.json" : "tokenizer.json";
 }
 
 // list: path and bytes of each file; "tokenizer" for the tokenizer's, whichever that is. They and
 // the list stay until the instance goes. how: 1 a tokenizer alone, 2 a model with compute: "int8".
 EXPORT(open) wm_status open(wm_source *files, size_t count, uint32_t how) {
-    wm_span tokenizer_name = WM_TEXT("tokenizer");
     count /= 2;
     for (size_t i = 0; i < count; i++)
-        if (wm_span_equal(files[i].path, tokenizer_name))
-            files[i].path = tokenizer_path(files[i].bytes);
+        if (wm_span_is(files[i].path, "tokenizer"))
+            files[i].path = wm_span_of(tokenizer_path(files[i].bytes));
     if (how == 1) return wm_tokenizer_open(&state.tokenizer, files, count, NULL, &state.error);
     wm_pipeline_options options = {.size = sizeof options};
     if (how == 2) options.compute = WM_COMPUTE_INT8;
@@ -204,24 +201,23 @@ EXPORT(detect) wm_status detect(const wm_span *list) {
 EXPORT(info) void put_info(void) {
     wm_pipeline_info info;
     wm_pipeline_info_get(state.pipeline, &info);
-    const char *const texts[] = {info.model_type, info.tokenizer, info.dtype, info.isa,
-                                 info.pooling};
-    const double numbers[] = {
-        info.normalize,
-        info.width,
-        info.dim,
-        info.layers,
-        info.heads,
-        info.vocabulary,
-        info.max_tokens,
-        (double)info.parameters,
-        (double)info.weight_bytes,
-        (double)info.model_bytes,
-        (double)info.session_bytes,
-    };
-    _Static_assert(WM_COUNT(texts) + WM_COUNT(numbers) == WM_COUNT(out), "one number a fact");
-    for (size_t i = 0; i < WM_COUNT(texts); i++) out[i] = address(texts[i]);
-    memcpy(out + WM_COUNT(texts), numbers, sizeof numbers);
+    double *to = out;
+    *to++ = address(info.model_type);
+    *to++ = address(info.tokenizer);
+    *to++ = address(info.dtype);
+    *to++ = address(info.isa);
+    *to++ = address(info.pooling);
+    *to++ = info.normalize;
+    *to++ = info.width;
+    *to++ = info.dim;
+    *to++ = info.layers;
+    *to++ = info.heads;
+    *to++ = info.vocabulary;
+    *to++ = info.max_tokens;
+    *to++ = (double)info.parameters;
+    *to++ = (double)info.weight_bytes;
+    *to++ = (double)info.model_bytes;
+    *to++ = (double)info.session_bytes;
 }
 
 // ---- Vectors ------------------------------------------------------------------------------------
@@ -238,19 +234,19 @@ EXPORT(embed) wm_status embed(const wm_span *list, size_t count) {
                                 .truncate = (wm_truncate)word_of(list, TRUNCATE, END),
                                 .prompt = list[1],
                                 .prompt_name = list[2]};
-    count -= 3;
-    WM_TRY(reserve(count, wm_pipeline_dim(state.pipeline)));
-    wm_embed_info *infos = malloc(count * sizeof *infos);
-    if (!infos) return no_memory(count);
-    wm_status status = wm_pipeline_embed_batch(state.pipeline, list + 3, count, &options,
-                                               state.result, infos, &state.error);
+    size_t texts = count - 3, dim = wm_pipeline_dim(state.pipeline);
+    WM_TRY(reserve(texts, dim + sizeof(wm_embed_info) / sizeof(float)));
+    float *vectors = state.result;
+    const wm_embed_info *infos = (const void *)(vectors + texts * dim);
+    WM_TRY(wm_pipeline_embed_batch(state.pipeline, list + 3, texts, &options, vectors,
+                                   (wm_embed_info *)(uintptr_t)infos, &state.error));
+    out[1] = (double)(texts * dim);
     out[2] = out[3] = 0;
-    for (size_t i = 0; status == WM_OK && i < count; i++) {
-        out[2] += infos[i].tokens;
-        out[3] += infos[i].truncated;
+    for (; texts--; infos++) {
+        out[2] += infos->tokens;
+        out[3] += infos->truncated;
     }
-    free(infos);
-    return status;
+    return WM_OK;
 }
 
 static wm_pipeline_info get_info(void) {
@@ -321,29 +317,44 @@ EXPORT(decode) wm_status decode(const wm_span *list) {
 
 // ---- Generation ---------------------------------------------------------------------------------
 
+// The options from MAX_NEW_TOKENS on: where each one goes, below 0 a double.
+#define COUNT(name) offsetof(wm_generate_options, name)
+#define NUMBER(name) -(int)offsetof(wm_generate_options, name)
+static const int16_t generate_fields[] = {COUNT(max_new_tokens),
+                                          COUNT(min_new_tokens),
+                                          COUNT(min_length),
+                                          COUNT(do_sample),
+                                          NUMBER(temperature),
+                                          COUNT(top_k),
+                                          NUMBER(top_p),
+                                          NUMBER(min_p),
+                                          NUMBER(typical_p),
+                                          NUMBER(repetition_penalty),
+                                          NUMBER(presence_penalty),
+                                          NUMBER(frequency_penalty),
+                                          COUNT(no_repeat_ngram_size),
+                                          COUNT(num_beams),
+                                          NUMBER(length_penalty),
+                                          COUNT(early_stopping),
+                                          COUNT(num_return_sequences)};
+
 static void read_generate_options(wm_generate_options *o, const wm_span *list) {
-    *o = (wm_generate_options){
-        .size = sizeof *o,
-        .max_new_tokens = count_of(list, MAX_NEW_TOKENS),
-        .min_new_tokens = count_of(list, MIN_NEW_TOKENS),
-        .min_length = count_of(list, MIN_LENGTH),
-        .do_sample = is_zero(list, TEMPERATURE) ? WM_OFF : toggle_of(list, DO_SAMPLE),
-        .temperature = number_of(list, TEMPERATURE),
-        .top_k = is_zero(list, TOP_P) ? 1 : count_of(list, TOP_K),
-        .top_p = number_of(list, TOP_P),
-        .min_p = number_of(list, MIN_P),
-        .typical_p = number_of(list, TYPICAL_P),
-        .repetition_penalty = number_of(list, REPETITION_PENALTY),
-        .presence_penalty = number_of(list, PRESENCE_PENALTY),
-        .frequency_penalty = number_of(list, FREQUENCY_PENALTY),
-        .no_repeat_ngram_size = count_of(list, NO_REPEAT_NGRAM_SIZE),
-        .num_beams = count_of(list, NUM_BEAMS),
-        .length_penalty = is_zero(list, LENGTH_PENALTY) ? 1e-300 : number_of(list, LENGTH_PENALTY),
-        .early_stopping = word_of(list, EARLY_STOPPING, FALSE) == NEVER
-                              ? WM_STOP_NEVER
-                              : (wm_early_stopping)word_of(list, EARLY_STOPPING, FALSE),
-        .num_return_sequences = count_of(list, NUM_RETURN_SEQUENCES),
-    };
+    memset(o, 0, sizeof *o);
+    o->size = sizeof *o;
+    for (uint32_t i = 0; i < WM_COUNT(generate_fields); i++) {
+        enum option option = (enum option)(MAX_NEW_TOKENS + i);
+        int at = generate_fields[i];
+        double number = number_of(list, option);
+        uint32_t count = count_of(list, option);
+        memcpy((uint8_t *)o + (at < 0 ? -at : at), at < 0 ? (void *)&number : &count,
+               at < 0 ? 8 : 4);
+    }
+    o->do_sample = toggle_of(list, DO_SAMPLE);
+    uint32_t early = word_of(list, EARLY_STOPPING, FALSE);
+    o->early_stopping = early == NEVER ? WM_STOP_NEVER : (wm_early_stopping)early;
+    if (is_zero(list, TEMPERATURE)) o->do_sample = WM_OFF;
+    if (is_zero(list, TOP_P)) o->top_k = 1;
+    if (is_zero(list, LENGTH_PENALTY)) o->length_penalty = 1e-300;
 }
 
 // list: options, seed (text), eos ids, biases (numbers), each one's ids, stop strings, then the
