@@ -52,13 +52,15 @@ const WORDS = [false, true, 'mean', 'cls', 'max', 'last', 'end', 'start', 'error
 
 // The options as numbers: words as those below 0; 0 for undefined and null, which are not given; a 0
 // that is given as -0.
-export const numbersOf = (options) =>
-  Float64Array.from(OPTIONS, (name) => {
+export const numbersOf = (given) => {
+  const options = optionsOf(given);
+  return Float64Array.from(OPTIONS, (name) => {
     const value = options[name] ?? undefined;
     if (value === undefined) return 0;
     if (typeof value === 'number') return value || -value;
     return -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
   });
+};
 
 export const textsOf = (texts) =>
   Array.isArray(texts) ? [...texts] : wrong('texts must be an array of strings');
@@ -200,11 +202,9 @@ let spare; // init's own engine, for the first pipeline
 // Where the entries of some hosts put the module.
 export const own = {};
 
-const isFile = (url) => /^file:/.test(url);
-
-const fileSystem = () =>
-  globalThis.process?.getBuiltinModule?.('node:fs/promises') ??
-  fail('UNSUPPORTED', 'no file: URLs on this host');
+// For a file: URL, if the host reads files. Else it is fetched like any other.
+const fileSystemFor = (url) =>
+  /^file:/.test(url) && globalThis.process?.getBuiltinModule?.('node:fs/promises');
 
 // The response itself or that of a URL, checked.
 const respond = async (source, name, options) => {
@@ -221,7 +221,7 @@ const compile = async (input) => {
   if (tag(input) === 'WebAssembly.Module') return input;
   const name = input.href ?? input.url ?? 'init';
   const read = async () =>
-    isFile(name) ? fileSystem().readFile(input) : (await respond(input, name)).arrayBuffer();
+    fileSystemFor(name)?.readFile?.(input) ?? (await respond(input, name)).arrayBuffer();
   const bytes = bytesOf(bytesOf(input, name) ?? (await read().catch(failed('IO', name))));
   if (decoder.decode(bytes).trim()[0] === '<')
     fail(
@@ -262,8 +262,9 @@ function* openSource(source, name, signal) {
   if (source?.then) source = yield source;
   const bytes = bytesOf(source, name);
   if (bytes) return { bytes, size: bytes.length };
-  if (isFile(source?.href)) {
-    const handle = yield fileSystem().open(source);
+  const files = fileSystemFor(source?.href);
+  if (files) {
+    const handle = yield files.open(source);
     const { size } = yield handle.stat();
     let left = size;
     return {

@@ -94,13 +94,12 @@ export class WasmPipeline {
   }
 
   tokenize(text, options) {
-    options = optionsOf(options);
-    const items = [numbersOf(options), text, options.pair ?? ABSENT];
+    const items = [numbersOf(options), text, options?.pair ?? ABSENT];
     return this.#engine.array('encode', items, Int32Array);
   }
 
   decode(ids, options) {
-    const [at, length] = this.#engine.give('decode', [numbersOf(optionsOf(options)), idsOf(ids)]);
+    const [at, length] = this.#engine.give('decode', [numbersOf(options), idsOf(ids)]);
     return this.#engine.text(at, length);
   }
 
@@ -216,7 +215,7 @@ export class WasmPipeline {
 
   #predict(task, texts, options, show) {
     const engine = this.#engine,
-      items = [numbersOf(optionsOf(options)), ...texts];
+      items = [numbersOf(options), ...texts];
     const [at, count, rows, tokens, truncated] = engine.give('predict', items, task);
     this.last = { tokens, truncated: truncated > 0 };
     const found = Array.from({ length: count }, (_, i) => {

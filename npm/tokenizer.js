@@ -74,7 +74,7 @@ export class Tokenizer {
   }
 
   decode(ids, options) {
-    const items = [numbersOf(optionsOf(options)), idsOf(ids)];
+    const items = [numbersOf(options), idsOf(ids)];
     const [at, length] = this.#engine.give('decode', items);
     return this.#engine.text(at, length);
   }
