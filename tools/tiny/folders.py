@@ -335,7 +335,7 @@ FOLDERS = {
 
 def later(model: str, config: dict, special=(), size: int = 220, **more) -> Folder:
     """Of a family that does not run from text on yet."""
-    return Folder(model, config, list(special), size, runs=False, **({"forms": "json"} | more))
+    return Folder(model, config, list(special), size, **({"forms": "json", "runs": False} | more))
 
 
 NEO_TYPES, LOCAL_TYPES = [[["global", "local"], 1]], [[["local"], 2], [["global"], 1]]
@@ -344,15 +344,20 @@ FOLDERS |= {
     "albert-f16": later(
         "AlbertForMaskedLM",
         bert(16, 4, 4, 30, 64, "gelu_new", 1e-12, embedding_size=12, num_hidden_groups=2),
+        runs=True,
         dtype="float16",
     ),
     "albert-bf16": later(
         "AlbertModel",
         bert(18, 3, 3, 29, 45, "gelu", 1e-3, embedding_size=18, inner_group_num=2),
+        runs=True,
         dtype="bfloat16",
     ),
     "xlm-roberta-f16": later(
-        "XLMRobertaModel", bert(16, 2, 4, 30, 66, "gelu", 1e-5, 1), dtype="float16"
+        "XLMRobertaModel",
+        bert(16, 2, 4, 30, 66, "gelu", 1e-5, 1),
+        runs=True,
+        dtype="float16",
     ),
     "gpt2-f32": later("GPT2LMHeadModel", gpt(16, 2, 2, 80), GPT, 60, forms="plain"),
     "gpt2-f16": later(
