@@ -81,7 +81,8 @@ typedef struct cli_folder {
     wm_source *files;
     size_t count, capacity;
     char *root, *blobs; // where links may lead; blobs NULL: no hub cache
-    bool foreign;       // weights that only convert reads, too
+    char *other;        // a file of weights that only convert reads,
+    bool foreign;       // unless these are in `files` too
 } cli_folder;
 
 // MODEL: a folder, else a repository of the hub, whose weights are not asked for here.

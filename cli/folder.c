@@ -124,6 +124,10 @@ static int scan_entry(cli_folder *folder, const char *under, const char *name) {
     else if (!S_ISDIR(about.st_mode) && matters(folder, name)) {
         result = add_file(folder, relative, path, S_ISLNK(about.st_mode));
         relative = NULL;
+    } else if (!*under && !folder->other &&
+               (!strcmp(name, "pytorch_model.bin") || hub_ends_with(name, ".gguf"))) {
+        folder->other = relative;
+        relative = NULL;
     }
     free(relative);
     free(path);
@@ -191,7 +195,13 @@ void cli_folder_close(cli_folder *folder) {
     free(folder->files);
     free(folder->root);
     free(folder->blobs);
+    free(folder->other);
     *folder = (cli_folder){0};
+}
+
+static bool has_weights(const cli_folder *folder) {
+    return wm_source_find(folder->files, folder->count, "model.safetensors") ||
+           wm_source_find(folder->files, folder->count, "model.safetensors.index.json");
 }
 
 int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pipeline **pipeline) {
@@ -200,11 +210,15 @@ int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pip
     wm_error error;
     wm_pipeline_options options = {.threads = cli_threads,
         .size = sizeof options, .isa = isa, .compute = (wm_compute)cli_compute};
-    if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) != WM_OK) {
-        cli_folder_close(folder);
-        return cli_error(path, &error);
-    }
-    return CLI_OK;
+    if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) == WM_OK)
+        return CLI_OK;
+    result = folder->other && !has_weights(folder)
+                 ? cli_fail("%s: UNSUPPORTED: its weights are in %s: wasmicro convert %s DIR "
+                            "rewrites them",
+                            path, folder->other, path)
+                 : cli_error(path, &error);
+    cli_folder_close(folder);
+    return result;
 }
 
 void cli_model_close(cli_folder *folder, wm_pipeline *pipeline) {

@@ -2,10 +2,8 @@
 // The command line: finds the command, runs it, sees to it that its output has been written.
 #include "cli.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -104,7 +102,8 @@ static const command commands[] = {
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void put_help(FILE *to) {
-    fprintf(to, "wasmicro %s: Hugging Face models from their own files. MODEL is a folder,\n"
+    fprintf(to,
+            "wasmicro %s: Hugging Face models from their own files. MODEL is a folder,\n"
             "or a repository of the hub, which is kept in the cache of huggingface_hub.\n\n",
             WM_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
@@ -113,34 +112,6 @@ static void put_help(FILE *to) {
           "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 "
           "usage.\n",
           to);
-}
-
-static int message(int code, const char *format, va_list arguments) {
-    fflush(stdout);
-    fputs("wasmicro: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    return code;
-}
-
-int cli_fail(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int code = message(CLI_FAILED, format, arguments);
-    va_end(arguments);
-    return code;
-}
-
-int cli_usage(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int code = message(CLI_USAGE, format, arguments);
-    va_end(arguments);
-    return code;
-}
-
-int cli_error(const char *what, const wm_error *error) {
-    return cli_fail("%s: %s: %s", what, wm_status_name(error->status), error->text);
 }
 
 // A mapped file that another program cuts short: reading past its new end raises SIGBUS.
@@ -158,6 +129,9 @@ static int prepare(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && (fd == STDOUT_FILENO || open("/dev/null", O_RDWR) < 0))
             return cli_fail("standard output is closed");
+    // Large enough for any help: what a failed write was about is known only when it is flushed.
+    static char buffer[1 << 16];
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     signal(SIGPIPE, SIG_IGN); // a closed pipe is a failed write, see cli_flush
     signal(SIGBUS, file_shrank);
     return CLI_OK;

@@ -29,15 +29,21 @@ fuzz-build:
 	    $(F:%=$(BUILD)/fuzz/fuzz_%)
 
 # Only ever built by the rule above, in its own folder.
-$(BUILD)/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/libwasmicro.a
+$(BUILD)/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/libcli.a $(BUILD)/libwasmicro.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ $(CURL_LIBS) -lm -o $@
+
+# The command line without its main, for the targets that are its.
+$(BUILD)/libcli.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out cli/main.c,$(CLI)))
+	$(say) AR $@
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/fuzz_%)
 	@for name in $(FUZZ); do $(BUILD)/replay/fuzz_$$name fuzz/corpus/$$name || exit 1; done
 
 .PRECIOUS: $(BUILD)/obj/%.o
-$(BUILD)/replay/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/replay.o $(BUILD)/libwasmicro.a
+$(BUILD)/replay/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/replay.o $(BUILD)/libcli.a $(BUILD)/libwasmicro.a
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $^ -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $^ $(CURL_LIBS) -lm -o $@
