@@ -33,7 +33,7 @@ class Folder:
     tries: list[dict] = field(default_factory=list)  # options to embed with
     newer: bool = False  # made with verify/requirements-newer.txt
     runs: bool = (
-        True  # wasmicro runs it from text on: listed in index.json; else from ids on, in later.json
+        True  # listed in index.json: embeds texts; else in later.json: generates from ids on
     )
 
 
@@ -334,7 +334,7 @@ FOLDERS = {
 
 
 def later(model: str, config: dict, special=(), size: int = 220, **more) -> Folder:
-    """Of a family that does not run from text on yet."""
+    """Without embeddings in its golden, but for those that say `runs`."""
     return Folder(model, config, list(special), size, **({"forms": "json", "runs": False} | more))
 
 
