@@ -128,18 +128,15 @@ static void conversations_that_do_not_fit_are_refused(void **state) {
     wm_arena arena = tiny_arena();
     tiny folder = with_template(&arena, template_file(&arena, "gemma3"));
     wm_pipeline *pipeline = open_folder(&folder, NULL);
-    const wm_message messages[] = {{WM_TEXT("system"), WM_TEXT("a")},
-                                   {WM_TEXT("tool"), WM_TEXT("a")},
+    const wm_message messages[] = {{WM_TEXT("tool"), WM_TEXT("a")},
                                    {WM_TEXT("user"), WM_TEXT("\xFF")}};
     wm_span prompt;
     wm_error error;
     tiny_expect("nothing", wm_pipeline_chat(pipeline, messages, 0, true, &prompt, &error), &error,
-                WM_ERROR_ARG, "empty");
-    tiny_expect("a system alone", wm_pipeline_chat(pipeline, messages, 1, true, &prompt, &error),
-                &error, WM_ERROR_ARG, "empty");
-    tiny_expect("a tool", wm_pipeline_chat(pipeline, messages + 1, 1, true, &prompt, &error),
-                &error, WM_ERROR_ARG, "role tool");
-    tiny_expect("no UTF-8", wm_pipeline_chat(pipeline, messages + 2, 1, true, &prompt, &error),
+                WM_ERROR_ARG, "messages");
+    tiny_expect("a tool", wm_pipeline_chat(pipeline, messages, 1, true, &prompt, &error), &error,
+                WM_ERROR_ARG, "role tool");
+    tiny_expect("no UTF-8", wm_pipeline_chat(pipeline, messages + 1, 1, true, &prompt, &error),
                 &error, WM_ERROR_UTF8, "message 0");
     wm_pipeline_close(pipeline);
     wm_arena_free(&arena);
@@ -188,7 +185,8 @@ static void no_memory_is_survived(void **state) {
     wm_arena arena = tiny_arena();
     tiny folder = with_template(&arena, template_file(&arena, "qwen3"));
     const wm_message talk[] = {{WM_TEXT("user"), WM_TEXT("a")},
-                               {WM_TEXT("assistant"), WM_TEXT("<think>b</think>c")}};
+                               {WM_TEXT("assistant"), WM_TEXT("<think>b</think>c")},
+                               {WM_TEXT("user"), WM_TEXT("d")}};
     wm_status status = WM_ERROR_NOMEM;
     for (long n = 1; status != WM_OK; n++) {
         wm_allocator failing = test_failing_allocator(n);
@@ -196,7 +194,7 @@ static void no_memory_is_survived(void **state) {
         wm_pipeline *pipeline;
         wm_span prompt;
         status = wm_pipeline_open(&pipeline, folder.files, folder.count, &with, NULL);
-        if (status == WM_OK) status = wm_pipeline_chat(pipeline, talk, 2, true, &prompt, NULL);
+        if (status == WM_OK) status = wm_pipeline_chat(pipeline, talk, 3, true, &prompt, NULL);
         assert_true(status == WM_OK || status == WM_ERROR_NOMEM);
         wm_pipeline_close(pipeline);
         assert_int_equal(test_live_allocations(), 0);
