@@ -11,6 +11,7 @@
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
 # make test-tsan  the tests of threads under ThreadSanitizer
+# make test-neon  unit tests for AArch64 in an emulator  NEON_T=kernels runs one
 # make test-cli   make test-js   make check   make size   make fuzz-replay   make verify   make demo
 #
 # make install PREFIX=/usr/local   header, static and shared library, pkg-config, CMake package, command
@@ -40,7 +41,7 @@ MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-tsan test-cli test-js check size \
+.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-tsan test-neon test-cli test-js check size \
     install test-install clean
 .DELETE_ON_ERROR:
 
@@ -180,6 +181,12 @@ test-asan:
 # ThreadSanitizer on what threads do.
 test-tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CC=$(ASAN_CC) CFLAGS="-O1 -g -fsanitize=thread" unit T=threads
+
+# The unit tests for AArch64, in an emulator; those that need no cmocka but the wasm's own small harness.
+NEON_CC ?= aarch64-linux-gnu-gcc
+NEON_RUN ?= qemu-aarch64-static
+test-neon:
+	@MAKE="$(MAKE)" tools/test_neon "$(NEON_CC)" "$(NEON_RUN)" $(BUILD) $(NEON_T)
 
 test-cli: $(BUILD)/wasmicro $(MODEL)
 	@WASMICRO=$(BUILD)/wasmicro $(PYTHON) -m unittest discover -s tests/cli -p "test_*.py"

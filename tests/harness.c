@@ -32,7 +32,7 @@ wm_allocator test_failing_allocator(long n) {
 
 size_t test_live_allocations(void) { return live_allocations; }
 
-#ifndef __wasm__
+#if !defined(__wasm__) && !defined(WM_TEST_BARE)
 
 #include <stdio.h>
 
@@ -70,7 +70,11 @@ void test_near(double got, double want, double tolerance, const char *file, int 
 
 #else
 
+#ifdef __wasm__
 #define IMPORT(name) __attribute__((import_module("test"), import_name(#name)))
+#else
+#define IMPORT(name)
+#endif
 
 // Runs the function at a place in the table and says how it ended: it returned, failed or was
 // skipped.

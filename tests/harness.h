@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What every test stands on. Natively it is cmocka; as wasm the few names of cmocka that the tests
-// use are macros over four functions of the host (tests/run_wasm.mjs). Tests run at the
+// What every test stands on. Natively it is cmocka; as wasm, and with WM_TEST_BARE, the few names of
+// cmocka that the tests use are macros over functions of the host (tests/run_wasm.mjs, bare_host.c). Tests run at the
 // repository's root.
 #ifndef WM_HARNESS_H
 #define WM_HARNESS_H
@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-#ifndef __wasm__
+#if !defined(__wasm__) && !defined(WM_TEST_BARE)
 
 #include <setjmp.h>
 #include <cmocka.h>
@@ -56,7 +56,10 @@ void test_memory(const void *a, const void *b, size_t size, const char *file, in
 
 // Clang renames a wasm's main by its signature.
 #define main test_main
-__attribute__((export_name("main"))) int test_main(void);
+#ifdef __wasm__
+__attribute__((export_name("main")))
+#endif
+int test_main(void);
 
 #endif
 

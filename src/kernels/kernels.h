@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The inner loops, one table an instruction set: scalar, simd128 (wasm), sse2, avx2, avx512.
+// The inner loops, one table an instruction set: scalar, simd128 (wasm), sse2, avx2, avx512,
+// neon.
 // Everything here is f32 in and out, row-major; pointers need no alignment; ld… are in elements;
 // outputs alias no input unless a line says so. No row is read past its end. Preconditions are the
 // caller's: nothing is checked here, nothing fails. Letters: T tokens, N outputs, K inputs, n
@@ -93,9 +94,9 @@ typedef struct wm_kernels {
     wm_threads *threads;
 } wm_kernels;
 
-// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512"), NULL: the best this machine
-// has. Returns NULL where the machine or the build has no such one. Asks the processor: once a
-// model.
+// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512", "neon"), NULL: the best this
+// machine has. Returns NULL where the machine or the build has no such one. Asks the processor:
+// once a model.
 const wm_kernels *wm_kernels_select(const char *isa);
 
 #endif

@@ -23,6 +23,9 @@ const wm_kernels *wm_kernels_select(const char *isa) {
     if (wmk_cpu_has_avx2()) found[count++] = &wmk_kernels_avx2;
     found[count++] = &wmk_kernels_sse2;
 #endif
+#ifdef WMK_HAVE_NEON
+    found[count++] = &wmk_kernels_neon;
+#endif
 #ifdef WMK_HAVE_SIMD128
     found[count++] = &wmk_kernels_simd128;
 #endif

@@ -10,11 +10,14 @@
 #elif defined(__x86_64__)
 #define WMK_HAVE_X86
 #define WMK_HAVE_SCALAR
+#elif defined(__aarch64__)
+#define WMK_HAVE_NEON
+#define WMK_HAVE_SCALAR
 #else
 #define WMK_HAVE_SCALAR
 #endif
 
 extern const wm_kernels wmk_kernels_scalar, wmk_kernels_simd128, wmk_kernels_sse2, wmk_kernels_avx2,
-    wmk_kernels_avx512;
+    wmk_kernels_avx512, wmk_kernels_neon;
 
 #endif

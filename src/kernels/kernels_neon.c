@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The kernels for NEON: the baseline of AArch64.
+#include "select.h"
+#include "vec.h"
+
+#ifdef WMK_HAVE_NEON
+#include <arm_neon.h>
+
+#include "vec_neon.h"
+
+#include "kernels_body.h"
+#include "vec_end.h"
+#endif
