@@ -254,18 +254,18 @@ export const newEngine = () => {
   return engine;
 };
 
-// ---- Files: generators, which yield what is to be awaited; for bytes they yield nothing ---------
+// ---- Files --------------------------------------------------------------------------------------
 
-// What can be read: {bytes}, or {async read(sink), which tells whether it has ended, async close()};
-// and its size, if that is known.
-function* openSource(source, name, signal) {
-  if (source?.then) source = yield source;
+// What can be read: {bytes}, or {async read(sink), which tells whether it has ended, close()}; and
+// its size, if that is known.
+const openSource = async (source, name, signal) => {
+  source = await source;
   const bytes = bytesOf(source, name);
   if (bytes) return { bytes, size: bytes.length };
   const files = fileSystemFor(source?.href);
   if (files) {
-    const handle = yield files.open(source);
-    const { size } = yield handle.stat();
+    const handle = await files.open(source);
+    const { size } = await handle.stat();
     let left = size;
     return {
       size,
@@ -279,7 +279,7 @@ function* openSource(source, name, signal) {
     };
   }
   if (source?.href || source?.headers)
-    source = yield respond(source, name, { __proto__: null, signal });
+    source = await respond(source, name, { __proto__: null, signal });
   const stream = source?.body ?? source?.stream?.() ?? source;
   const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
   const unknown = () => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
@@ -287,84 +287,88 @@ function* openSource(source, name, signal) {
   const header = (key) => source.headers?.get(key);
   return {
     size: source.size ?? parseInt(!header('content-encoding') && header('content-length')),
-    close: async () => (reader.cancel ?? reader.return)?.call(reader),
+    close: () => (reader.cancel ?? reader.return)?.call(reader),
     async read(sink) {
       const { done, value } = await (reader.read ?? reader.next).call(reader);
       if (!done) sink.put(bytesOf(value, name) ?? unknown());
       return done;
     },
   };
-}
+};
 
-// Brings all files into a new engine and calls its export `open` on them.
-function* bring(open, options, reading, kind) {
-  const { model, tokenizer, config, merges, files, signal, onProgress, compute } = options;
-  if (compute === 'int8') kind ??= 2;
-  else if ((compute ?? 'f32') !== 'f32') wrong(`compute cannot be ${String(compute)}`);
+// The files that the options name, each as {path, parts}.
+const filesOf = ({ model, tokenizer, config, merges, files }) => {
   if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
   const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
-  const placed = [...Object.entries(given), ['model.safetensors', model]]
-    .filter(([, value]) => value != null)
-    .map(([path, value]) => ({ path, parts: [value].flat(), size: 0 }));
-  let total = 0,
-    loaded = 0;
-  Promise.allSettled(placed.flatMap(({ parts }) => parts)); // each is awaited in its turn
-  for (const file of placed) {
-    reading.file = file.path;
-    for (const i of file.parts.keys()) {
-      const part = yield* openSource(file.parts[i], file.path, signal);
-      reading.push((file.parts[i] = part));
-      file.size += part.size;
-    }
-    total += file.size;
-  }
+  return [...Object.entries(given), ['model.safetensors', model]]
+    .filter(([, parts]) => parts != null)
+    .map(([path, parts]) => ({ path, parts: [parts].flat() }));
+};
+
+const sizeOf = (parts) => parts.reduce((sum, { size }) => sum + size, 0);
+
+// Opens a new engine on files whose parts are open: a generator, which yields what is to be awaited.
+function* place(files, onProgress, kind) {
   const engine = newEngine(),
-    items = [];
-  for (const { path, parts, size } of placed) {
-    const sink = engine.sink(size);
+    items = [],
+    total = sizeOf(files.flatMap(({ parts }) => parts));
+  let before = 0;
+  for (const { path, parts } of files) {
+    const sink = engine.sink(sizeOf(parts));
     const progress = () => {
-      const now = loaded + sink.length;
-      onProgress?.({ loaded: now, total: now <= total ? total : null, file: path });
+      const loaded = before + sink.length;
+      onProgress?.({ loaded, total: loaded <= total ? total : null, file: path });
     };
     progress();
-    reading.file = path;
     for (const part of parts)
       if (part.bytes) sink.put(part.bytes);
-      else while (!(yield part.read(sink))) progress();
+      else while (!(yield part.read(sink).catch(failed('IO', path)))) progress();
     sink.fit(sink.length);
-    loaded += sink.length;
+    before += sink.length;
     items.push(path, sink);
   }
-  engine.run(open, engine.list(items), items.length, kind);
+  engine.run('open', engine.list(items), items.length, kind);
   return engine;
 }
 
 // An engine opened on files that are at hand.
-export const openNow = (open, options, kind) => {
-  const { done, value } = bring(open, options, [], kind).next();
-  return done ? value : wrong('fromBytes takes bytes: use load');
+export const openNow = (options, kind) => {
+  const files = filesOf(options);
+  for (const { path, parts } of files)
+    parts.forEach((part, i) => {
+      const bytes = bytesOf(part, path) ?? wrong('fromBytes takes bytes: use load');
+      parts[i] = { bytes, size: bytes.length };
+    });
+  return place(files, undefined, kind).next().value;
 };
 
 // An engine opened on files from anywhere.
-export const openLater = async (open, options, kind) => {
-  const { signal } = options,
-    reading = [];
+export const openLater = async (options, kind) => {
+  const { signal, onProgress } = options,
+    files = filesOf(options);
   let stop;
   const stopped = new Promise((_, reject) =>
     signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
   );
+  signal?.throwIfAborted();
+  const opening = files.flatMap(({ path, parts }) =>
+    parts.map(async (part, i) => {
+      parts[i] = await openSource(part, path, signal).catch(failed('IO', path));
+      return parts[i];
+    }),
+  );
   try {
-    const bringing = bring(open, options, reading, kind);
-    for (let awaited = init(); ;) {
-      signal?.throwIfAborted();
-      const next = Promise.resolve(awaited).catch(failed('IO', reading.file));
-      const { done, value } = bringing.next(await Promise.race([next, stopped]));
+    await Promise.race([Promise.all([init(), ...opening]), stopped]);
+    const placing = place(files, onProgress, kind);
+    for (let read; ;) {
+      const { done, value } = placing.next(read);
       if (done) return value;
-      awaited = value;
+      read = await Promise.race([value, stopped]);
+      signal?.throwIfAborted();
     }
   } finally {
     signal?.removeEventListener('abort', stop);
-    for (const source of reading) source.close?.().catch(() => {});
+    for (const part of opening) part.then(({ close }) => close?.()).catch(() => {});
     signal?.throwIfAborted(); // an aborted read may have failed in its own words
   }
 };

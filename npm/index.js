@@ -45,12 +45,12 @@ export class WasmPipeline {
 
   static fromBytes(model, tokenizer, config, merges, options) {
     options = { ...optionsOf(options), model, tokenizer, config, merges, __proto__: null };
-    return new WasmPipeline(openNow('open', options), options);
+    return new WasmPipeline(openNow(options), options);
   }
 
   static async load(options) {
     options = optionsOf(options);
-    return new WasmPipeline(await openLater('open', options), options);
+    return new WasmPipeline(await openLater(options), options);
   }
 
   static detectedModelType(config) {

@@ -34,11 +34,11 @@ export class Tokenizer {
   }
 
   static fromBytes(tokenizer, options) {
-    return new Tokenizer(openNow('open', { ...optionsOf(options), tokenizer, __proto__: null }, 1));
+    return new Tokenizer(openNow({ ...optionsOf(options), tokenizer, __proto__: null }, 1));
   }
 
   static async load(options) {
-    return new Tokenizer(await openLater('open', optionsOf(options), 1));
+    return new Tokenizer(await openLater(optionsOf(options), 1));
   }
 
   // The engine's answer to one text: where its arrays lie.
