@@ -420,7 +420,7 @@ static wm_status predict(prediction_call *call, wm_task task) {
                                        {WM_TASK_ANSWER, 2, 2},
                                        {WM_TASK_TAG, 1, 1}};
     wm_pipeline *p = call->pipeline;
-    uint32_t limit = call->options.max_length;
+    uint32_t limit = call->options.max_length, most = wm_model_max_tokens(p->model);
     const uint8_t *rules = tasks[(unsigned)task > WM_TASK_TAG ? 0 : task];
     if (call->count < rules[1] || (call->count > rules[2] && rules[2] < UINT8_MAX))
         return wm_fail(call->error, WM_ERROR_ARG, 0, "task %u with %u texts", (uint64_t)task,
@@ -428,10 +428,9 @@ static wm_status predict(prediction_call *call, wm_task task) {
     if (p->model->head.task != (wm_task)rules[0])
         return wm_fail(call->error, WM_ERROR_STATE, 0, "the model has no head for task %u",
                        (uint64_t)task);
-    call->encode = (wm_encode_options){.size = sizeof call->encode,
-                                       .truncate = call->options.truncate,
-                                       .max_length = p->max_tokens};
-    if (limit) call->encode.max_length = WM_MIN(limit, wm_model_max_tokens(p->model));
+    call->encode.size = sizeof call->encode;
+    call->encode.truncate = call->options.truncate;
+    call->encode.max_length = limit && limit < most ? limit : limit ? most : p->max_tokens;
     if (task == WM_TASK_ANSWER) return answer_question(call);
     if (task == WM_TASK_TAG) return tag_text(call);
     WM_TRY(task == WM_TASK_FILL_MASK ? fill_masks(call)
