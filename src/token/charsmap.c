@@ -15,6 +15,11 @@ wm_status wm_charsmap_open(wm_charsmap *map, wm_span blob, wm_error *error) {
         wm_utf8_check(map->texts) < map->texts.n)
         return wm_fail(error, WM_ERROR_FORMAT, 0,
                        "precompiled_charsmap: a text that does not end or is not UTF-8");
+    for (uint8_t c = 0; c < 128; c++) {
+        wm_span to;
+        if (wm_charsmap_find(map, (wm_span){&c, 1}, false, &to))
+            map->changed[c / 32] |= 1u << c % 32;
+    }
     return WM_OK;
 }
 

@@ -359,6 +359,18 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
     charsmap_job job = {.to = to, .places = cursor};
     const wm_text *text = cursor.text;
     while (cursor.at < cursor.stop && !to->failed) {
+        size_t plain = cursor.at; // ASCII that the map leaves alone, but for the last one
+        while (plain + 2 < cursor.stop && wm_charsmap_plain(map, text->p[plain]) &&
+               wm_charsmap_plain(map, text->p[plain + 1]) && text->p[plain + 2] < 0x80)
+            plain++;
+        if (plain > cursor.at) {
+            if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
+            job.waiting = false;
+            job.places.stop = plain;
+            wm_writer_copy(to, &job.places);
+            job.places.stop = cursor.stop;
+            cursor.at = plain;
+        }
         size_t end = grapheme_end(unicode, text, cursor.at, cursor.stop), length;
         if (end - cursor.at < 6 &&
             give_mapped(&job, map, (wm_span){text->p + cursor.at, end - cursor.at})) {
