@@ -24,11 +24,13 @@
 #include "token/wordpiece.c"
 #include "token/bpe.c"
 #include "token/unigram.c"
+#include "token/sentencepiece_text.c"
 #include "token/encode.c"
 #include "token/decoder.c"
 #include "token/decode.c"
 #include "token/tokenizer_read.c"
 #include "token/tokenizer_json.c"
+#include "token/sentencepiece.c"
 #include "token/tokenizer_files.c"
 #include "token/tokenizer.c"
 

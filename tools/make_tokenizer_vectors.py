@@ -274,4 +274,5 @@ def main():
     make_unicode()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,10 +13,18 @@ wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error
     return WM_OK;
 }
 
+// The id of a piece; control pieces of SentencePiece are in no table.
+static int32_t find_piece(const wm_token_model *model, wm_span content) {
+    int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, content);
+    for (uint32_t i = 0; model->types && id < 0 && i < model->vocabulary.ids; i++)
+        if (wm_span_equal(model->vocabulary.pieces[i], content)) id = (int32_t)i;
+    return id;
+}
+
 int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool update) {
     if (!token.content.n) return -1;
     int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, token.content);
-    token.id = wm_vocabulary_find(&tokenizer->model.vocabulary, (wm_span){0}, token.content);
+    token.id = find_piece(&tokenizer->model, token.content);
     if (index >= 0) {
         token.id = tokenizer->added[index].id;
         if (update) tokenizer->added[index] = token;
@@ -63,7 +71,7 @@ static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool norma
     for (uint32_t i = 0; i < tokenizer->added_count; i++) {
         wm_span content = tokenizer->added[i].content;
         if (tokenizer->added[i].normalized != normalized) continue;
-        if (normalized && tokenizer->normalizer_count)
+        if (normalized && tokenizer->normalizer_count && !tokenizer->sentence.used)
             WM_TRY(normalized_content(tokenizer, state, &content, error));
         if (!content.n) continue;
         wm_vocabulary_add(&set->contents, content, i);
@@ -106,13 +114,13 @@ static uint32_t flags_after(const wm_added_search *search, size_t at, size_t *le
     return *length ? wm_char_flags(&search->tokenizer->unicode, c) : 0;
 }
 
-// The longest added token at `at`, or NULL.
-static const wm_added_token *longest_at(const wm_added_search *search, size_t at, size_t *length) {
-    wm_span rest = {search->text->p + at, search->stop - at};
-    wm_walk walk = wm_walk_from(&search->set->contents, (wm_span){0}, rest);
+const wm_added_token *wm_added_at(const wm_tokenizer *tokenizer, const wm_added_set *set,
+                                  wm_span text, size_t *length) {
     const wm_added_token *found = NULL;
+    if (!text.n || !(set->first[*text.p >> 3] >> (*text.p & 7) & 1)) return NULL;
+    wm_walk walk = wm_walk_from(&set->contents, (wm_span){0}, text);
     for (int32_t index; (index = wm_walk_next(&walk)) >= 0; *length = walk.at)
-        found = &search->tokenizer->added[index];
+        found = &tokenizer->added[index];
     return found;
 }
 
@@ -120,9 +128,8 @@ bool wm_added_next(wm_added_search *search) {
     size_t length = 0, n;
     if (!search->set->contents.count) return false;
     while (search->at < search->stop) {
-        uint8_t byte = search->text->p[search->at];
-        bool begins = search->set->first[byte >> 3] >> (byte & 7) & 1;
-        const wm_added_token *token = begins ? longest_at(search, search->at, &length) : NULL;
+        wm_span rest = {search->text->p + search->at, search->stop - search->at};
+        const wm_added_token *token = wm_added_at(search->tokenizer, search->set, rest, &length);
         if (!token) {
             search->at++;
             continue;

@@ -4,8 +4,7 @@
 
 enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1, SHORT_WORD = 48 };
 
-// ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on
-// ------------
+// ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on -----------
 
 static bool is_plain_byte(uint32_t byte) {
     return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
@@ -66,22 +65,37 @@ wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *m
     return WM_OK;
 }
 
-// The rank of two neighbours' merge, UINT32_MAX: they have none.
-static uint32_t rank_of(const wm_token_model *model, int32_t left, int32_t right) {
-    return (*find_merge(model, left, right) & RANK_MASK) - 1;
-}
-
 // ---- One piece ----------------------------------------------------------------------------------
 
 typedef struct bpe_symbol {
-    int32_t id;
-    uint32_t length;     // in bytes; 0: merged into the one before
+    int32_t id;          // -1: SentencePiece has no such piece
+    uint32_t at, length; // its bytes of the piece; no length: merged into the one before
     uint32_t prev, next; // UINT32_MAX: none
 } bpe_symbol;
 
-static bool add_symbol(wm_token_sink *sink, int32_t id, size_t length) {
+#define NO_RANK UINT32_MAX
+
+// The rank of two neighbours' merge, the lower the sooner, and what they become. NO_RANK: none.
+static uint32_t rank_of(const wm_token_model *model, const uint8_t *p, const bpe_symbol *left,
+                        const bpe_symbol *right, int32_t *into) {
+    if (!model->types) {
+        uint32_t rank = (*find_merge(model, left->id, right->id) & RANK_MASK) - 1;
+        if (rank != NO_RANK) *into = model->merges[rank].into;
+        return rank;
+    }
+    wm_span text = {p + left->at, left->length + right->length};
+    *into = -1;
+    if (text.n <= model->vocabulary.longest)
+        *into = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    if (*into < 0) return NO_RANK;
+    float score = (float)model->scores[*into] + 0.0f; // no -0
+    uint32_t bits = wm_read_u32(&score);
+    return bits >> 31 ? bits : ~bits & 0x7FFFFFFFu; // the highest score first
+}
+
+static bool add_symbol(wm_token_sink *sink, int32_t id, size_t start, size_t length) {
     uint32_t at = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
-    bpe_symbol symbol = {id, (uint32_t)length, at - 1, at + 1};
+    bpe_symbol symbol = {id, (uint32_t)start, (uint32_t)length, at - 1, at + 1};
     return wm_array_push(&sink->symbols, sink->host, &symbol, sizeof symbol);
 }
 
@@ -113,10 +127,10 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             id = find_character(model, (wm_span){piece.p + at, length}, at == 0,
                                 at + length == piece.n);
         }
-        if (id >= 0) {
-            if (unknown && !add_symbol(sink, model->unk, unknown)) return false;
+        if (id >= 0 || model->types) {
+            if (unknown && !add_symbol(sink, model->unk, at - unknown, unknown)) return false;
             unknown = 0;
-            if (!add_symbol(sink, id, length)) return false;
+            if (!add_symbol(sink, id, at, length)) return false;
             continue;
         }
         bool fallback = model->byte_fallback;
@@ -124,10 +138,10 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             fallback = model->bytes[piece.p[at + i]] >= 0;
         if (fallback) {
             for (size_t i = 0; i < length; i++)
-                if (!add_symbol(sink, model->bytes[piece.p[at + i]], 1)) return false;
+                if (!add_symbol(sink, model->bytes[piece.p[at + i]], at + i, 1)) return false;
         } else if (model->unk >= 0) {
             if (unknown && !model->fuse_unknown) {
-                if (!add_symbol(sink, model->unk, unknown)) return false;
+                if (!add_symbol(sink, model->unk, at - unknown, unknown)) return false;
                 unknown = 0;
             }
             unknown += length;
@@ -135,26 +149,28 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             *lost = true;
         }
     }
-    return !unknown || add_symbol(sink, model->unk, unknown);
+    return !unknown || add_symbol(sink, model->unk, piece.n - unknown, unknown);
 }
 
 // Few symbols: look through all ranks for the lowest. Gives the number of symbols that are left.
-static uint32_t merge_short(const wm_token_model *model, bpe_symbol *symbols, uint32_t count) {
+static uint32_t merge_short(const wm_token_model *model, const uint8_t *p, bpe_symbol *symbols,
+                            uint32_t count) {
     uint32_t ranks[SHORT_WORD];
+    int32_t into;
     for (uint32_t i = 0; i + 1 < count; i++)
-        ranks[i] = rank_of(model, symbols[i].id, symbols[i + 1].id);
+        ranks[i] = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
     while (count > 1) {
         uint32_t best = 0;
         for (uint32_t i = 1; i + 1 < count; i++)
             if (ranks[i] < ranks[best]) best = i;
-        if (ranks[best] == UINT32_MAX) break;
-        symbols[best].id = model->merges[ranks[best]].into;
+        if (rank_of(model, p, &symbols[best], &symbols[best + 1], &into) == NO_RANK) break;
+        symbols[best].id = into;
         symbols[best].length += symbols[best + 1].length;
         count--;
         for (uint32_t i = best + 1; i < count; i++) symbols[i] = symbols[i + 1];
         for (uint32_t i = best + 1; i + 1 < count; i++) ranks[i] = ranks[i + 1];
-        if (best > 0) ranks[best - 1] = rank_of(model, symbols[best - 1].id, symbols[best].id);
-        if (best + 1 < count) ranks[best] = rank_of(model, symbols[best].id, symbols[best + 1].id);
+        for (uint32_t i = best ? best - 1 : 0; i <= best && i + 1 < count; i++)
+            ranks[i] = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
     }
     return count;
 }
@@ -178,16 +194,18 @@ static void heap_push(uint64_t *heap, size_t *count, uint64_t value) {
 
 // Many symbols: a linked list, and a heap of the merges that were possible when they were put
 // there.
-static bool merge_long(const wm_token_model *model, wm_token_sink *sink, uint32_t count) {
+static bool merge_long(const wm_token_model *model, const uint8_t *p, wm_token_sink *sink,
+                       uint32_t count) {
     bpe_symbol *symbols = sink->symbols.p;
+    int32_t into;
     sink->queue.n = 0;
     if (!wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t)))
         return false;
     uint64_t *heap = sink->queue.p;
     size_t waiting = 0;
     for (uint32_t i = 0; i + 1 < count; i++) {
-        uint32_t rank = rank_of(model, symbols[i].id, symbols[i + 1].id);
-        if (rank != UINT32_MAX) heap[waiting++] = (uint64_t)rank << 32 | i;
+        uint32_t rank = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
+        if (rank != NO_RANK) heap[waiting++] = (uint64_t)rank << 32 | i;
     }
     for (size_t i = waiting / 2; i-- > 0;) sift_down(heap, waiting, i);
     symbols[count - 1].next = UINT32_MAX;
@@ -198,21 +216,22 @@ static bool merge_long(const wm_token_model *model, wm_token_sink *sink, uint32_
         bpe_symbol *left = &symbols[at];
         if (!left->length || left->next == UINT32_MAX) continue;
         bpe_symbol *right = &symbols[left->next];
-        uint32_t now = rank_of(model, left->id, right->id);
-        int32_t into = model->merges[rank].into;
-        if (now == UINT32_MAX || model->merges[now].into != into) continue; // changed since
+        uint32_t now = rank_of(model, p, left, right, &into);
+        bool same =
+            now == rank || (!model->types && now != NO_RANK && model->merges[rank].into == into);
+        if (!same) continue; // changed since
         left->id = into;
         left->length += right->length;
         left->next = right->next;
         right->length = 0;
-        if (left->next != UINT32_MAX) {
-            symbols[left->next].prev = at;
-            now = rank_of(model, into, symbols[left->next].id);
-            if (now != UINT32_MAX) heap_push(heap, &waiting, (uint64_t)now << 32 | at);
+        if (left->next != UINT32_MAX) symbols[left->next].prev = at;
+        const uint32_t firsts[] = {at, left->prev};
+        for (int i = 0; i < 2; i++) {
+            const bpe_symbol *first = &symbols[firsts[i]];
+            if (firsts[i] == UINT32_MAX || first->next == UINT32_MAX) continue;
+            now = rank_of(model, p, first, &symbols[first->next], &into);
+            if (now != NO_RANK) heap_push(heap, &waiting, (uint64_t)now << 32 | firsts[i]);
         }
-        if (left->prev == UINT32_MAX) continue;
-        now = rank_of(model, symbols[left->prev].id, into);
-        if (now != UINT32_MAX) heap_push(heap, &waiting, (uint64_t)now << 32 | left->prev);
     }
     return true;
 }
@@ -246,13 +265,18 @@ static bool emit_symbols(const wm_token_model *model, wm_piece piece, uint32_t c
                          wm_token_sink *sink) {
     const bpe_symbol *symbols = sink->symbols.p;
     wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
-    size_t at = 0, raw = 0, raw_written = 0;
+    size_t at = 0, raw = 0, raw_written = 0, unknown = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!symbols[i].length) continue;
-        bool written = lost && model->byte_level;
+        bool written = lost && model->byte_level, open = model->types && symbols[i].id < 0;
+        if (unknown && !open &&
+            !wm_unknown_emit(model, piece.start + at - unknown, piece.start + at, sink))
+            return false;
+        unknown = open ? unknown + symbols[i].length : 0;
         size_t start = at, end = written ? at + model->vocabulary.pieces[symbols[i].id].n
                                          : at + symbols[i].length;
         at = end;
+        if (open) continue;
         if (written) {
             start = find_raw(text, start, &raw, &raw_written);
             end = find_raw(text, end - 1, &raw, &raw_written) + 1;
@@ -260,7 +284,7 @@ static bool emit_symbols(const wm_token_model *model, wm_piece piece, uint32_t c
         if (!wm_token_emit(sink, symbols[i].id, piece.start + start, piece.start + end))
             return false;
     }
-    return true;
+    return !unknown || wm_unknown_emit(model, piece.end - unknown, piece.end, sink);
 }
 
 bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
@@ -272,8 +296,8 @@ bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *s
     if (!add_symbols(model, text, sink, &lost)) return false;
     uint32_t count = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
     if (count > 1 && count <= SHORT_WORD)
-        count = merge_short(model, sink->symbols.p, count);
-    else if (count > 1 && !merge_long(model, sink, count))
+        count = merge_short(model, text.p, sink->symbols.p, count);
+    else if (count > 1 && !merge_long(model, text.p, sink, count))
         return false;
     return emit_symbols(model, piece, count, lost, sink);
 }

@@ -24,9 +24,16 @@ static wm_span piece_of(const wm_tokenizer *tokenizer, int32_t id, bool skip_spe
     if (id >= 0 && (uint32_t)id < vocabulary->ids) piece = vocabulary->pieces[id];
     const wm_added_token *token = piece.p ? NULL : find_fresh(tokenizer, id);
     if (token) piece = token->content;
-    if (!skip_special || !piece.p) return piece;
+    if (!piece.p) return piece;
     int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, piece);
-    return index >= 0 && tokenizer->added[index].special ? (wm_span){0} : piece;
+    bool special = index >= 0 && tokenizer->added[index].special;
+    if (skip_special && special) return (wm_span){0};
+    if (tokenizer->model.types && !token) {
+        uint8_t type = tokenizer->model.types[id];
+        if (type == WM_PIECE_UNKNOWN) return tokenizer->sentence.unknown;
+        if (type == WM_PIECE_CONTROL && !special) piece.n = 0; // it still ends a run of bytes
+    }
+    return piece;
 }
 
 wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,

@@ -9,6 +9,7 @@ typedef struct decoder_job {
     const wm_allocator *host;
     wm_pieces *to;
     bool failed;
+    bool begun; // SENTENCE: what is dropped has been
 } decoder_job;
 
 static void put_bytes(decoder_job *job, const void *bytes, size_t n) {
@@ -91,8 +92,7 @@ static void decode_byte_level(decoder_job *job, const wm_pieces *from) {
     end_piece(job);
 }
 
-// The byte of a <0xXX> piece, -1: it is none.
-static int fallback_byte(wm_span piece) {
+int wm_byte_piece_read(wm_span piece) {
     int value = 0;
     if (piece.n != 6 || memcmp(piece.p, "<0x", 3) != 0 || piece.p[5] != '>') return -1;
     for (size_t i = 3; i < 5; i++) {
@@ -107,6 +107,25 @@ static int fallback_byte(wm_span piece) {
     return value;
 }
 
+// Puts U+FFFD in the place of each byte of the output's last `n` that is of no character.
+static void put_characters(decoder_job *job, size_t start, size_t n) {
+    wm_array broken = job->to->bytes;
+    const uint8_t *p = (const uint8_t *)broken.p + start;
+    uint32_t c;
+    job->to->bytes = (wm_array){0};
+    put_bytes(job, broken.p, start);
+    for (size_t at = 0, length; at < n; at += length) {
+        length = wm_utf8_decode(p + at, n - at, &c);
+        if (length)
+            put_bytes(job, p + at, length);
+        else
+            put_replacement(job);
+        length += !length;
+    }
+    end_piece(job);
+    wm_array_free(&broken, job->host);
+}
+
 // Ends a run of bytes that began at `start` of the output: a piece of text, or U+FFFD for each
 // byte.
 static void end_byte_run(decoder_job *job, size_t start) {
@@ -115,6 +134,10 @@ static void end_byte_run(decoder_job *job, size_t start) {
     if (job->failed || !n) return;
     if (wm_utf8_check((wm_span){(uint8_t *)bytes->p + start, n}) == n) {
         end_piece(job);
+        return;
+    }
+    if (job->step->flag) {
+        put_characters(job, start, n);
         return;
     }
     bytes->n = start;
@@ -129,7 +152,7 @@ static void decode_byte_fallback(decoder_job *job, const wm_pieces *from) {
     size_t run = 0; // where the run of bytes begins
     for (size_t i = 0, start = 0; i < from->ends.n / sizeof *ends; start = ends[i++]) {
         wm_span piece = {(const uint8_t *)from->bytes.p + start, ends[i] - start};
-        int byte = fallback_byte(piece);
+        int byte = wm_byte_piece_read(piece);
         uint8_t value = (uint8_t)byte;
         if (byte >= 0) {
             put_bytes(job, &value, 1);
@@ -195,6 +218,7 @@ static void put_stripped(decoder_job *job, wm_span piece) {
 
 static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last) {
     const wm_decoder *step = job->step;
+    const wm_span meta = WM_TEXT("\xE2\x96\x81");
     size_t start = job->to->bytes.n;
     switch (step->kind) {
     case WM_DECODER_WORDPIECE:
@@ -214,6 +238,13 @@ static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last)
         break;
     case WM_DECODER_REPLACE: put_replaced(job, piece, step->pattern, step->content); break;
     case WM_DECODER_STRIP: put_stripped(job, piece); break;
+    case WM_DECODER_SENTENCE:
+        if (step->start && !job->begun && !start && begins_with(piece, meta)) {
+            piece = (wm_span){piece.p + meta.n, piece.n - meta.n};
+            job->begun = !step->flag;
+        }
+        put_replaced(job, piece, meta, WM_TEXT(" "));
+        break;
     case WM_DECODER_SPACED:
         if (!first) put_bytes(job, " ", 1);
         put_bytes(job, piece.p, piece.n);
@@ -224,7 +255,7 @@ static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last)
 
 bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to,
                     const wm_allocator *host) {
-    decoder_job job = {step, host, to, false};
+    decoder_job job = {.step = step, .host = host, .to = to};
     const uint32_t *ends = from->ends.p;
     size_t count = from->ends.n / sizeof *ends;
     to->bytes.n = to->ends.n = 0;

@@ -14,13 +14,16 @@ typedef enum wm_decoder_kind {
     WM_DECODER_FUSE,          // all pieces one
     WM_DECODER_STRIP,         // up to `start` and `stop` of `content` off each piece's ends
     WM_DECODER_REPLACE,       // `pattern` by `content`
-    WM_DECODER_BPE,    // `content`, the suffix of words, to a space, in the last piece to nothing
-    WM_DECODER_SPACED, // a space between pieces: where there is no decoder
+    WM_DECODER_BPE,      // `content`, the suffix of words, to a space, in the last piece to nothing
+    WM_DECODER_SPACED,   // a space between pieces: where there is no decoder
+    WM_DECODER_SENTENCE, // U+2581 to a space; with `start` one at the text's start is dropped
 } wm_decoder_kind;
 
 typedef struct wm_decoder {
     wm_decoder_kind kind;
-    bool flag; // WORDPIECE: clean up; METASPACE: the first piece too becomes spaces
+    bool flag; // WORDPIECE: clean up; METASPACE: the first piece too becomes spaces; BYTE_FALLBACK:
+               // a broken run keeps its whole characters; SENTENCE: drops one of each piece until
+               // there is text
     uint32_t start, stop;
     wm_span pattern, content;
 } wm_decoder;

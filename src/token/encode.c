@@ -9,7 +9,7 @@ typedef struct encode_call {
     wm_normalizing normalizing;
     wm_splitting splitting;
     wm_token_sink sink;
-    wm_writer lowered;
+    wm_writer lowered, sentence;
     wm_array tokens[2]; // wm_token, of the text and of its pair
 } encode_call;
 
@@ -122,6 +122,12 @@ static bool encode_segment(encode_call *call, const wm_text *source, size_t star
     if (!wm_normalize(tokenizer->normalizers, tokenizer->normalizer_count, &call->normalizing,
                       &text, &start, &stop))
         return false;
+    if (tokenizer->sentence.used) {
+        if (!wm_sentence_normalize(tokenizer, &call->sentence, &text, &start, &stop)) return false;
+        // A Unigram model scores its user-defined pieces.
+        if (tokenizer->model.kind == WM_TOKENS_UNIGRAM)
+            return encode_plain(call, &text, start, stop);
+    }
     wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->normalized, &text, start,
                                                   stop, call->options->special_as_text);
     while (!is_full(call) && wm_added_next(&search)) {
@@ -312,6 +318,7 @@ static void free_call(encode_call *call) {
     wm_normalizing_free(&call->normalizing);
     wm_splitting_free(&call->splitting);
     wm_writer_free(&call->lowered);
+    wm_writer_free(&call->sentence);
     for (int i = 0; i < 2; i++) wm_array_free(&call->tokens[i], host);
     wm_array_free(&call->sink.tokens, host);
     wm_array_free(&call->sink.symbols, host);
@@ -349,7 +356,7 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
     call.normalizing.unicode = call.splitting.unicode = &tokenizer->unicode;
     for (int i = 0; i < 2; i++)
         call.normalizing.writers[i].host = call.splitting.writers[i].host = host;
-    call.lowered.host = call.sink.host = host;
+    call.lowered.host = call.sentence.host = call.sink.host = host;
     call.sink.limit = WM_LIMIT_TOKENS;
     // Of a pair all tokens count: which text is the longer one decides who keeps the odd token.
     if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START && !pair &&

@@ -8,6 +8,16 @@
 
 typedef enum wm_model_kind { WM_TOKENS_WORDPIECE, WM_TOKENS_BPE, WM_TOKENS_UNIGRAM } wm_model_kind;
 
+// What a piece of a SentencePiece file is, by the file's own numbers; 0: there is none.
+enum {
+    WM_PIECE_NORMAL = 1,
+    WM_PIECE_UNKNOWN,
+    WM_PIECE_CONTROL,
+    WM_PIECE_USER,
+    WM_PIECE_UNUSED,
+    WM_PIECE_BYTE
+};
+
 enum { WM_BPE_AFFIX = 64 }; // bytes of a prefix or suffix
 
 // Two neighbours and what they become; its place among the merges is its rank.
@@ -31,9 +41,10 @@ typedef struct wm_token_model {
     bool byte_fallback; // a character without a piece becomes <0xXX> pieces
     bool fuse_unknown, ignore_merges;
     int32_t bytes[256]; // byte level: each byte's id; byte fallback: <0xXX>'s
-    // Unigram
-    const double *scores; // of each id
+    // Unigram, and SentencePiece's BPE, which merges what makes the piece of the highest score
+    double *scores; // of each id
     double unknown_score;
+    uint8_t *types; // of each id, WM_PIECE_…; NULL: the model is no SentencePiece file's
 } wm_token_model;
 
 typedef struct wm_token {
@@ -55,6 +66,9 @@ typedef struct wm_token_sink {
 // One token of the bytes [start, end) of the cursor's text. False: no memory.
 bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end);
 
+// Unknown characters in a row, [start, end): their bytes' pieces, else one unknown token.
+bool wm_unknown_emit(const wm_token_model *model, size_t start, size_t end, wm_token_sink *sink);
+
 // All tokens of a piece.
 bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
 bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink);
@@ -67,5 +81,8 @@ wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *m
 // ByteLevel's alphabet: how a byte is written (one or two bytes of UTF-8), and back (-1: no such).
 size_t wm_byte_level_write(uint8_t byte, uint8_t *to);
 int wm_byte_level_read(uint32_t c);
+
+// The byte of a piece <0xXX>, -1: it is none.
+int wm_byte_piece_read(wm_span piece);
 
 #endif

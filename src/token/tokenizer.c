@@ -16,7 +16,7 @@ static wm_status read_max_length(wm_tokenizer *tokenizer, const wm_source *confi
 
 static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count,
                                 wm_error *error) {
-    const wm_source *json = wm_source_find(files, file_count, "tokenizer.json");
+    const wm_source *json = wm_form_find(files, file_count, WM_FORM_WHOLE);
     WM_TRY(wm_unicode_open(&tokenizer->unicode, &tokenizer->arena, error));
     WM_TRY(read_max_length(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"),
                            error));

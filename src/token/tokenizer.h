@@ -40,6 +40,14 @@ typedef struct wm_template {
     uint32_t special; // how many steps are ids
 } wm_template;
 
+// How SentencePiece writes spaces, and what it normalizes first.
+typedef struct wm_sentence_rules {
+    bool used; // else the normalizers are
+    bool dummy_prefix, suffix, remove_spaces, escape;
+    wm_charsmap map;
+    wm_span unknown; // what an unknown token decodes to
+} wm_sentence_rules;
+
 struct wm_tokenizer {
     wm_arena arena;
     wm_unicode unicode;
@@ -47,6 +55,7 @@ struct wm_tokenizer {
     wm_splitter splitters[2 * WM_TOKENIZER_STEPS];
     wm_decoder decoders[2 * WM_TOKENIZER_STEPS];
     uint32_t normalizer_count, splitter_count, decoder_count;
+    wm_sentence_rules sentence;
     wm_token_model model;
     wm_added_token *added;
     wm_vocabulary added_names; // their contents: indices of `added`
@@ -87,6 +96,14 @@ int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool upda
 
 // Builds both sets, after the last token; the normalizers are there.
 wm_status wm_added_index(wm_tokenizer *tokenizer, wm_error *error);
+
+// The longest of the set at `at`, or NULL.
+const wm_added_token *wm_added_at(const wm_tokenizer *tokenizer, const wm_added_set *set,
+                                  wm_span text, size_t *length);
+
+// [*start, *stop) of *text as SentencePiece normalizes it; *text then is `to`'s. False: no memory.
+bool wm_sentence_normalize(const wm_tokenizer *tokenizer, wm_writer *to, wm_text *text,
+                           size_t *start, size_t *stop);
 
 // ---- Reading the files --------------------------------------------------------------------------
 

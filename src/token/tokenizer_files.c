@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Reads what there was before tokenizer.json: vocab.txt as BertTokenizerFast does, vocab.json with
-// merges.txt as GPT2TokenizerFast and RobertaTokenizerFast do.
+// merges.txt as GPT2TokenizerFast and RobertaTokenizerFast do, SentencePiece's files with the
+// special tokens of the family's slow tokenizer.
 #include "../base/magic.h"
-#include "tokenizer_read.h"
+#include "sentencepiece.h"
 
 // HF's special tokens, in the order in which it adds them.
 enum {
@@ -18,30 +19,135 @@ enum {
 static const char special_keys[] =
     "bos_token\0eos_token\0unk_token\0sep_token\0pad_token\0cls_token\0mask_token\0";
 
-typedef enum vocabulary_form { FORM_TXT, FORM_JSON } vocabulary_form;
-
-enum { STRIP_MASK = 1, SECOND_TYPE = 2, TRIM_OFFSETS = 4 };
+// add_bos_token and add_eos_token say whether the template's c and s are used; bos by default, not.
+enum { STRIP_MASK = 1, TRIM_OFFSETS = 2, ADD_BOS = 4, ADD_NONE = 8, EXTRA_IDS = 16, ALBERT = 32 };
 
 typedef struct token_family {
     uint8_t form, options;
     uint8_t cls, sep;     // what the template's c and s are
+    uint8_t first[3];     // the ids of SentencePiece's first pieces, if they are not 0, 1, 2
+    uint8_t offset;       // and how far the others move
     const char *names;    // of tokenizer_config.json and config.json, between spaces
     const char *special;  // one after another as special_keys; "": none
     const char *template; // as wm_template_set has it
 } token_family;
 
-// The first one of a form is taken where no name is known, if it has a name that is "".
+#define ROBERTA_TOKENS "<s>\0</s>\0<unk>\0</s>\0<pad>\0<s>\0<mask>\0"
+
 static const token_family token_families[] = {
-    {FORM_TXT, SECOND_TYPE, SPECIAL_CLS, SPECIAL_SEP,
+    {WM_FORM_TXT,
+     0,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {0},
+     0,
      " BertTokenizer DistilBertTokenizer ElectraTokenizer bert distilbert electra ",
-     "\0\0[UNK]\0[SEP]\0[PAD]\0[CLS]\0[MASK]\0", "cAs\0cAsBs"},
-    {FORM_TXT, STRIP_MASK | SECOND_TYPE, SPECIAL_CLS, SPECIAL_SEP, " MPNetTokenizer mpnet ",
-     "<s>\0</s>\0[UNK]\0</s>\0<pad>\0<s>\0<mask>\0", "cAs\0cAssBs"},
-    {FORM_JSON, STRIP_MASK | TRIM_OFFSETS, SPECIAL_CLS, SPECIAL_SEP, " RobertaTokenizer roberta ",
-     "<s>\0</s>\0<unk>\0</s>\0<pad>\0<s>\0<mask>\0", "cAs\0cAssBs"},
-    {FORM_JSON, SECOND_TYPE, SPECIAL_BOS, SPECIAL_EOS, " GPT2Tokenizer gpt2 gpt_neo ",
-     "<|endoftext|>\0<|endoftext|>\0<|endoftext|>\0\0\0\0\0", "A\0AB"},
+     "\0\0[UNK]\0[SEP]\0[PAD]\0[CLS]\0[MASK]\0",
+     "cAs\0cAs:Bs"},
+    {WM_FORM_TXT,
+     STRIP_MASK,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {0},
+     0,
+     " MPNetTokenizer mpnet ",
+     "<s>\0</s>\0[UNK]\0</s>\0<pad>\0<s>\0<mask>\0",
+     "cAs\0cAss:Bs"},
+    {WM_FORM_JSON,
+     STRIP_MASK | TRIM_OFFSETS,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {0},
+     0,
+     " RobertaTokenizer roberta ",
+     ROBERTA_TOKENS,
+     "cAs\0cAssBs"},
+    {WM_FORM_JSON,
+     ADD_NONE,
+     SPECIAL_BOS,
+     SPECIAL_EOS,
+     {0},
+     0,
+     " GPT2Tokenizer gpt2 gpt_neo ",
+     "<|endoftext|>\0<|endoftext|>\0<|endoftext|>\0\0\0\0\0",
+     "cA\0cA:B"},
+    {WM_FORM_PIECES, 0, 0, 0, {0}, 0, "", "\0\0\0\0\0\0\0", "A\0A:B"}, // no name is known
+    {WM_FORM_PIECES,
+     EXTRA_IDS,
+     SPECIAL_EOS,
+     SPECIAL_EOS,
+     {0},
+     0,
+     " T5Tokenizer MT5Tokenizer t5 mt5 longt5 ",
+     "\0</s>\0<unk>\0\0<pad>\0\0\0",
+     "As\0AsBs"},
+    {WM_FORM_PIECES,
+     STRIP_MASK,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {3, 0, 2},
+     1,
+     " XLMRobertaTokenizer xlm-roberta ",
+     ROBERTA_TOKENS,
+     "cAs\0cAssBs"},
+    {WM_FORM_PIECES,
+     STRIP_MASK,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {3, 5, 6},
+     4,
+     " CamembertTokenizer camembert ",
+     ROBERTA_TOKENS,
+     "cAs\0cAssBs"},
+    {WM_FORM_PIECES,
+     STRIP_MASK | ALBERT,
+     SPECIAL_CLS,
+     SPECIAL_SEP,
+     {0},
+     0,
+     " AlbertTokenizer albert ",
+     "[CLS]\0[SEP]\0<unk>\0[SEP]\0<pad>\0[CLS]\0[MASK]\0",
+     "cAs\0cAs:Bs"},
+    {WM_FORM_PIECES,
+     ADD_BOS,
+     SPECIAL_BOS,
+     SPECIAL_EOS,
+     {0},
+     0,
+     " LlamaTokenizer CodeLlamaTokenizer llama mistral ",
+     "<s>\0</s>\0<unk>\0\0\0\0\0",
+     "cAs\0cAs:cBs"},
 };
+
+// ---- Files --------------------------------------------------------------------------------------
+
+static wm_form form_of(wm_span bytes) {
+    if (wm_sentencepiece_is(bytes)) return WM_FORM_PIECES;
+    size_t at = 0, quotes = 0;
+    while (at < bytes.n && (bytes.p[at] == ' ' || (bytes.p[at] >= '\t' && bytes.p[at] <= '\r')))
+        at++;
+    if (at == bytes.n || bytes.p[at] != '{') return WM_FORM_TXT;
+    // A vocabulary's first value is a number.
+    for (; at < bytes.n && (quotes < 2 || bytes.p[at] != ':'); at++) {
+        quotes += bytes.p[at] == '"';
+        at += bytes.p[at] == '\\';
+    }
+    while (++at < bytes.n && bytes.p[at] <= ' ') {}
+    return at < bytes.n && bytes.p[at] >= '-' && bytes.p[at] <= '9' ? WM_FORM_JSON : WM_FORM_WHOLE;
+}
+
+const wm_source *wm_form_find(const wm_source *files, size_t count, wm_form form) {
+    static const char names[] = "tokenizer.json\0vocab.txt\0vocab.json\0spiece.model\0"
+                                "sentencepiece.bpe.model\0tokenizer.model\0";
+    const char *name = names;
+    const wm_source *found = NULL;
+    for (int i = 0; *name; i++, name += strlen(name) + 1)
+        if (!found && WM_MIN(i, (int)WM_FORM_PIECES) == (int)form)
+            found = wm_source_find(files, count, name);
+    if (found) return found;
+    found = wm_source_find(files, count, "tokenizer");
+    return found && form_of(found->bytes) == form ? found : NULL;
+}
 
 // The JSON files beside the vocabulary; absent ones are absent values.
 typedef struct side_files {
@@ -72,14 +178,14 @@ static bool is_word_of(wm_json name, const char *words) {
     return false;
 }
 
-static const token_family *find_token_family(const side_files *side, vocabulary_form form) {
+static const token_family *find_token_family(const side_files *side, wm_form form) {
     wm_json names[] = {wm_json_get(side->tokenizer_config, "tokenizer_class"),
                        wm_json_get(side->config, "model_type")};
     for (size_t k = 0; k < WM_COUNT(names); k++)
         for (size_t i = 0; i < WM_COUNT(token_families); i++)
             if (token_families[i].form == form && is_word_of(names[k], token_families[i].names))
                 return &token_families[i];
-    return form == FORM_TXT ? token_families : NULL;
+    return form == WM_FORM_JSON ? NULL : &token_families[form == WM_FORM_TXT ? 0 : 4];
 }
 
 // ---- Special tokens -----------------------------------------------------------------------------
@@ -90,19 +196,60 @@ static wm_json special_value(const side_files *side, const char *key) {
     return wm_json_present(value) ? value : wm_json_get(side->tokenizer_config, key);
 }
 
-// All added tokens, as PreTrainedTokenizerFast gathers them; ids[i] is that of special_keys, -1:
-// none.
+// T5's <extra_id_N>, N falling.
+static wm_status add_extra_ids(wm_reading *reading, uint64_t count) {
+    static const char name[] = "<extra_id_";
+    uint8_t *to;
+    WM_TRY(WM_ALLOC(&reading->tokenizer->arena, to, count * 16, reading->error));
+    for (; count--; to += 16) {
+        wm_added_token token = {
+            .content = {to, sizeof name - 1}, .lstrip = true, .rstrip = true, .special = true};
+        memcpy(to, name, sizeof name - 1);
+        uint64_t power = 1;
+        while (count / power >= 10) power *= 10;
+        for (; power; power /= 10) to[token.content.n++] = (uint8_t)('0' + count / power % 10);
+        to[token.content.n++] = '>';
+        wm_added_append(reading->tokenizer, token, false);
+    }
+    return WM_OK;
+}
+
+static uint64_t count_user_pieces(const wm_token_model *model) {
+    uint64_t count = 0;
+    for (uint32_t id = 0; model->types && id < model->vocabulary.ids; id++)
+        count += model->types[id] == WM_PIECE_USER;
+    return count;
+}
+
+static void add_user_pieces(wm_tokenizer *tokenizer) {
+    const wm_token_model *model = &tokenizer->model;
+    for (uint32_t id = 0; model->types && id < model->vocabulary.ids; id++)
+        if (model->types[id] == WM_PIECE_USER)
+            wm_added_append(
+                tokenizer,
+                (wm_added_token){.content = model->vocabulary.pieces[id], .normalized = true},
+                false);
+}
+
+// All added tokens, as PreTrainedTokenizer and PreTrainedTokenizerFast gather them; ids[i] is that
+// of special_keys, -1: none.
 static wm_status add_specials(wm_reading *reading, const side_files *side,
                               const token_family *family, int32_t *ids) {
     wm_tokenizer *tokenizer = reading->tokenizer;
     wm_json lists[] = {wm_json_get(side->tokenizer_config, "added_tokens_decoder"),
                        special_value(side, "additional_special_tokens")};
     const char *key = special_keys, *usual = family->special;
-    uint64_t count = SPECIAL_COUNT;
+    uint64_t count = SPECIAL_COUNT + count_user_pieces(&tokenizer->model), extra = 0;
     int32_t id;
+    if (family->options & EXTRA_IDS) {
+        extra = 100;
+        wm_json_u64(wm_json_get(side->tokenizer_config, "extra_ids"), &extra);
+        if (extra > 10000) return wm_reading_bad(reading, "over 10000 extra_ids");
+    }
     for (size_t i = 0; i < 2; i++)
         for (wm_json_iter item = wm_json_each(lists[i]); wm_json_next(&item);) count++;
-    WM_TRY(wm_added_init(tokenizer, count, reading->error));
+    WM_TRY(wm_added_init(tokenizer, count + extra, reading->error));
+    WM_TRY(add_extra_ids(reading, extra));
     for (wm_json_iter item = wm_json_each(lists[0]); wm_json_next(&item);)
         WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){0}, true, &id));
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {
@@ -118,25 +265,30 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     }
     for (wm_json_iter item = wm_json_each(lists[1]); wm_json_next(&item);)
         WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){.special = true}, false, &id));
+    add_user_pieces(tokenizer);
     return wm_added_index(tokenizer, reading->error);
 }
 
 // The special tokens, and the template that is made of them.
 static wm_status read_family(wm_reading *reading, const side_files *side,
-                             const token_family *family, const char *template) {
+                             const token_family *family) {
+    wm_token_model *model = &reading->tokenizer->model;
     int32_t ids[SPECIAL_COUNT];
     WM_TRY(add_specials(reading, side, family, ids));
-    const int32_t ends[] = {ids[family->cls], ids[family->sep]};
-    if (reading->tokenizer->model.kind == WM_TOKENS_WORDPIECE) {
-        uint32_t unk = (uint32_t)ids[SPECIAL_UNK];
-        if (unk >= reading->tokenizer->model.vocabulary.ids)
+    int32_t ends[] = {ids[family->cls], ids[family->sep]};
+    if (model->kind == WM_TOKENS_WORDPIECE) {
+        model->unk = ids[SPECIAL_UNK];
+        if ((uint32_t)model->unk >= model->vocabulary.ids)
             return wm_reading_bad(reading, "no unk_token");
-        reading->tokenizer->model.unk = (int32_t)unk;
     }
-    for (const char *step = template; *step; step++)
-        if (*step >= 'c' && ends[*step == 's'] < 0)
-            return wm_reading_fail(reading, WM_ERROR_MISSING, "no cls_token or no sep_token", NULL);
-    return wm_template_set(reading, template, ends, (family->options & SECOND_TYPE) != 0);
+    if (family->options & (ADD_BOS | ADD_NONE)) {
+        bool bos = family->options & ADD_BOS;
+        if (!wm_json_flag(side->tokenizer_config, "add_bos_token", bos)) ends[0] = -1;
+        if (!wm_json_flag(side->tokenizer_config, "add_eos_token", false)) ends[1] = -1;
+    } else if (*family->names && (ends[0] < 0 || ends[1] < 0)) {
+        return wm_reading_fail(reading, WM_ERROR_MISSING, "no cls_token or no sep_token", NULL);
+    }
+    return wm_template_set(reading, family->template, ends);
 }
 
 // ---- vocab.txt ----------------------------------------------------------------------------------
@@ -152,7 +304,7 @@ static wm_status check_text(const wm_reading *reading, wm_span text) {
 static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span vocab) {
     wm_tokenizer *tokenizer = reading->tokenizer;
     wm_token_model *model = &tokenizer->model;
-    const token_family *family = find_token_family(side, FORM_TXT);
+    const token_family *family = find_token_family(side, WM_FORM_TXT);
     wm_json config = side->tokenizer_config;
     bool lower = wm_json_flag(config, "do_lower_case", true);
     WM_TRY(check_text(reading, vocab));
@@ -171,7 +323,7 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
         (wm_decoder){.kind = WM_DECODER_WORDPIECE, .flag = true, .content = model->prefix};
     tokenizer->normalizer_count = tokenizer->decoder_count = 1;
     tokenizer->splitter_count = 2;
-    return read_family(reading, side, family, family->template);
+    return read_family(reading, side, family);
 }
 
 // ---- vocab.json and merges.txt ------------------------------------------------------------------
@@ -179,7 +331,7 @@ static wm_status read_bert(wm_reading *reading, const side_files *side, wm_span 
 static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_span vocab,
                                wm_span merges) {
     wm_tokenizer *tokenizer = reading->tokenizer;
-    const token_family *family = find_token_family(side, FORM_JSON);
+    const token_family *family = find_token_family(side, WM_FORM_JSON);
     bool prefix_space = wm_json_flag(side->tokenizer_config, "add_prefix_space", false);
     wm_json root;
     wm_entry first;
@@ -206,23 +358,59 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
     tokenizer->trim_offsets = family->options & TRIM_OFFSETS &&
                               wm_json_flag(side->tokenizer_config, "trim_offsets", true);
     tokenizer->trim_prefix_space = prefix_space;
-    bool bos =
-        family->cls == SPECIAL_BOS && wm_json_flag(side->tokenizer_config, "add_bos_token", false);
-    return read_family(reading, side, family, bos ? "cA\0cAB" : family->template);
+    return read_family(reading, side, family);
+}
+
+// ---- SentencePiece ------------------------------------------------------------------------------
+
+// What AlbertTokenizer does to a text first.
+static void add_albert_steps(wm_tokenizer *tokenizer, const side_files *side) {
+    static const char *const quotes[] = {"``", "\'\'"};
+    wm_normalizer *step = tokenizer->normalizers;
+    for (size_t i = 0; i < 2; i++)
+        *step++ = (wm_normalizer){.kind = WM_NORMALIZER_REPLACE,
+                                  .pattern = wm_span_of(quotes[i]),
+                                  .content = WM_TEXT("\"")};
+    if (!wm_json_flag(side->tokenizer_config, "keep_accents", false)) {
+        step++->kind = WM_NORMALIZER_NFKD;
+        step++->kind = WM_NORMALIZER_STRIP_ACCENTS;
+    }
+    if (wm_json_flag(side->tokenizer_config, "do_lower_case", true))
+        step++->kind = WM_NORMALIZER_LOWERCASE;
+    tokenizer->normalizer_count = (uint32_t)(step - tokenizer->normalizers);
+}
+
+static wm_status read_pieces(wm_reading *reading, const side_files *side, wm_span file) {
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    const token_family *family = find_token_family(side, WM_FORM_PIECES);
+    if (family->options & ALBERT) add_albert_steps(tokenizer, side);
+    WM_TRY(wm_sentencepiece_read(reading, file, family->offset ? family->first : NULL,
+                                 family->offset));
+    const wm_sentence_rules *rules = &tokenizer->sentence;
+    tokenizer->decoders[0] = (wm_decoder){.kind = WM_DECODER_SENTENCE,
+                                          .flag = rules->remove_spaces,
+                                          .start = rules->dummy_prefix || rules->remove_spaces};
+    tokenizer->decoders[1] = (wm_decoder){.kind = WM_DECODER_BYTE_FALLBACK, .flag = true};
+    tokenizer->decoder_count = 2;
+    return read_family(reading, side, family);
 }
 
 wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files,
                                        size_t file_count, wm_error *error) {
-    const wm_source *vocab = wm_source_find(files, file_count, "vocab.txt");
-    const wm_source *json = wm_source_find(files, file_count, "vocab.json");
     const wm_source *merges = wm_source_find(files, file_count, "merges.txt");
-    wm_reading reading = {
-        .tokenizer = tokenizer, .file = vocab ? "vocab.txt" : "vocab.json", .error = error};
+    wm_reading reading = {.tokenizer = tokenizer, .error = error};
     side_files side;
     WM_TRY(read_side_files(files, file_count, &side, error));
-    if (vocab) return read_bert(&reading, &side, vocab->bytes);
-    if (json && merges) return read_byte_bpe(&reading, &side, json->bytes, merges->bytes);
-    return wm_fail(
-        error, WM_ERROR_MISSING, 0,
-        "no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+    for (int form = WM_FORM_TXT; form <= WM_FORM_PIECES; form++) {
+        const wm_source *file = wm_form_find(files, file_count, (wm_form)form);
+        static const char *const names[] = {"", "vocab.txt", "vocab.json", "spiece.model"};
+        if (!file) continue;
+        reading.file = names[form];
+        if (form == WM_FORM_TXT) return read_bert(&reading, &side, file->bytes);
+        if (form == WM_FORM_PIECES) return read_pieces(&reading, &side, file->bytes);
+        if (merges) return read_byte_bpe(&reading, &side, file->bytes, merges->bytes);
+    }
+    return wm_fail(error, WM_ERROR_MISSING, 0,
+                   "no tokenizer: expected tokenizer.json, vocab.txt, vocab.json and merges.txt, "
+                   "or spiece.model");
 }

@@ -279,8 +279,7 @@ static wm_status read_post_processor(wm_reading *reading, int kind) {
     int32_t ids[] = {token_of(reading, "cls"), token_of(reading, "sep")};
     if (ids[0] < 0 || ids[1] < 0)
         return wm_reading_bad(reading, "a post-processor lacks cls or sep");
-    return wm_template_set(reading, kind == POST_ROBERTA ? "cAs\0cAssBs" : "cAs\0cAsBs", ids,
-                           kind == POST_BERT);
+    return wm_template_set(reading, kind == POST_ROBERTA ? "cAs\0cAssBs" : "cAs\0cAs:Bs", ids);
 }
 
 // ---- Chains -------------------------------------------------------------------------------------
@@ -291,7 +290,8 @@ static const struct {
     wm_status (*read)(wm_reading *reading, int kind);
 } chains[] = {
     {"a normalizer of type", "normalizers",
-     "BertNormalizer\0NFC\0NFD\0NFKC\0NFKD\0Lowercase\0StripAccents\0Strip\0Prepend\0Replace\0Precompiled\0",
+     "BertNormalizer\0NFC\0NFD\0NFKC\0NFKD\0Lowercase\0StripAccents\0Strip\0Prepend\0Replace\0Preco"
+     "mpiled\0",
      read_normalizer},
     {"a pre-tokenizer of type", "pretokenizers",
      "BertPreTokenizer\0ByteLevel\0Metaspace\0Split\0Whitespace\0WhitespaceSplit\0Punctuation\0"
@@ -428,7 +428,7 @@ wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error
     wm_json root, members[ROOT_KEYS] = {{NULL, 0}};
     WM_TRY(wm_json_check(file, reading.file, 0, &root, error));
     read_members(&root, root_keys, members);
-    WM_TRY(wm_template_set(&reading, "A\0AB", NULL, 1));
+    WM_TRY(wm_template_set(&reading, "A\0A:B", NULL));
     for (size_t i = 0; i < WM_COUNT(chains); i++) WM_TRY(read_chain(&reading, i, &members[i]));
     WM_TRY(read_model(&reading, &members[ROOT_MODEL]));
     return read_added_tokens(&reading, &members[ROOT_ADDED]);

@@ -68,7 +68,7 @@ bool wm_entries_line(wm_entries *entries, wm_entry *entry) {
 }
 
 wm_entries wm_entries_of_json(const wm_json *value) {
-    return (wm_entries){next_json, wm_json_each(*value), {NULL, 0}};
+    return (wm_entries){.next = next_json, .items = wm_json_each(*value)};
 }
 
 wm_entries wm_entries_of_lines(wm_span text) {
@@ -80,24 +80,40 @@ wm_entries wm_entries_of_lines(wm_span text) {
 // Finite, and small enough for sums over any text to be.
 static bool is_score(double score) { return score > -1e9 && score < 1e9; }
 
-static wm_status take_piece(wm_reading *reading, wm_entry *entry, double *scores) {
-    wm_vocabulary *vocabulary = &reading->tokenizer->model.vocabulary;
+static wm_status take_type(wm_reading *reading, const wm_entry *entry) {
+    wm_token_model *model = &reading->tokenizer->model;
+    int byte = entry->type == WM_PIECE_BYTE ? wm_byte_piece_read(entry->text) : 0;
+    model->types[entry->id] = (uint8_t)entry->type;
+    if (byte < 0 || (entry->type == WM_PIECE_UNKNOWN && model->unk >= 0))
+        return wm_reading_fail(reading, WM_ERROR_FORMAT,
+                               "no byte, or a second unknown piece:", &entry->text);
+    if (entry->type == WM_PIECE_UNKNOWN) model->unk = (int32_t)entry->id;
+    if (entry->type == WM_PIECE_BYTE) model->bytes[byte] = (int32_t)entry->id;
+    return WM_OK;
+}
+
+static wm_status take_piece(wm_reading *reading, wm_entry *entry) {
+    wm_token_model *model = &reading->tokenizer->model;
+    wm_vocabulary *vocabulary = &model->vocabulary;
     uint32_t id = (uint32_t)entry->id;
     if (entry->parts) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
     int32_t twin = wm_vocabulary_find(vocabulary, (wm_span){0}, entry->text);
-    if (!scores) {
-        if (entry->parts && (twin >= 0 || vocabulary->pieces[id].p))
-            return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
-                                   &entry->text);
-        wm_vocabulary_add(vocabulary, entry->text, id);
-        return WM_OK;
+    bool listed = !model->scores || model->types; // each piece has an id of its own
+    if (listed && (entry->parts || model->types) && (twin >= 0 || vocabulary->pieces[id].p))
+        return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
+                               &entry->text);
+    if (entry->parts == 2 && !wm_json_f64(entry->part[1], &entry->score)) entry->parts = 1;
+    if (model->scores) {
+        if (entry->parts == 1 || !entry->text.n || !is_score(entry->score))
+            return wm_reading_fail(reading, WM_ERROR_FORMAT,
+                                   "an empty piece or an odd score:", &entry->text);
+        model->scores[id] = entry->score;
     }
-    if (entry->parts != 2 || !wm_json_f64(entry->part[1], &scores[id]) || !entry->text.n ||
-        !is_score(scores[id]))
-        return wm_reading_fail(reading, WM_ERROR_FORMAT,
-                               "an empty piece or an odd score:", &entry->text);
-    wm_vocabulary_add(vocabulary, entry->text, id);
-    if (twin >= 0)
+    if (model->types) WM_TRY(take_type(reading, entry));
+    if (!model->types || entry->type == WM_PIECE_NORMAL || entry->type == WM_PIECE_USER)
+        wm_vocabulary_add(vocabulary, entry->text, id);
+    vocabulary->pieces[id] = entry->text;
+    if (twin >= 0 && model->scores)
         vocabulary->pieces[twin] = entry->text; // the later one is found, the earlier one decodes
     return WM_OK;
 }
@@ -108,7 +124,6 @@ wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries) {
     wm_entries counting = entries;
     wm_entry entry = {0};
     uint64_t count = 0, ids = 0;
-    double *scores = NULL;
     for (; counting.next(&counting, &entry); count++, entry.id++) {
         wm_status status = entry.id == UINT64_MAX ? WM_ERROR_FORMAT : WM_ERROR_LIMIT;
         if (entry.id >= WM_LIMIT_VOCABULARY)
@@ -117,14 +132,18 @@ wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries) {
     }
     if (ids > count * 2 + 65536) return wm_reading_bad(reading, "an id far above the pieces");
     WM_TRY(wm_vocabulary_init(&model->vocabulary, &tokenizer->arena, ids, count, reading->error));
-    if (model->kind == WM_TOKENS_UNIGRAM)
-        WM_TRY(WM_ALLOC(&tokenizer->arena, scores, ids, reading->error));
-    model->scores = scores;
-    for (entry.id = 0; entries.next(&entries, &entry); entry.id++)
-        WM_TRY(take_piece(reading, &entry, scores));
-    for (uint64_t i = 0; scores && i < ids; i++)
-        model->unknown_score = i ? WM_MIN(model->unknown_score, scores[i]) : scores[i];
-    model->unknown_score -= 10;
+    if (model->kind == WM_TOKENS_UNIGRAM || entries.typed)
+        WM_TRY(WM_ALLOC(&tokenizer->arena, model->scores, ids, reading->error));
+    if (entries.typed) {
+        WM_TRY(WM_ALLOC(&tokenizer->arena, model->types, ids, reading->error));
+        memset(model->types, 0, (size_t)ids);
+    }
+    double lowest = 1e9;
+    for (entry.id = 0; entries.next(&entries, &entry); entry.id++) {
+        WM_TRY(take_piece(reading, &entry));
+        if (entry.type <= WM_PIECE_NORMAL) lowest = WM_MIN(lowest, entry.score);
+    }
+    model->unknown_score = model->types ? (double)(float)(lowest - 10) : lowest - 10;
     tokenizer->vocabulary = WM_MAX(tokenizer->vocabulary, (uint32_t)ids);
     if (model->kind == WM_TOKENS_BPE)
         return wm_vocabulary_check(&model->vocabulary, reading->error);
@@ -224,16 +243,19 @@ wm_status wm_template_add(wm_reading *reading, wm_template *to, int32_t id, uint
     return WM_OK;
 }
 
-wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids,
-                          uint32_t second) {
+wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids) {
     for (int i = 0; i < 2; i++, both++) {
         wm_template *to = i ? &reading->tokenizer->pair : &reading->tokenizer->single;
+        uint32_t type = 0;
         to->count = to->special = 0;
-        for (uint32_t type = 0; *both; both++) {
+        for (; *both; both++) {
+            bool text = *both < 'c';
             int32_t id = *both == 'A' ? WM_TEMPLATE_A : WM_TEMPLATE_B;
-            if (*both >= 'c') id = ids[*both == 's'];
-            if (*both == 'B') type = second;
-            WM_TRY(wm_template_add(reading, to, id, type));
+            if (!text) id = ids[*both == 's'];
+            if (*both == ':')
+                type = 1;
+            else if (text || id >= 0)
+                WM_TRY(wm_template_add(reading, to, id, type));
         }
     }
     return WM_OK;

@@ -31,6 +31,14 @@ wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span 
 bool wm_json_is(const wm_json *value, wm_json_type type);
 bool wm_json_null(const wm_json *value); // or absent
 
+// ---- Files --------------------------------------------------------------------------------------
+
+typedef enum wm_form { WM_FORM_WHOLE, WM_FORM_TXT, WM_FORM_JSON, WM_FORM_PIECES } wm_form;
+
+// The file of a form (tokenizer.json, vocab.txt, vocab.json, SentencePiece's), by its name, or by
+// its content if it is called "tokenizer". NULL: there is none.
+const wm_source *wm_form_find(const wm_source *files, size_t count, wm_form form);
+
 // ---- Lists of pieces and of merges --------------------------------------------------------------
 
 // One entry: a text, or a JSON string or array of a string and more. The id counts from 0 where the
@@ -41,6 +49,7 @@ typedef struct wm_entry {
     wm_span text;
     uint64_t id; // UINT64_MAX: it is no number
     double score;
+    uint32_t type; // of SentencePiece
 } wm_entry;
 
 // What entries are read from, twice: to count them, then to take them.
@@ -48,6 +57,9 @@ typedef struct wm_entries {
     bool (*next)(struct wm_entries *entries, wm_entry *entry);
     wm_json_iter items;
     wm_span rest;
+    bool typed; // SentencePiece's: `first` are the ids of the first three, `offset` is for others
+    const uint8_t *first;
+    uint32_t offset, count;
 } wm_entries;
 
 wm_entries wm_entries_of_json(const wm_json *value); // an object's members, an array's items
@@ -73,10 +85,9 @@ void wm_splitters_byte_level(wm_tokenizer *tokenizer, bool prefix_space, bool pa
 
 wm_status wm_template_add(wm_reading *reading, wm_template *to, int32_t id, uint32_t type);
 
-// Both templates, two strings: A and B are the texts, c and s are ids[0] and ids[1]. From B on
-// tokens are of type `second`.
-wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids,
-                          uint32_t second);
+// Both templates, two strings: A and B are the texts, c and s are ids[0] and ids[1] (-1: left
+// out); from a colon on tokens are of type 1.
+wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *ids);
 
 // Adds a token that is written as a string, or as an object with content and flags; `token` has
 // what they do not say. Its id, -1: it has no content.

@@ -10,42 +10,56 @@ typedef struct unigram_node {
     uint32_t start; // where its last piece begins; UINT32_MAX: no way yet
 } unigram_node;
 
-static void offer(unigram_node *node, double score, uint32_t start, int32_t id) {
+static void offer(const wm_token_model *model, unigram_node *node, double score, uint32_t start,
+                  int32_t id) {
+    if (model->types) score = (double)(float)score; // SentencePiece adds in 32 bits
     if (node->start != UINT32_MAX && score <= node->score) return;
     *node = (unigram_node){score, id, start};
 }
 
+// As SentencePiece does where 32 bits become few: the scores begin at 0 again.
+static void reset_scores(const wm_token_model *model, unigram_node *nodes, size_t at, size_t end) {
+    double score = nodes[at].score;
+    if (!model->types || (score >= -1e5 && score <= 1e5)) return;
+    for (; at <= end; at++) nodes[at].score = (double)(float)(nodes[at].score - score);
+}
+
 // Every place's best way, from the first place on.
 static void find_ways(const wm_token_model *model, wm_span text, unigram_node *nodes) {
+    size_t frontier = 0; // the furthest place with a way
     for (size_t i = 0; i <= text.n; i++) nodes[i] = (unigram_node){0, -1, UINT32_MAX};
     for (size_t at = 0, length; at < text.n; at += length) {
         bool single = false;
         int32_t id;
-        double score = nodes[at].score;
+        reset_scores(model, nodes, at, frontier);
         for (length = 1; at + length < text.n && (text.p[at + length] & 0xC0) == 0x80;) length++;
         wm_walk walk =
             wm_walk_from(&model->vocabulary, (wm_span){0}, (wm_span){text.p + at, text.n - at});
         while ((id = wm_walk_next(&walk)) >= 0) {
             single = single || walk.at == length;
-            offer(&nodes[at + walk.at], score + model->scores[id], (uint32_t)at, id);
+            frontier = WM_MAX(frontier, at + walk.at);
+            offer(model, &nodes[at + walk.at], nodes[at].score + model->scores[id], (uint32_t)at,
+                  id);
         }
-        if (!single)
-            offer(&nodes[at + length], score + model->unknown_score, (uint32_t)at, model->unk);
+        if (single) continue;
+        frontier = WM_MAX(frontier, at + length);
+        offer(model, &nodes[at + length], nodes[at].score + model->unknown_score, (uint32_t)at,
+              model->unk);
     }
 }
 
-// Unknown characters in a row are one token: the piece that they happen to be, else their bytes'
-// pieces, else the unknown token.
-static bool emit_unknown(const wm_token_model *model, size_t start, size_t end,
-                         wm_token_sink *sink) {
+// `tokenizers` takes the piece that they happen to be, if there is one.
+bool wm_unknown_emit(const wm_token_model *model, size_t start, size_t end, wm_token_sink *sink) {
     const uint8_t *p = sink->cursor.text->p;
-    int32_t id =
-        wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){p + start, end - start});
+    wm_span text = {p + start, end - start};
+    int32_t id = model->types ? -1 : wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
     bool fallback = model->byte_fallback && id < 0;
     for (size_t i = start; fallback && i < end; i++) fallback = model->bytes[p[i]] >= 0;
     if (!fallback) return wm_token_emit(sink, id >= 0 ? id : model->unk, start, end);
     for (size_t i = start; i < end; i++)
-        if (!wm_token_emit(sink, model->bytes[p[i]], start, end)) return false;
+        if (!(model->types ? wm_token_emit(sink, model->bytes[p[i]], i, i + 1) // its character's
+                           : wm_token_emit(sink, model->bytes[p[i]], start, end)))
+            return false;
     return true;
 }
 
@@ -76,7 +90,7 @@ bool wm_unigram_encode(const wm_token_model *model, wm_piece piece, wm_token_sin
             next = nodes[stop].start;
         }
         bool emitted = id == model->unk
-                           ? emit_unknown(model, piece.start + at, piece.start + stop, sink)
+                           ? wm_unknown_emit(model, piece.start + at, piece.start + stop, sink)
                            : wm_token_emit(sink, id, piece.start + at, piece.start + stop);
         if (!emitted) return false;
         at = stop;
