@@ -237,14 +237,20 @@ export const openFrom = async (repo, revision, files, options) => {
 
 // ---- With nothing to configure ------------------------------------------------------------------
 
-let embedder; // the promise of its pipeline
+const standing = new Map(); // model → the promise of its pipeline
+
+export const pipelineOf = (model) => {
+  if (!standing.has(model)) {
+    const opening = openFrom(...model);
+    standing.set(model, opening);
+    opening.catch(() => standing.delete(model)); // the next call may try again
+  }
+  return standing.get(model);
+};
 
 // The vector of a text, or those of an array of texts, by all-MiniLM-L6-v2.
 export const embed = async (text, options) => {
-  const p = await (embedder ??= openFrom(...EMBEDDER).catch((cause) => {
-    embedder = undefined; // the next call may try again
-    throw cause;
-  }));
+  const p = await pipelineOf(EMBEDDER);
   if (!Array.isArray(text)) return p.embed(text, options);
   const vectors = p.embedBatch(text, options);
   return text.map((_, i) => vectors.subarray(i * p.info.dim, (i + 1) * p.info.dim));

@@ -67,3 +67,10 @@ export const cache: {
   /** The entries whose bytes are no longer those that were promised. */
   verify(options?: CacheOptions): Promise<CacheEntry[]>;
 };
+
+/**
+ * What SmolLM2-135M-Instruct (257 MB, fetched on first use, checked by SHA-256) writes after a prompt, or answers in a
+ * conversation; arguments as WasmPipeline.generate.
+ * @example await generate([{ role: 'user', content: 'What is the capital of France?' }], 50);
+ */
+export function generate(...prompt: Parameters<WasmPipeline['generate']>): Promise<ReturnType<WasmPipeline['generate']>>;

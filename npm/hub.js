@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro/hub: a model by the name of its repository, and what the cache holds.
-import { download, fail, openFrom, openStore, sha256 } from './fetch.js';
+import { download, fail, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
 
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const PLAIN = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\0-\x1f\x7f\\:%]+$/; // leads nowhere else
@@ -134,3 +134,17 @@ export const cache = {
     return damaged;
   },
 };
+
+// ---- With nothing to configure ------------------------------------------------------------------
+
+// prettier-ignore
+const WRITER = ['HuggingFaceTB/SmolLM2-135M-Instruct', '12fd25f77366fa6b3b4b768ec3050bf629380bac', [
+  ['config.json', 861, '8eb740e8bbe4cff95ea7b4588d17a2432deb16e8075bc5828ff7ba9be94d982a'],
+  ['generation_config.json', 132, '87b916edaaab66b3899b9d0dd0752727dff6666686da0504d89ae0a6e055a013'],
+  ['tokenizer.json', 2104556, '9ca9acddb6525a194ec8ac7a87f24fbba7232a9a15ffa1af0c1224fcd888e47c'],
+  ['tokenizer_config.json', 3764, '4ec77d44f62efeb38d7e044a1db318f6a939438425312dfa333b8382dbad98df'],
+  ['model.safetensors', 269060552, '5af571cbf074e6d21a03528d2330792e532ca608f24ac70a143f6b369968ab8c'],
+]];
+
+// What SmolLM2-135M-Instruct writes after a prompt, or answers in a conversation.
+export const generate = async (prompt, options) => (await pipelineOf(WRITER)).generate(prompt, options);
