@@ -27,15 +27,11 @@ WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, 
     }
 }
 
-WMK_APART const uint8_t *WMK(copy_bytes)(uint8_t *to, const uint8_t *from, size_t n) {
-    WMK_ROLLED for (size_t i = 0; i < n; i++) to[i] = from[i];
-    return to;
-}
-
-// Four rows of w from one place on, and the scales of their blocks.
+// Four rows of w from one place on, whole steps of them, and the scales of their blocks.
 typedef struct WMK(int_rows) {
     const uint8_t *w[4];
     float scale[4][WMK_INT_K / WM_Q4_BLOCK + LANES / 4];
+    uint8_t padded[4][WMK_INT_K + 4 * LANES]; // a row whose last step is not whole
 } WMK(int_rows);
 
 WMK_INLINE void WMK(i8_step)(vint sum[][4], const int16_t *x, size_t ldx, const uint8_t *const w[4],
@@ -48,7 +44,7 @@ WMK_INLINE void WMK(i8_step)(vint sum[][4], const int16_t *x, size_t ldx, const 
     }
 }
 
-// sums [rows, 4] = x [rows, K] · w [4, K]ᵀ; x has zeros up to a whole step.
+// sums [rows, 4] = x [rows, K] · w [4, K]ᵀ, K in whole steps
 WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
                              size_t K, const size_t rows) {
     const uint8_t *w[4];
@@ -57,15 +53,10 @@ WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WM
         w[c] = from->w[c];
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_bits(v_set(0.0f));
     }
-    for (; K >= 2 * LANES; K -= 2 * LANES) {
+    for (; K; K -= 2 * LANES) {
         WMK(i8_step)(sum, x, ldx, w, rows);
         WMK_ADVANCE(x, 2 * LANES);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 2 * LANES);
-    }
-    if (K) {
-        uint8_t few[4][2 * LANES] = {{0}};
-        WMK_ROLLED for (size_t c = 0; c < 4; c++) w[c] = WMK(copy_bytes)(few[c], w[c], K);
-        WMK(i8_step)(sum, x, ldx, w, rows);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         wmk_quad all = v_sums(v_convert(sum[r][0]), v_convert(sum[r][1]), v_convert(sum[r][2]),
@@ -98,10 +89,7 @@ WMK_APART void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WMK
     WMK_ROLLED for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
     for (size_t i = 0; i * SPAN < K; i++, x += SPAN) {
         WMK_ROLLED for (size_t c = 0; c < 4; c++) {
-            uint8_t few[BYTES] = {0};
             const uint8_t *w = from->w[c] + i * BYTES;
-            size_t left = (K - i * SPAN + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK * WM_Q4_BYTES;
-            if (left < BYTES) w = WMK(copy_bytes)(few, w, left);
             vec scale = v_load_scales(from->scale[c], i);
             if (rows == 1)
                 WMK(q4_step)(&sum[0][c], x, ldx, w, scale, 1);
@@ -125,18 +113,24 @@ WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const W
         WMK(i8_tile)(sums, x, ldx, from, K, TILE_T);
 }
 
-// Rows n, n + apart, … of w, from number k on.
+// Rows n, n + apart, … of w from number k on; past `columns` the last one again.
 WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_weight_type type,
                                 size_t n, size_t apart, size_t columns, size_t k, size_t n_k,
                                 size_t K) {
-    size_t blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK,
-           count = (n_k + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
-    WMK_ROLLED for (size_t c = 0; c < 4; c++, n += c < columns ? apart : 0) { // the last again
-        rows->w[c] =
-            w->data + n * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K) + (type == WM_Q4 ? k / 2 : k);
-        if (type != WM_Q4) continue;
-        WMK_ROLLED for (size_t i = count; i < count + LANES / 4; i++) rows->scale[c][i] = 0;
-        WMK(widen_f16)(rows->scale[c], w->scale + (n * blocks + k / WM_Q4_BLOCK) * 2, count);
+    const bool q4 = type == WM_Q4;
+    size_t row_blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    size_t blocks = (n_k + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
+    size_t bytes = q4 ? blocks * WM_Q4_BYTES : n_k, step = (q4 ? 4 : 2) * LANES;
+    WMK_ROLLED for (size_t c = 0; c < 4; c++, n += c < columns ? apart : 0) {
+        uint8_t *padded = rows->padded[c];
+        rows->w[c] = w->data + (q4 ? n * row_blocks * WM_Q4_BYTES + k / 2 : n * K + k);
+        if (bytes % step) {
+            memset(padded + bytes, 0, step);
+            rows->w[c] = memcpy(padded, rows->w[c], bytes);
+        }
+        if (!q4) continue;
+        memset(rows->scale[c] + blocks, 0, LANES / 4 * sizeof(float));
+        WMK(widen_f16)(rows->scale[c], w->scale + (n * row_blocks + k / WM_Q4_BLOCK) * 2, blocks);
     }
 }
 
@@ -166,7 +160,7 @@ static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
                 WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
                 WMK_ROLLED for (size_t r = 0, count; r < block; r += count) {
                     count = block - r < TILE_T ? 1 : TILE_T;
-                    WMK(int_tile)(sums, whole + r * pitch, pitch, &rows, n_k, count, type);
+                    WMK(int_tile)(sums, whole + r * pitch, pitch, &rows, pitch, count, type);
                     WMK_ROLLED for (size_t j = 0; j < count; j++) {
                         float *to = y + (t + r + j) * ldy;
                         WMK_ROLLED for (size_t c = 0, at = n; c < columns; c++, at += apart) {

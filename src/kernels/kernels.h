@@ -13,7 +13,7 @@
 //               fixed tree, then the bias; further blocks of 512 are added to that in turn. I8,
 //               U8: of whole numbers, then times the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
-// At most 20 KB of stack.
+// At most 28 KB of stack.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 

@@ -78,7 +78,7 @@ WMK_INLINE vec WMK(load_f16)(const void *p) {
 static void WMK(widen_f32)(float *y, const void *a, size_t n) { memcpy(y, a, n * sizeof *y); }
 
 #define WMK_WIDEN(type)                                                       \
-    static void WMK(widen_##type)(float *y, const void *a, size_t n) {        \
+    WMK_APART void WMK(widen_##type)(float *y, const void *a, size_t n) {     \
         const uint8_t *p = a;                                                 \
         size_t i = 0;                                                         \
         WMK_ROLLED for (; i + LANES <= n; i += LANES) {                       \

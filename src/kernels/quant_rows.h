@@ -12,60 +12,75 @@ WMK_INLINE wmk_row WMK(row_at)(const wmk_weight *w, size_t n) {
     return row;
 }
 
+#if LANES == 1
 // Number k of a row; of I8 and U8 without the row's scale.
-WMK_INLINE float WMK(number)(const wmk_row *row, size_t k, wm_weight_type type) {
+static float WMK(number)(const wmk_row *row, size_t k, wm_weight_type type) {
     if (type == WM_I8) return (float)(int8_t)row->data[k];
     if (type == WM_U8) return (float)(row->data[k] - row->zero);
     uint16_t half = wm_read_u16(row->scales + k / WM_Q4_BLOCK * 2);
     return (float)((row->data[k / 2] >> k % 2 * 4 & 15) - 8) * wm_f16_to_f32(half);
 }
-
-#if LANES > 1
+#else
 // y [16] = bytes · scale - less
-WMK_INLINE void WMK(store16)(float *y, v_bytes bytes, float scale, float less) {
+WMK_INLINE void WMK(store16)(float *y, v_bytes bytes, vec scale, vec less) {
     vec wide[16 / LANES];
     v_from_bytes(wide, bytes);
     WMK_UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-        v_store(y + i * LANES, wide[i] * v_set(scale * I8_UNIT) - v_set(less));
+        v_store(y + i * LANES, wide[i] * scale - less);
     }
 }
 
-// y [32] = a block of q4. With its upper bit turned a nibble is q - 8 in two's complement.
-WMK_INLINE void WMK(store_block)(float *y, const uint8_t *p, float scale) {
-    v_bytes q = v_load_bytes(p), low = (q << 4) ^ -128, high = (q & -16) ^ -128;
-    WMK(store16)(
-        y,
-        __builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
-        scale / 16, 0);
-    WMK(store16)(y + 16,
-                 __builtin_shufflevector(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                                         14, 30, 15, 31),
-                 scale / 16, 0);
+// I8 and U8: sixteen at a time, the last few through buffers.
+WMK_INLINE void WMK(fill_bytes)(float *y, const uint8_t *p, size_t n, int8_t flip, vec less) {
+    uint8_t bytes[16];
+    float few[16];
+    WMK_ROLLED for (size_t i = 0; i < n; i += 16, p += 16) {
+        bool last = n - i < 16;
+        WMK_ROLLED for (size_t j = 0; last && j < n - i; j++) bytes[j] = p[j];
+        WMK(store16)(last ? few : y + i, v_load_bytes(last ? bytes : p) ^ flip, v_set(I8_UNIT),
+                     less);
+        if (last) WMK(copy_few)(y + i, few, n - i);
+    }
+}
+
+// Q4: a block at a time. With its upper bit turned a nibble is q - 8 in two's complement.
+WMK_INLINE void WMK(fill_blocks)(float *y, const uint8_t *p, const uint8_t *scales, size_t n) {
+    float few[WM_Q4_BLOCK];
+    vec zero = v_set(0.0f);
+    WMK_ROLLED for (size_t i = 0; i < n; i += WM_Q4_BLOCK, p += WM_Q4_BYTES, scales += 2) {
+        bool last = n - i < WM_Q4_BLOCK;
+        float *to = last ? few : y + i;
+        vec scale = v_set(wm_f16_to_f32(wm_read_u16(scales)) * (I8_UNIT / 16));
+        v_bytes q = v_load_bytes(p), low = (q << 4) ^ -128, high = (q & -16) ^ -128;
+        v_bytes first = __builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
+                                                6, 22, 7, 23);
+        v_bytes second = __builtin_shufflevector(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                                 13, 29, 14, 30, 15, 31);
+        WMK(store16)(to, first, scale, zero);
+        WMK(store16)(to + 16, second, scale, zero);
+        if (last) WMK(copy_few)(y + i, few, n - i);
+    }
 }
 #endif
 
-// y [n] = a row's numbers from the k-th on, the first of a block.
+// y [n] = a row's numbers from the k-th on, the first of a block; of I8 and U8 without the scale.
 WMK_APART void WMK(fill)(float *y, const wmk_row *row, size_t k, size_t n, wm_weight_type type) {
-    size_t i = 0;
     if (type == WM_F16) {
         WMK(widen_f16)(y, row->data + 2 * k, n);
-        return;
-    }
-    if (type == WM_BF16) {
+    } else if (type == WM_BF16) {
         WMK(widen_bf16)(y, row->data + 2 * k, n);
-        return;
-    }
-#if LANES > 1
-    int8_t flip = type == WM_U8 ? -128 : 0;
-    float less = type == WM_U8 ? (float)(row->zero - 128) : 0;
-    WMK_ROLLED for (; type != WM_Q4 && i + 16 <= n; i += 16)
-        WMK(store16)(y + i, v_load_bytes(row->data + k + i) ^ flip, 1, less);
-    WMK_ROLLED for (; type == WM_Q4 && i + WM_Q4_BLOCK <= n; i += WM_Q4_BLOCK) {
-        uint16_t half = wm_read_u16(row->scales + (k + i) / WM_Q4_BLOCK * 2);
-        WMK(store_block)(y + i, row->data + (k + i) / 2, wm_f16_to_f32(half));
-    }
+    } else {
+#if LANES == 1
+        for (size_t i = 0; i < n; i++) y[i] = WMK(number)(row, k + i, type);
+#else
+        if (type == WM_Q4) {
+            WMK(fill_blocks)(y, row->data + k / 2, row->scales + k / WM_Q4_BLOCK * 2, n);
+            return;
+        }
+        int8_t flip = type == WM_U8 ? -128 : 0;
+        WMK(fill_bytes)(y, row->data + k, n, flip, v_set((float)(flip ? row->zero - 128 : 0)));
 #endif
-    WMK_ROLLED for (; i < n; i++) y[i] = WMK(number)(row, k + i, type);
+    }
 }
 
 // A row of a table.
