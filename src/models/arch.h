@@ -133,8 +133,7 @@ typedef enum wm_key_kind {
     WM_KEY_WINDOWS,    // wm_arch.local from GPT-Neo's attention_types
     WM_KEY_ROPE,       // wm_arch.rotary_… from rope_scaling or rope_parameters
     WM_KEY_SIDE,       // bool, from LongT5's "transient-global" or "local"
-    WM_KEY_FALSE,      // no field: anything but false (or null) is refused
-    WM_KEY_ABSOLUTE,   // no field: anything but "absolute" is refused
+    WM_KEY_USUAL,      // no field: anything but false, null or "absolute" is refused
 } wm_key_kind;
 
 // Every key of config.json that some family reads, the field of wm_arch that it fills, and how.
@@ -165,7 +164,7 @@ typedef enum wm_key_kind {
     X(d_ff, ffn_width, FFN_WIDTH)                                      \
     X(max_position_embeddings, positions, POSITIONS)                   \
     X(n_positions, positions, POSITIONS)                               \
-    X(position_embedding_type, kind, ABSOLUTE)                         \
+    X(position_embedding_type, kind, USUAL)                            \
     X(type_vocab_size, token_types, WIDTH)                             \
     X(pad_token_id, pad_id, ID)                                        \
     X(hidden_act, activation, ACTIVATION)                              \
@@ -182,7 +181,7 @@ typedef enum wm_key_kind {
     X(local_radius, window, POSITIONS)                                 \
     X(global_block_size, side_block, POSITIONS)                        \
     X(encoder_attention_type, side, SIDE)                              \
-    X(use_sliding_window, kind, FALSE)                                 \
+    X(use_sliding_window, kind, USUAL)                                 \
     X(relative_attention_num_buckets, relative_buckets, WIDTH)         \
     X(relative_attention_max_distance, relative_distance, POSITIONS)   \
     X(rotary_pct, rotary_fraction, REAL)                               \
@@ -194,8 +193,8 @@ typedef enum wm_key_kind {
     X(tie_word_embeddings, tied_head, FLAG)                            \
     X(normalize, normalized, FLAG)                                     \
     X(max_length, positions, POSITIONS)                                \
-    X(is_decoder, kind, FALSE)                                         \
-    X(add_cross_attention, kind, FALSE)
+    X(is_decoder, kind, USUAL)                                         \
+    X(add_cross_attention, kind, USUAL)
 
 // Fields that a family sets where config.json has no key for them.
 #define WM_CHOICES(X)               \

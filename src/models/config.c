@@ -188,16 +188,16 @@ static wm_status read_windows(const given *it, wm_arch *arch) {
 // beside.
 static wm_status read_rope(const given *it, wm_arch *arch) {
     wm_rotary_scaling *scaling = &arch->rotary_scaling;
-    const struct {
+    static const struct {
         const char *name;
-        float *field;
+        uint8_t field;
     } numbers[] = {
-        {"rope_theta", &arch->rotary_theta},
-        {"partial_rotary_factor", &arch->rotary_fraction},
-        {"factor", &scaling->factor},
-        {"low_freq_factor", &scaling->low},
-        {"high_freq_factor", &scaling->high},
-        {"original_max_position_embeddings", &scaling->original},
+        {"rope_theta", offsetof(wm_arch, rotary_theta)},
+        {"partial_rotary_factor", offsetof(wm_arch, rotary_fraction)},
+        {"factor", offsetof(wm_arch, rotary_scaling.factor)},
+        {"low_freq_factor", offsetof(wm_arch, rotary_scaling.low)},
+        {"high_freq_factor", offsetof(wm_arch, rotary_scaling.high)},
+        {"original_max_position_embeddings", offsetof(wm_arch, rotary_scaling.original)},
     };
     if (wm_json_type_of(it->value) == WM_JSON_NULL) return WM_OK;
     wm_json kind = wm_json_get(it->value, "rope_type");
@@ -216,7 +216,7 @@ static wm_status read_rope(const given *it, wm_arch *arch) {
         wm_json number = wm_json_get(it->value, numbers[i].name);
         if (i < 2 && !wm_json_present(number)) continue;
         given part = {numbers[i].name, number, (wm_span){number.p, number.n}, it->error};
-        WM_TRY(read_real(&part, false, numbers[i].field));
+        WM_TRY(read_real(&part, false, (float *)((char *)arch + numbers[i].field)));
     }
     return end == 6 && !(scaling->low < scaling->high) ? refuse_value(it) : WM_OK;
 }
@@ -240,11 +240,9 @@ static wm_status read_key(const given *it, struct key_field to, wm_arch *arch) {
     case WM_KEY_SIDE:
         arch->side = wm_json_string_is(it->value, "transient-global");
         return arch->side || wm_json_string_is(it->value, "local") ? WM_OK : refuse_value(it);
-    case WM_KEY_FALSE:
-        return type == WM_JSON_NULL || type == WM_JSON_FALSE ? WM_OK : refuse_value(it);
-    case WM_KEY_ABSOLUTE:
-        return type == WM_JSON_NULL || wm_json_string_is(it->value, "absolute") ? WM_OK
-                                                                                : refuse_value(it);
+    case WM_KEY_USUAL:
+        return type <= WM_JSON_FALSE || wm_json_string_is(it->value, "absolute") ? WM_OK
+                                                                                 : refuse_value(it);
     default: return read_size(it, to.kind, field);
     }
 }
@@ -262,8 +260,7 @@ static void set_default(wm_arch *arch, const wm_key *key) {
     case WM_KEY_ID: *(int32_t *)field = (int32_t)key->value - 1; break;
     case WM_KEY_WINDOWS: *(uint64_t *)field = key->value; break;
     case WM_KEY_ROPE:
-    case WM_KEY_FALSE:
-    case WM_KEY_ABSOLUTE: break;
+    case WM_KEY_USUAL: break;
     default:
         if (to.kind <= WM_KEY_FFN_WIDTH)
             *(uint32_t *)field = key->value;

@@ -33,28 +33,25 @@ static void embed_sequence(const wm_model *model, float *y, float *row, const wm
 
 static size_t past_of(const wm_pass *pass, size_t i) { return pass->past ? pass->past[i] : 0; }
 
-// hidden [T, D] = the embeddings of all sequences, projected where the widths differ
+// hidden [T, D] = the embeddings of all sequences, projected where the widths differ;
+// angles [T, rotary_width] of every token's place
 static void embed(const wm_pass *pass) {
     const wm_model *model = pass->session->model;
     const wm_buffers *buffers = &pass->session->buffers;
     uint32_t E = model->arch.embedding_width, D = model->arch.width;
     bool project = model->weights.project.data != NULL;
-    float *to = project ? buffers->branch : buffers->hidden;
-    for (size_t i = 0; i < pass->count; to += pass->sequences[i++].count * E)
-        embed_sequence(model, to, buffers->wide, &pass->sequences[i], past_of(pass, i));
+    float *to = project ? buffers->branch : buffers->hidden, *angles = buffers->angles;
+    for (size_t i = 0; i < pass->count; i++) {
+        const wm_sequence *sequence = &pass->sequences[i];
+        size_t past = past_of(pass, i), width = model->arch.rotary_width;
+        embed_sequence(model, to, buffers->wide, sequence, past);
+        to += sequence->count * E;
+        for (size_t t = 0; width && t < sequence->count; t++, angles += width)
+            wm_rotary_angles(angles, model->frequencies, width, past + t);
+    }
     if (project)
         wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project,
                   pass->T);
-}
-
-// angles [T, rotary_width] of every token's place
-static void turn_angles(const wm_pass *pass) {
-    const wm_model *model = pass->session->model;
-    size_t width = model->arch.rotary_width;
-    float *angles = pass->session->buffers.angles;
-    for (size_t i = 0; i < pass->count; i++)
-        for (size_t t = 0; t < pass->sequences[i].count; t++, angles += width)
-            wm_rotary_angles(angles, model->frequencies, width, past_of(pass, i) + t);
 }
 
 // Where the heads of q, k and v lie in the rows of `wide`.
@@ -84,6 +81,20 @@ static void sum_blocks(const wm_pass *pass, const wm_layer_weights *layer) {
     wm_normalize_rows(model->kernels, sums, sums, &layer->side_norm, pass->side, D);
 }
 
+// The norms and turns of the heads of each token.
+static void turn_heads(const wm_pass *pass, float *row, size_t W, uint32_t heads, size_t stride,
+                       const wm_norm *norm) {
+    const wm_model *model = pass->session->model;
+    const float *angles = pass->session->buffers.angles;
+    size_t turned = model->arch.rotary_width, dh = model->arch.head_width;
+    if (!norm->weight && !turned) return;
+    for (size_t t = 0; t < pass->T; t++, row += W, angles += turned) {
+        for (size_t h = 0; norm->weight && h < heads; h++)
+            wm_normalize_rows(model->kernels, row + h * stride, row + h * stride, norm, 1, dh);
+        if (turned) wm_rotate(row, angles, turned, heads, stride);
+    }
+}
+
 // wide [T + side, W] = q, k and v of in [T + side, D], with the norms and turns of their heads
 static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *layer,
                                  const float *in) {
@@ -104,18 +115,8 @@ static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *la
         wm_linear(kernels, at.k, W, in, D, &layer->k, T);
         wm_linear(kernels, at.v, W, in, D, &layer->v, T);
     }
-    for (size_t t = 0; t < pass->T && (layer->q_norm.weight || arch->rotary_width); t++) {
-        const float *angles = pass->session->buffers.angles + t * arch->rotary_width;
-        float *q = at.q + t * W, *k = at.k + t * W;
-        for (size_t h = 0; layer->q_norm.weight && h < arch->heads; h++)
-            wm_normalize_rows(kernels, q + h * at.q_head, q + h * at.q_head, &layer->q_norm, 1, dh);
-        for (size_t h = 0; layer->k_norm.weight && h < arch->kv_heads; h++)
-            wm_normalize_rows(kernels, k + h * at.kv_head, k + h * at.kv_head, &layer->k_norm, 1,
-                              dh);
-        if (!arch->rotary_width) continue;
-        wm_rotate(q, angles, arch->rotary_width, arch->heads, at.q_head);
-        wm_rotate(k, angles, arch->rotary_width, arch->kv_heads, at.kv_head);
-    }
+    turn_heads(pass, at.q, W, arch->heads, at.q_head, &layer->q_norm);
+    turn_heads(pass, at.k, W, arch->kv_heads, at.kv_head, &layer->k_norm);
     return at;
 }
 
@@ -132,58 +133,70 @@ static void store_heads(const wm_pass *pass, wm_cache_rows rows, const head_layo
     }
 }
 
+// Full attention of heads that stand side by side in rows of q_row and kv_row numbers.
+static WM_NOINLINE wm_attention_spec plain_spec(const wm_arch *arch, size_t q_row, size_t kv_row) {
+    size_t dh = arch->head_width;
+    return (wm_attention_spec){
+        .heads = arch->heads,
+        .kv_heads = arch->kv_heads,
+        .width = dh,
+        .q_row = q_row,
+        .q_head = dh,
+        .kv_row = kv_row,
+        .kv_head = dh,
+        .y_row = arch->heads * dh,
+        .scale = arch->attention_scale,
+        .before = SIZE_MAX,
+        .after = SIZE_MAX,
+    };
+}
+
+// Which keys a layer's queries see, by distance or of blocks, and with what bias.
+static void restrict_spec(const wm_pass *pass, uint32_t depth, wm_attention_spec *spec) {
+    const wm_arch *arch = &pass->session->model->arch;
+    const wm_bias_rows *bias = &pass->session->bias[pass->stack];
+    if (pass->stack == 0 && (arch->local_encoder || (depth < 64 && arch->local >> depth & 1)))
+        spec->before = spec->after = arch->window - 1;
+    if (pass->causal) spec->after = 0;
+    if (arch->attention_scale_by_layer) spec->scale /= (float)(depth + 1);
+    spec->bias = bias->values;
+    spec->bias_row = bias->row;
+    spec->bias_zero = bias->zero;
+    bias = &pass->session->bias[2];
+    spec->side_bias = bias->values;
+    spec->side_row = bias->row;
+    spec->side_zero = bias->zero;
+    spec->side_block = arch->side_block;
+}
+
 // branch [T, D] = attention(in [T, D]) of each sequence over itself and what its lane remembers
 static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth,
                    const float *in) {
     wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
-    const wm_bias_rows *bias = &session->bias[pass->stack], *side_bias = &session->bias[2];
-    size_t dh = arch->head_width, A = arch->heads * dh;
+    size_t A = (size_t)arch->heads * arch->head_width;
     head_layout at = project_heads(pass, layer, in);
     float *context = session->buffers.wide + (pass->T + pass->side) * at.row;
-    bool local =
-        pass->stack == 0 && (arch->local_encoder || (depth < 64 && arch->local >> depth & 1));
-    wm_attention_spec spec = {
-        .heads = arch->heads,
-        .kv_heads = arch->kv_heads,
-        .width = dh,
-        .q_row = at.row,
-        .q_head = at.q_head,
-        .kv_row = at.row,
-        .kv_head = at.kv_head,
-        .y_row = A,
-        .scale = arch->attention_scale / (arch->attention_scale_by_layer ? (float)(depth + 1) : 1),
-        .before = local ? arch->window - 1 : SIZE_MAX,
-        .after = pass->causal ? 0
-                 : local      ? arch->window - 1
-                              : SIZE_MAX,
-        .bias = bias->values,
-        .bias_row = bias->row,
-        .bias_zero = bias->zero,
-        .side_k = at.k + pass->T * at.row,
-        .side_v = at.v + pass->T * at.row,
-        .side_bias = side_bias->values,
-        .side_row = side_bias->row,
-        .side_zero = side_bias->zero,
-        .side_block = arch->side_block,
-    };
+    wm_attention_spec spec = plain_spec(arch, at.row, (size_t)arch->kv_heads * arch->head_width);
+    restrict_spec(pass, depth, &spec);
+    spec.q_head = at.q_head;
+    spec.side_k = at.k + pass->T * at.row;
+    spec.side_v = at.v + pass->T * at.row;
     for (size_t i = 0, row = 0; i < pass->count; row += pass->sequences[i++].count) {
-        size_t n = pass->sequences[i].count, keys = n;
-        const float *k = at.k + row * at.row, *v = at.v + row * at.row;
+        size_t n = pass->sequences[i].count;
         spec.past = past_of(pass, i);
+        wm_cache_rows rows = {at.k + row * at.row, at.v + row * at.row};
         if (pass->cached) {
-            wm_cache_rows rows = wm_session_cache(session, depth, i, 0);
             store_heads(pass, wm_session_cache(session, depth, i, spec.past), &at, row, n);
-            k = rows.keys;
-            v = rows.values;
-            keys = spec.past + n;
-            spec.kv_row = (size_t)arch->kv_heads * dh;
-            spec.kv_head = dh;
+            rows = wm_session_cache(session, depth, i, 0);
+        } else {
+            spec.kv_row = at.row;
+            spec.kv_head = at.kv_head;
         }
         if (pass->side) spec.side = n / arch->side_block;
-        wm_attention(model->kernels, context + row * A, at.q + row * at.row, k, v,
-                     session->buffers.scores, &spec, n, keys);
+        wm_attention(model->kernels, context + row * A, at.q + row * at.row, rows.keys, rows.values,
+                     session->buffers.scores, &spec, n, spec.past + n);
         spec.side_k += spec.side * at.row;
         spec.side_v += spec.side * at.row;
     }
@@ -196,22 +209,10 @@ static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, ui
     wm_session *session = pass->session;
     const wm_model *model = session->model;
     const wm_arch *arch = &model->arch;
-    size_t dh = arch->head_width, A = arch->heads * dh, K = arch->kv_heads * dh;
+    size_t A = (size_t)arch->heads * arch->head_width;
     float *q = session->buffers.wide, *context = q + pass->T * A;
     wm_cache_rows rows = wm_session_encoded(session, depth);
-    wm_attention_spec spec = {
-        .heads = arch->heads,
-        .kv_heads = arch->kv_heads,
-        .width = dh,
-        .q_row = A,
-        .q_head = dh,
-        .kv_row = K,
-        .kv_head = dh,
-        .y_row = A,
-        .scale = arch->attention_scale,
-        .before = SIZE_MAX,
-        .after = SIZE_MAX,
-    };
+    wm_attention_spec spec = plain_spec(arch, A, (size_t)arch->kv_heads * arch->head_width);
     wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, pass->T);
     wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec,
                  pass->T, session->encoded);
@@ -279,7 +280,6 @@ void wm_pass_stack(const wm_pass *pass) {
     const wm_stack *stack = &model->stacks[pass->stack];
     float *hidden = pass->session->buffers.hidden;
     embed(pass);
-    if (arch->rotary_width) turn_angles(pass);
     for (uint32_t i = 0; i < stack->depth; i++) {
         // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one
         // after another.
