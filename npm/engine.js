@@ -12,7 +12,7 @@ export const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class WasmicroError extends Error {
   name = 'WasmicroError'; // defined, not assigned: Error.prototype may be frozen
   constructor(code, message, offset = 0, cause) {
-    super(message, cause && { cause });
+    super(message, { cause });
     this.code = code;
     this.offset = offset;
   }
@@ -120,11 +120,10 @@ const engineOf = ({ exports }) => {
     return out;
   };
 
-  const malloc = (bytes) => {
-    if (bytes > ADDRESSABLE) fail('LIMIT', `${bytes} bytes exceed WebAssembly memory`);
-    return call('malloc', bytes) || noMemory(bytes);
-  };
-  const noMemory = (bytes) => fail('NOMEM', `out of memory: ${bytes} bytes wanted`);
+  const noMemory = (bytes) =>
+    fail(bytes > ADDRESSABLE ? 'LIMIT' : 'NOMEM', `out of memory: ${bytes} bytes wanted`);
+
+  const malloc = (bytes) => (bytes <= ADDRESSABLE && call('malloc', bytes)) || noMemory(bytes);
 
   // A block of the items' (address, bytes) pairs and of the items, but for those that have an
   // address already.

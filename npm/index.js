@@ -12,8 +12,6 @@ const FACTS = (
   'modelType tokenizer dtype isa pooling normalize width dim layers heads vocabulary maxTokens ' +
   'parameters weightBytes modelBytes sessionBytes'
 ).split(' ');
-// The options of embedding that can be given at opening.
-const KEPT = ['maxLength', 'pooling', 'normalize', 'truncate', 'prompt', 'promptName'];
 const FINISH = ['cancelled', 'eos', 'stop', 'length'];
 const GROUP = 64; // texts of one call into the engine: a longer batch takes several
 const TURN = 20; // milliseconds that a stream keeps the event loop waiting
@@ -30,14 +28,14 @@ const promptOf = (prompt) =>
 
 export class WasmPipeline {
   #engine;
-  #kept = {};
+  #given; // at opening: numbers, prompt, promptName
   info = {};
   last = { tokens: 0, truncated: false };
 
   constructor(engine, options) {
     if (!engine?.give) wrong('use fromBytes or load');
     this.#engine = engine;
-    for (const name of KEPT) this.#kept[name] = options[name]; // the model's bytes are not
+    this.#given = [numbersOf(options), options.prompt, options.promptName];
     engine.run('info').forEach((fact, i) => {
       this.info[FACTS[i]] = i < 5 ? engine.text(fact) : i > 5 ? fact : !!fact;
     });
@@ -65,12 +63,16 @@ export class WasmPipeline {
   embedBatch(texts, options) {
     const engine = this.#engine,
       { dim } = this.info,
+      [numbers, prompt, promptName] = this.#given,
       last = { tokens: 0, truncated: false };
     texts = textsOf(texts);
     options = optionsOf(options, 'maxLength');
-    for (const name of KEPT) options[name] ??= this.#kept[name];
     const vectors = new Float32Array(texts.length * dim),
-      items = [numbersOf(options), options.prompt ?? ABSENT, options.promptName ?? ABSENT];
+      items = [
+        numbersOf(options).map((number, i) => (number === 0 ? numbers[i] : number)),
+        options.prompt ?? prompt ?? ABSENT,
+        options.promptName ?? promptName ?? ABSENT,
+      ];
     for (let from = 0; from < texts.length; from += GROUP) {
       const out = engine.give('embed', [...items, ...texts.slice(from, from + GROUP)]);
       vectors.set(engine.view(out[0], out[1], Float32Array), from * dim);
