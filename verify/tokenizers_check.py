@@ -70,16 +70,20 @@ class Tokenizer:
     names = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
              "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "config.json")
 
-    def __init__(self, folder, lib):
+    def __init__(self, folder, lib, host=None):
         self.lib = lib
         self.files = [(n, (folder / n).read_bytes()) for n in self.names if (folder / n).exists()]
         table = (Source * len(self.files))(*[Source(Span(n.encode(), len(n)), Span(b, len(b))) for n, b in self.files])
         self.handle, self.error, self.encoding, self.out = c.c_void_p(), Error(), Encoding(), Decoding()
         started = time.perf_counter()
-        if lib.wm_tokenizer_open(c.byref(self.handle), table, c.c_size_t(len(self.files)), None, c.byref(self.error)):
+        if lib.wm_tokenizer_open(c.byref(self.handle), table, c.c_size_t(len(self.files)), host, c.byref(self.error)):
             raise SystemExit(f"{folder}: {self.error.text.decode()}")
         self.load_seconds = time.perf_counter() - started
         self.refs = [c.byref(x) for x in (self.encoding, self.error, self.out)]
+
+    def close(self):
+        self.lib.wm_encoding_free(self.refs[0])
+        self.lib.wm_tokenizer_close(self.handle)
 
     def encode(self, text, pair=None, options=None):
         """ids, types, [(start, end)] in code points."""
@@ -269,4 +273,5 @@ def main():
     sys.exit(bool(failed))
 
 
-main()
+if __name__ == "__main__":
+    main()

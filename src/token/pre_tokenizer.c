@@ -56,19 +56,20 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
 // A pattern is alternatives, the first one that matches counts; an alternative is items, each a
 // class of characters (see below) and how many of them: 1, ?, *, + as in regular expressions, 3 is
 // {1,3}, ! looks ahead for one or the text's end. ' is a contraction, " one in any case.
-#define SPACES "|s+s!|s+\0"
-#define ENDS "|s*r+" SPACES
-#define CASED(short) "b?u*v+" short "|b?u+v*" short "|"
-static const char patterns[] =                // by wm_splitter_kind
-    "'1|_?l+|_?n+|_?o+" SPACES                // GPT2
-    "\"1|b?l+|n1|_?o+r*" ENDS                 // QWEN
-    "\"1|b?l+|n3|_?o+r*" ENDS                 // CL100K
-        CASED("\"?") "n3|_?o+h*" ENDS         // O200K
-            CASED("") "n1|_?o+h*" ENDS        // TEKKEN
-                      "p1a+|e?m+|_?g+r*" ENDS // DEEPSEEK
-                      "n3\0i+\0"              // THREE_NUMBERS, IDEOGRAPHS
-                      "r1\0s?l+\0s?d+\0w+\0"  // LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION, WIDE
-                      "s1\0x1\0n1\0k+|y+\0";  // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
+#define PATTERN_SPACES "|s+s!|s+\0"
+#define PATTERN_LINES "|s*r+" PATTERN_SPACES
+#define PATTERN_CASED(short, numbers) \
+    "b?u*v+" short "|b?u+v*" short "|" numbers "|_?o+h*" PATTERN_LINES
+static const char splitter_patterns[] = // by wm_splitter_kind
+    "'1|_?l+|_?n+|_?o+" PATTERN_SPACES  // GPT2
+    "\"1|b?l+|n1|_?o+r*" PATTERN_LINES  // QWEN
+    "\"1|b?l+|n3|_?o+r*" PATTERN_LINES  // CL100K
+        PATTERN_CASED("\"?", "n3")      // O200K
+    PATTERN_CASED("", "n1")             // TEKKEN
+    "p1a+|e?m+|_?g+r*" PATTERN_LINES    // DEEPSEEK
+    "n3\0i+\0"                          // THREE_NUMBERS, IDEOGRAPHS
+    "r1\0s?l+\0s?d+\0w+\0"              // LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION, WIDE
+    "s1\0x1\0n1\0k+|y+\0";              // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
 
 enum { // in the place of the combining class
     IS_ANY = 1,
@@ -84,36 +85,36 @@ enum { // in the place of the combining class
 };
 
 // What is of a class has one of the first flags and none of the second ones.
-#define CLASS(name) [name - '_']
-static const uint32_t classes[][2] = {
-    CLASS('_') = {IS_BLANK, 0},
-    CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                  // [A-Za-z]
-    CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                  // [^\r\n\p{L}\p{N}]
-    CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                     // \p{P}
-    CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN}, // [^\r\n\p{L}\p{P}\p{S}]
-    CLASS('g') = {IS_SIGN, 0},                                 // [\p{P}\p{S}]
-    CLASS('h') = {IS_LINE | IS_SLASH, 0},                      // [\r\n/]
-    CLASS('i') = {IS_IDEOGRAPH, 0},                            // [一-龥぀-ゟ゠-ヿ]
-    CLASS('k') = {WM_CHAR_WORD, 0},                            // \w
-    CLASS('l') = {WM_CHAR_LETTER, 0},                          // \p{L}
-    CLASS('m') = {IS_CASED, 0},                                // [\p{L}\p{M}]
-    CLASS('n') = {WM_CHAR_NUMBER, 0},                          // \p{N}
-    CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},            // [^\s\p{L}\p{N}]
-    CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                  // [!-/:-@[-`{-~]
-    CLASS('r') = {IS_LINE, 0},                                 // [\r\n]
-    CLASS('s') = {WM_CHAR_SPACE, 0},                           // \s
-    CLASS('u') = {IS_CASED, WM_CHAR_LOWER},                    // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
-    CLASS('v') = {IS_CASED, WM_CHAR_UPPER},                    // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
-    CLASS('w') = {IS_WIDE, 0},                                 // [一-龥ࠀ-一가-퟿]
-    CLASS('x') = {WM_CHAR_SPLITS, 0},                          // BERT's punctuation
-    CLASS('y') = {IS_ANY, WM_CHAR_WORD | WM_CHAR_SPACE},       // [^\w\s]
+#define CHAR_CLASS(name) [name - '_']
+static const uint32_t char_classes[][2] = {
+    CHAR_CLASS('_') = {IS_BLANK, 0},
+    CHAR_CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                  // [A-Za-z]
+    CHAR_CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                  // [^\r\n\p{L}\p{N}]
+    CHAR_CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                     // \p{P}
+    CHAR_CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN}, // [^\r\n\p{L}\p{P}\p{S}]
+    CHAR_CLASS('g') = {IS_SIGN, 0},                                 // [\p{P}\p{S}]
+    CHAR_CLASS('h') = {IS_LINE | IS_SLASH, 0},                      // [\r\n/]
+    CHAR_CLASS('i') = {IS_IDEOGRAPH, 0},                            // [一-龥぀-ゟ゠-ヿ]
+    CHAR_CLASS('k') = {WM_CHAR_WORD, 0},                            // \w
+    CHAR_CLASS('l') = {WM_CHAR_LETTER, 0},                          // \p{L}
+    CHAR_CLASS('m') = {IS_CASED, 0},                                // [\p{L}\p{M}]
+    CHAR_CLASS('n') = {WM_CHAR_NUMBER, 0},                          // \p{N}
+    CHAR_CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},            // [^\s\p{L}\p{N}]
+    CHAR_CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                  // [!-/:-@[-`{-~]
+    CHAR_CLASS('r') = {IS_LINE, 0},                                 // [\r\n]
+    CHAR_CLASS('s') = {WM_CHAR_SPACE, 0},                           // \s
+    CHAR_CLASS('u') = {IS_CASED, WM_CHAR_LOWER},              // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+    CHAR_CLASS('v') = {IS_CASED, WM_CHAR_UPPER},              // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+    CHAR_CLASS('w') = {IS_WIDE, 0},                           // [一-龥ࠀ-一가-퟿]
+    CHAR_CLASS('x') = {WM_CHAR_SPLITS, 0},                    // BERT's punctuation
+    CHAR_CLASS('y') = {IS_ANY, WM_CHAR_WORD | WM_CHAR_SPACE}, // [^\w\s]
 };
 
 // The patterns' texts by wm_hash and length.
 static const struct {
     uint32_t hash;
     uint16_t length, kind;
-} known[] = {
+} splitters_known[] = {
     {0xC03EA5B4, 74, WM_SPLITTER_GPT2},
     {0x480DD619, 110, WM_SPLITTER_QWEN},
     {0x38AC9C20, 115, WM_SPLITTER_CL100K},
@@ -134,8 +135,9 @@ static const struct {
 
 int wm_splitter_find(wm_span pattern) {
     uint32_t hash = wm_hash(pattern);
-    for (size_t i = 0; i < WM_COUNT(known); i++)
-        if (known[i].hash == hash && known[i].length == pattern.n) return known[i].kind;
+    for (size_t i = 0; i < WM_COUNT(splitters_known); i++)
+        if (splitters_known[i].hash == hash && splitters_known[i].length == pattern.n)
+            return splitters_known[i].kind;
     return -1;
 }
 
@@ -186,7 +188,7 @@ static bool match_item(const splitter_job *job, const char *item, size_t at, siz
         *end += contraction(job, at, *item == '"');
         taken = *end > at;
     } else {
-        const uint32_t *class = classes[*item - '_'];
+        const uint32_t *class = char_classes[*item - '_'];
         while (taken < most) {
             uint32_t flags = flags_at(job, *end, &length);
             if (!(flags & class[0]) || flags & class[1]) break;
@@ -303,7 +305,7 @@ bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state
             writer ^= 1;
             continue;
         }
-        const char *pattern = patterns;
+        const char *pattern = splitter_patterns;
         for (uint32_t k = 0; k < (uint32_t)steps[i].kind; k++) pattern += strlen(pattern) + 1;
         job.pattern = steps[i].kind < WM_SPLITTER_LITERAL ? pattern : NULL;
         for (size_t k = 0; k < piece_count; k++) {

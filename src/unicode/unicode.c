@@ -22,7 +22,7 @@ typedef struct seen_parts {
     uint32_t last, difference, difference_before;
 } seen_parts;
 
-enum { SEEN_BITS = 15, SEEN_KINDS = 32, SEEN_MOST = 20, STEPS = 2048 };
+enum { SEEN_BITS = 15, SEEN_KINDS = 32, SEEN_MOST = 20, SEEN_STEPS = 2048 };
 
 typedef struct unpacker {
     wm_unicode *unicode;
@@ -34,8 +34,8 @@ typedef struct unpacker {
     uint32_t counts[WM_MAP_COUNT], last_from[WM_MAP_COUNT];
     seen_parts parts[SEEN_KINDS][32];
     seen_bits seen[1 << SEEN_BITS];
-    int32_t stretched[STEPS]; // of 1/64 of a likelihood: its odds, to be added up
-    uint32_t squashed[STEPS]; // of 1/64 of such a sum: a likelihood of 1 << 16
+    int32_t stretched[SEEN_STEPS]; // of 1/64 of a likelihood: its odds, to be added up
+    uint32_t squashed[SEEN_STEPS]; // of 1/64 of such a sum: a likelihood of 1 << 16
     uint32_t rates[SEEN_MOST + 1];
 } unpacker;
 
@@ -43,7 +43,7 @@ static void start_unpacking(unpacker *in) {
     in->range = UINT32_MAX;
     in->next = wm_unicode_data;
     for (int i = 0; i < 4; i++) in->code = in->code << 8 | *in->next++;
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < SEEN_STEPS; i++) {
         double y = i * 64 + 32 - 65536;
         in->stretched[i] = (int32_t)(y * 1760 / __builtin_sqrt(4295396792 - y * y));
         in->squashed[i] =
