@@ -9,6 +9,7 @@
 # make wasm       npm/dist/wasmicro.wasm            (clang-19, wasm-ld-19, tools/setup)
 # make unit       tests/test_*.c natively           T=json runs one
 # make unit-wasm  the same tests as wasm under Node T=json runs one
+# make unit-wasm-kinds   the kernels of the scalar and the relaxed module
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
 # make test-tsan  the tests of threads under ThreadSanitizer
 # make test-neon  unit tests for AArch64 in an emulator  NEON_T=kernels runs one
@@ -41,7 +42,7 @@ MODEL = models/all-MiniLM-L6-v2/model.safetensors
 
 HAS_WASM_TOOLS := $(and $(shell command -v clang-19),$(shell command -v wasm-ld-19),$(wildcard $(NPM_TOOLS)/wasm-opt))
 
-.PHONY: all lib cli wasm run test unit unit-wasm test-asan test-tsan test-neon test-cli test-js check size \
+.PHONY: all lib cli wasm run test unit unit-wasm unit-wasm-kinds test-asan test-tsan test-neon test-cli test-js check size \
     install test-install clean
 .DELETE_ON_ERROR:
 
@@ -105,45 +106,75 @@ $(TESTS:%=$(BUILD)/tests/test_%): $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test
 WASM_CC ?= clang-19
 WASM_LD ?= wasm-ld-19
 WASM_OPT ?= $(NPM_TOOLS)/wasm-opt
-WASM_FLAGS = --target=wasm32 -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext -mmutable-globals \
+WASM_TARGET = --target=wasm32 -mbulk-memory -mnontrapping-fptoint -msign-ext -mmutable-globals \
     -nostdlib -fvisibility=hidden
+WASM_FLAGS = $(WASM_TARGET) -msimd128
 WASM_CORE = $(CORE:%.c=$(BUILD)/wasm/%.o)
 WASM_LIBC = $(BUILD)/wasm/wasm/libc.o
 WASM_BORDER = $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out wasm/libc.c,$(wildcard wasm/*.c)))
 WASM_PRODUCT = $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
 # The stack lies below everything else, so that one that overflows traps.
 WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=65536 --gc-sections
-WASM_OPT_FEATURES = --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+WASM_OPT_FEATURES = --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals
 
-wasm: $(DIST)/wasmicro.wasm
+# The kernels alone know of SIMD, and make three modules: wasmicro.wasm; -relaxed, with fused multiply-add;
+# -scalar, for engines without SIMD. wasm-opt refuses an instruction that it is not told of.
+wasm: $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm
 
 WASM_OPTIMIZE = -Oz
-$(BUILD)/wasm/src/kernels/%.o $(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3
+$(BUILD)/wasm/src/kernels/%.o: WASM_OPTIMIZE = -O3
+$(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3 -msimd128
+$(BUILD)/wasm-relaxed/src/kernels/%.o: WASM_OPTIMIZE = -O3 -msimd128 -mrelaxed-simd
+$(BUILD)/wasm-scalar/src/kernels/%.o: WASM_OPTIMIZE = -O3
 $(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -Oz -fno-builtin -fno-lto
 $(BUILD)/wasm/%.o: %.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_CC) $(WASM_FLAGS) $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
 
+define WASM_BITCODE
+$(say) CC $@
+@mkdir -p $(@D)
+$(Q)$(WASM_CC) $(WASM_TARGET) -flto $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
+endef
+
 $(BUILD)/wasm-lto/%.o: %.c
-	$(say) CC $@
-	@mkdir -p $(@D)
-	$(Q)$(WASM_CC) $(WASM_FLAGS) -flto $(WASM_OPTIMIZE) $(CORE_FLAGS) -c $< -o $@
+	$(WASM_BITCODE)
+$(BUILD)/wasm-relaxed/%.o: %.c
+	$(WASM_BITCODE)
+$(BUILD)/wasm-scalar/%.o: %.c
+	$(WASM_BITCODE)
 
 $(BUILD)/wasm/linked.wasm $(BUILD)/wasm/linked.map &: $(WASM_PRODUCT)
 	$(say) LD $@
 	$(Q)$(WASM_LINK) --Map=$(BUILD)/wasm/linked.map $^ -o $(BUILD)/wasm/linked.wasm
 
-$(BUILD)/wasm-lto/linked.wasm: $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
-	$(say) LD $@
-	$(Q)$(WASM_LINK) $^ -o $@
+WASM_LTO = $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
+WASM_KERNELS = $(filter $(BUILD)/wasm-lto/src/kernels/%,$(WASM_LTO))
+define LINK_WASM
+$(say) LD $@
+@mkdir -p $(@D)
+$(Q)$(WASM_LINK) $^ -o $@
+endef
 
-$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm tools/pack_wasm.py
+$(BUILD)/wasm-lto/linked.wasm: $(WASM_LTO)
+	$(LINK_WASM)
+$(BUILD)/wasm-relaxed/linked.wasm: $(filter-out $(WASM_KERNELS),$(WASM_LTO)) $(WASM_KERNELS:$(BUILD)/wasm-lto/%=$(BUILD)/wasm-relaxed/%)
+	$(LINK_WASM)
+$(BUILD)/wasm-scalar/linked.wasm: $(filter-out $(WASM_KERNELS),$(WASM_LTO)) $(WASM_KERNELS:$(BUILD)/wasm-lto/%=$(BUILD)/wasm-scalar/%)
+	$(LINK_WASM)
+
+$(DIST)/wasmicro.wasm: $(BUILD)/wasm-lto/linked.wasm
+$(DIST)/wasmicro-relaxed.wasm: $(BUILD)/wasm-relaxed/linked.wasm
+$(DIST)/wasmicro-scalar.wasm: $(BUILD)/wasm-scalar/linked.wasm
+$(DIST)/wasmicro.wasm: SIMD = --enable-simd
+$(DIST)/wasmicro-relaxed.wasm: SIMD = --enable-simd --enable-relaxed-simd
+$(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) -Os --converge --low-memory-unused \
-	    --strip-debug --strip-producers --strip-target-features $< -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) -Os --converge --low-memory-unused \
+	    --strip-debug --strip-producers --strip-target-features $(filter %.wasm,$^) -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
 # What of the package is made of others of its files: the wasm inside a module, the entry of require.
@@ -157,6 +188,13 @@ $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(B
 	@mkdir -p $(@D)
 	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
 	    --export-table --export=__stack_pointer $^ -o $@
+
+$(BUILD)/wasm-tests/%/test_kernels.wasm: $(BUILD)/wasm/tests/test_kernels.o $(BUILD)/wasm/tests/harness.o $(filter-out $(BUILD)/wasm/src/kernels/%,$(WASM_CORE)) $(WASM_LIBC)
+	@$(MAKE) -s $(patsubst $(BUILD)/wasm-lto/%,$(BUILD)/wasm-$*/%,$(WASM_KERNELS))
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
+	    --export-table --export=__stack_pointer $^ $(WASM_KERNELS:$(BUILD)/wasm-lto/%=$(BUILD)/wasm-$*/%) -o $@
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -172,6 +210,10 @@ unit: $(T:%=$(BUILD)/tests/test_%)
 
 unit-wasm: $(T:%=$(BUILD)/wasm-tests/test_%.wasm)
 	@$(NODE) tests/run_wasm.mjs $^
+
+# The kernels without SIMD and with relaxed SIMD, as wasm.
+unit-wasm-kinds: $(BUILD)/wasm-tests/scalar/test_kernels.wasm $(BUILD)/wasm-tests/relaxed/test_kernels.wasm
+	@$(NODE) --experimental-wasm-relaxed-simd tests/run_wasm.mjs $^
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))

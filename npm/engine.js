@@ -213,10 +213,16 @@ const respond = async (source, name, options) => {
   return response;
 };
 
+// Of a function's result in SIMD: an engine without refuses it, and gets the module without.
+const ownFile = () =>
+  WebAssembly.validate(encoder.encode('\0asm\x01\0\0\0\x01\x05\x01`\0\x01{'))
+    ? new URL('./dist/wasmicro.wasm', import.meta.url)
+    : new URL('./dist/wasmicro-scalar.wasm', import.meta.url);
+
 // The module is small: it is taken whole, so that no server's media type matters.
 const compile = async (input) => {
   if (typeof input === 'string') input = new URL(input, globalThis.location?.href);
-  input ??= own.wasm ?? new URL('./dist/wasmicro.wasm', import.meta.url);
+  input ??= own.wasm ?? ownFile();
   if (tag(input) === 'WebAssembly.Module') return input;
   const name = input.href ?? input.url ?? 'init';
   const read = async () =>

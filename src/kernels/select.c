@@ -26,7 +26,9 @@ const wm_kernels *wm_kernels_select(const char *isa) {
 #ifdef WMK_HAVE_NEON
     found[count++] = &wmk_kernels_neon;
 #endif
-#ifdef WMK_HAVE_SIMD128
+#ifdef __wasm_relaxed_simd__
+    found[count++] = &wmk_kernels_relaxed;
+#elif defined(WMK_HAVE_SIMD128)
     found[count++] = &wmk_kernels_simd128;
 #endif
 #ifdef WMK_HAVE_SCALAR

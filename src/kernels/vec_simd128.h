@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The vector vocabulary of WebAssembly's 128-bit SIMD. No relaxed instruction: a fused multiply-add
-// is a multiplication and an addition.
+// The vector vocabulary of WebAssembly's 128-bit SIMD. No relaxed instruction but in the relaxed
+// build, where the engine chooses whether a multiply-add is fused: its results differ in their last
+// bits from one engine to another.
 #include <wasm_simd128.h>
 
 typedef float wmk_vec_simd128 __attribute__((vector_size(16)));
 typedef int32_t wmk_int_simd128 __attribute__((vector_size(16)));
 typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 
+#ifdef __wasm_relaxed_simd__
+#define WMK_ISA relaxed
+#define v_fma(a, b, c) ((vec)wasm_f32x4_relaxed_madd((v128_t)(a), (v128_t)(b), (v128_t)(c)))
+#else
 #define WMK_ISA simd128
+#define v_fma(a, b, c) ((a) * (b) + (c))
+#endif
 #define vec wmk_vec_simd128
 #define vint wmk_int_simd128
 #define LANES 4
@@ -22,7 +29,6 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_float(i) ((vec)(i))
 #define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
-#define v_fma(a, b, c) ((a) * (b) + (c))
 #define v_prefetch(p) ((void)(p))
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))

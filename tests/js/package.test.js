@@ -116,6 +116,8 @@ test('npm packs the few files that are meant, under 1 MB, with no dependency', (
     'dist/index.cjs',
     'dist/index.d.cts',
     'dist/inline.js',
+    'dist/wasmicro-relaxed.wasm',
+    'dist/wasmicro-scalar.wasm',
     'dist/wasmicro.wasm',
     'engine.js',
     'fetch.js',
