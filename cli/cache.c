@@ -210,6 +210,13 @@ static int bring_snapshot(cache *c, hub_need need) {
     return write_text(path, repo->commit);
 }
 
+bool hub_has_snapshot(hub *h, const char *id, hub_need need, char folder[HUB_PATH]) {
+    cache c = {.h = h};
+    char commit[140];
+    return name_folders(&c, h, id) && find_snapshot(&c, "main", commit, folder) && folder[0] &&
+           (h->offline || is_complete(&c, commit, folder, need));
+}
+
 int hub_snapshot(hub *h, const char *id, const char *revision, hub_need need,
                  char folder[HUB_PATH]) {
     hub_repo repo;

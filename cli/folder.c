@@ -125,7 +125,8 @@ static int scan_entry(cli_folder *folder, const char *under, const char *name) {
         result = add_file(folder, relative, path, S_ISLNK(about.st_mode));
         relative = NULL;
     } else if (!*under && !folder->other &&
-               (!strcmp(name, "pytorch_model.bin") || hub_ends_with(name, ".gguf"))) {
+               ((!strncmp(name, "pytorch_model", 13) && hub_ends_with(name, ".bin")) ||
+                hub_ends_with(name, ".gguf"))) {
         folder->other = relative;
         relative = NULL;
     }
@@ -199,7 +200,7 @@ void cli_folder_close(cli_folder *folder) {
     *folder = (cli_folder){0};
 }
 
-static bool has_weights(const cli_folder *folder) {
+bool cli_has_weights(const cli_folder *folder) {
     return wm_source_find(folder->files, folder->count, "model.safetensors") ||
            wm_source_find(folder->files, folder->count, "model.safetensors.index.json");
 }
@@ -209,10 +210,12 @@ int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pip
     if (result != CLI_OK) return result;
     wm_error error;
     wm_pipeline_options options = {.threads = cli_threads,
-        .size = sizeof options, .isa = isa, .compute = (wm_compute)cli_compute};
+                                   .size = sizeof options,
+                                   .isa = isa,
+                                   .compute = (wm_compute)cli_compute};
     if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) == WM_OK)
         return CLI_OK;
-    result = folder->other && !has_weights(folder)
+    result = folder->other && !cli_has_weights(folder)
                  ? cli_fail("%s: UNSUPPORTED: its weights are in %s: wasmicro convert %s DIR "
                             "rewrites them",
                             path, folder->other, path)

@@ -107,6 +107,8 @@ typedef struct hub_bar {
 int hub_snapshot(hub *h, const char *id, const char *revision, hub_need need,
                  char folder[HUB_PATH]);
 
+bool hub_has_snapshot(hub *h, const char *id, hub_need need, char folder[HUB_PATH]);
+
 // A command's MODEL: a folder or file as it is, else a repository's snapshot.
 int hub_find_model(const char *model, const char *revision, hub_need need, char folder[HUB_PATH]);
 

