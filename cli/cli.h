@@ -146,6 +146,7 @@ int cli_npy_close(cli_npy *npy, int result); // an unfinished file is removed
 int cli_embed(char **arguments, int count);
 int cli_search(char **arguments, int count);
 int cli_tokenize(char **arguments, int count);
+int cli_decode(char **arguments, int count);
 int cli_generate(char **arguments, int count);
 int cli_chat(char **arguments, int count);
 int cli_hidden(char **arguments, int count);

@@ -73,6 +73,12 @@ static const command commands[] = {
      "    --pair B          tokenize each text with B as its second part\n"
      "    --no-special      without [CLS], </s> and their like\n"
      "    --max-len N       cut to N tokens, special ones counted\n"},
+    {"decode", cli_decode,
+     "wasmicro decode MODEL ID…\n"
+     "  The text of token ids. Needs the tokenizer's files alone.\n"
+     "    --stdin           each line of stdin is a text's ids, with spaces between or a JSON array\n"
+     "    --no-special      without [CLS], </s> and their like\n"
+     "    --json            a JSON string\n"},
     {"hidden", cli_hidden,
      "wasmicro hidden MODEL --ids 1,2,3\n"
      "  The last hidden state of each token id: {\"shape\":[ids, width], \"data\":[…]}.\n"},
