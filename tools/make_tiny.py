@@ -42,6 +42,10 @@ TOKENIZERS = {  # by family
 
 
 def open_tokenizer(spec: Folder, family: str):
+    if spec.forms == "bytes":
+        from transformers import ByT5Tokenizer
+
+        return ByT5Tokenizer()
     kind = TOKENIZERS[family] + "TokenizerFast"
     if not spec.special:
         extra = {"extra_ids": 10} if kind.startswith("T5") else {}

@@ -493,6 +493,11 @@ FOLDERS |= {
         dtype="bfloat16",
         forms="json",
     ),
+    "byt5-f32": later(
+        "T5ForConditionalGeneration",
+        t5(16, 6, 2, 30, 3, 1, "gated-gelu", False),
+        forms="bytes",
+    ),
     "mt5-f16": later(
         "MT5ForConditionalGeneration",
         t5(15, 6, 2, 28, 2, 2, "gated-gelu", False),
