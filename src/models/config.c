@@ -373,7 +373,7 @@ static void read_class(wm_arch *arch, wm_json config) {
         if (ends_with(names.value, classes[i].end)) arch->tasks = (uint8_t)(1u << classes[i].task);
 }
 
-static void read_labels(wm_arch *arch, wm_json config) {
+static void count_labels(wm_arch *arch, wm_json config) {
     uint64_t count = 0;
     for (wm_json_iter i = wm_json_each(wm_json_get(config, "id2label")); wm_json_next(&i);) count++;
     if (!count && !wm_json_u64(wm_json_get(config, "num_labels"), &count)) count = 2;
@@ -386,7 +386,7 @@ static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
     *arch = (wm_arch){.pad_id = -1};
     WM_TRY(read_keys(arch, made->family, config, error));
     read_class(arch, config);
-    read_labels(arch, config);
+    count_labels(arch, config);
     return settle_arch(arch, error);
 }
 

@@ -9,9 +9,9 @@ typedef struct key_range {
 
 // The keys that query `t` sees.
 static key_range keys_seen(const wm_attention_spec *spec, size_t t, size_t keys) {
-    size_t place = spec->past + t;
-    key_range seen = {place > spec->before ? place - spec->before : 0, keys};
-    if (spec->after < keys - WM_MIN(place, keys - 1)) seen.end = place + spec->after + 1;
+    size_t own = spec->past + t;
+    key_range seen = {own > spec->before ? own - spec->before : 0, keys};
+    if (spec->after < keys - WM_MIN(own, keys - 1)) seen.end = own + spec->after + 1;
     return seen;
 }
 
