@@ -8,7 +8,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..');
 const dist = process.argv[2];
 const wasm = readFileSync(join(dist, 'wasmicro.wasm')).toString('base64');
-const URL_OF_WASM = 'new URL("./dist/wasmicro.wasm", import.meta.url)';
+const urlOf = (name) => `new URL("./dist/${name}", import.meta.url)`;
 
 const bundle = (...flags) =>
   execFileSync(
@@ -30,17 +30,16 @@ function replaced(text, what, by) {
 }
 
 const LICENCE = '// SPDX-License-Identifier: MIT OR Apache-2.0\n';
+const write = (name, text) => writeFileSync(join(dist, name), LICENCE + text);
+
+// Without SIMD, inline has nothing to give.
+let inline = bundle('--format=esm', '--platform=neutral', '--external:node:*');
 const bytes = `Uint8Array.from(atob("${wasm}"), (c) => c.charCodeAt(0))`;
-writeFileSync(
-  join(dist, 'inline.js'),
-  LICENCE +
-    replaced(bundle('--format=esm', '--platform=neutral', '--external:node:*'), URL_OF_WASM, bytes),
-);
-const cjs = bundle('--format=cjs', '--platform=node', '--define:import.meta.url=hereUrl');
-writeFileSync(
-  join(dist, 'index.cjs'),
-  LICENCE +
-    'const hereUrl = require("node:url").pathToFileURL(__filename).href;\n' +
-    replaced(cjs, './dist/wasmicro.wasm', './wasmicro.wasm'),
-);
+inline = replaced(inline, urlOf('wasmicro.wasm'), bytes);
+write('inline.js', replaced(inline, urlOf('wasmicro-scalar.wasm'), 'new Uint8Array()'));
+
+let cjs = bundle('--format=cjs', '--platform=node', '--define:import.meta.url=hereUrl');
+for (const name of ['wasmicro.wasm', 'wasmicro-scalar.wasm'])
+  cjs = replaced(cjs, `"./dist/${name}"`, `"./${name}"`);
+write('index.cjs', `const hereUrl = require("node:url").pathToFileURL(__filename).href;\n${cjs}`);
 copyFileSync(join(ROOT, 'npm/index.d.ts'), join(dist, 'index.d.cts'));
