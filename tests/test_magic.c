@@ -25,7 +25,7 @@ static const struct {
     {"\x1F\x8B\x08\0\0\0\0\0\0\x03", 10, WM_ERROR_UNSUPPORTED, "gzip"},
     {"PK\3\4\0\0\x08\x08\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "pickle"},
     {"\x80\2\x8A\x0Al\xFC\x9C\x46\xF9 j\xA8P\x19.", 15, WM_ERROR_UNSUPPORTED, "pickle"},
-    {"\x80\4\x95\0\0\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "save_pretrained"},
+    {"\x80\4\x95\0\0\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "wasmicro convert"},
     {"GGUF\3\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "GGUF"},
     {"\x08\x08\x12\x07pytorch\x1A\x05", 13, WM_ERROR_UNSUPPORTED, "ONNX"},
     {"\x08\x07\x3A\xFF\x01", 5, WM_ERROR_UNSUPPORTED, "ONNX"},

@@ -229,7 +229,7 @@ static void other_formats_are_called_by_their_name(void **state) {
         {"\x1F\x8B\x08\0\0\0\0\0\0\x03", 10, WM_ERROR_UNSUPPORTED, "gzip"},
         {"PK\3\4\0\0\x08\x08\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "pickle"},
         {"\x80\2\x8A\x0Al\xFC\x9C\x46\xF9 j\xA8P\x19.", 15, WM_ERROR_UNSUPPORTED, "pickle"},
-        {"\x80\4\x95\0\0\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "save_pretrained"},
+        {"\x80\4\x95\0\0\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "wasmicro convert"},
         {"GGUF\3\0\0\0\0\0\0\0", 12, WM_ERROR_UNSUPPORTED, "GGUF"},
         {"\x08\x08\x12\x07pytorch\x1A\x05", 13, WM_ERROR_UNSUPPORTED, "ONNX"},
         {"\x08\x07\x3A\xFF\x01", 5, WM_ERROR_UNSUPPORTED, "ONNX"},
@@ -251,7 +251,7 @@ static void other_formats_are_called_by_their_name(void **state) {
     wm_source pickle = source("pytorch_model.bin", WM_TEXT("PK\3\4"));
     assert_int_equal(open_status(&pickle, 1, &error), WM_ERROR_UNSUPPORTED);
     assert_true(contains(error.text, "pytorch_model.bin") &&
-                contains(error.text, "save_pretrained"));
+                contains(error.text, "wasmicro convert"));
     wm_source onnx = source("onnx/model.onnx", WM_TEXT(""));
     assert_int_equal(open_status(&onnx, 1, &error), WM_ERROR_UNSUPPORTED);
     wm_source gguf = source("tiny-q4.gguf", WM_TEXT("GGUF\3"));

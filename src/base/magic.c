@@ -17,7 +17,7 @@ static const struct {
     {"\x80\3", 2, WM_ERROR_UNSUPPORTED, "a pickle", WM_MAGIC_CONVERT},
     {"\x80\4", 2, WM_ERROR_UNSUPPORTED, "a pickle", WM_MAGIC_CONVERT},
     {"\x80\5", 2, WM_ERROR_UNSUPPORTED, "a pickle", WM_MAGIC_CONVERT},
-    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file", WM_MAGIC_ORIGINAL},
+    {"gguf", 4, WM_ERROR_UNSUPPORTED, "a GGUF file", WM_MAGIC_CONVERT},
     {"\x89hdf", 4, WM_ERROR_UNSUPPORTED, "an HDF5 (Keras) file", WM_MAGIC_ORIGINAL},
 };
 

@@ -6,8 +6,7 @@
 #include "base.h"
 
 #define WM_MAGIC_ORIGINAL "wasmicro reads the original model.safetensors"
-#define WM_MAGIC_CONVERT \
-    "it can run code; where you trust it, save_pretrained(…, safe_serialization=True) converts it"
+#define WM_MAGIC_CONVERT "the command wasmicro convert rewrites it"
 
 // FORMAT or UNSUPPORTED where `bytes` are recognisably something else than `path` promises (HTML
 // page, LFS pointer, gzip, zip or pickle, GGUF, ONNX, HDF5); WM_OK otherwise.
