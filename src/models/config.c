@@ -70,19 +70,19 @@ static const char *key_name(uint32_t key) {
 }
 
 // A key and its value, as they stand in the file.
-typedef struct given {
+typedef struct setting {
     const char *key;
     wm_json value;
     wm_span text;
     wm_error *error;
-} given;
+} setting;
 
-static wm_status refuse_value(const given *it) {
+static wm_status refuse_value(const setting *it) {
     return wm_fail(it->error, WM_ERROR_UNSUPPORTED, 0, "config.json: %z %s is not supported",
                    it->key, &it->text);
 }
 
-static wm_status bad_value(const given *it, const char *expected) {
+static wm_status bad_value(const setting *it, const char *expected) {
     return wm_fail(it->error, WM_ERROR_FORMAT, 0, "config.json: %z must be %z, got %s", it->key,
                    expected, &it->text);
 }
@@ -93,7 +93,7 @@ static wm_status misfit(const char *what, uint32_t size, const char *other, uint
                    (uint64_t)size, other, (uint64_t)its);
 }
 
-static wm_status read_size(const given *it, uint32_t kind, uint32_t *field) {
+static wm_status read_size(const setting *it, uint32_t kind, uint32_t *field) {
     static const uint32_t limits[] = {
         [WM_KEY_VOCABULARY] = WM_LIMIT_VOCABULARY, [WM_KEY_POSITIONS] = WM_LIMIT_POSITIONS,
         [WM_KEY_LAYERS] = WM_LIMIT_LAYERS,         [WM_KEY_HEADS] = WM_LIMIT_HEADS,
@@ -112,7 +112,7 @@ static wm_status read_size(const given *it, uint32_t kind, uint32_t *field) {
     return WM_OK;
 }
 
-static wm_status read_real(const given *it, bool eps, float *field) {
+static wm_status read_real(const setting *it, bool eps, float *field) {
     double number;
     if (!wm_json_f64(it->value, &number) || !(number >= 0 && number < (eps ? 1 : 1e12)) ||
         !(eps || number > 0))
@@ -121,7 +121,7 @@ static wm_status read_real(const given *it, bool eps, float *field) {
     return WM_OK;
 }
 
-static wm_status read_id(const given *it, uint32_t vocabulary, int32_t *field) {
+static wm_status read_id(const setting *it, uint32_t vocabulary, int32_t *field) {
     uint64_t number = UINT64_MAX; // null: -1
     if (wm_json_type_of(it->value) != WM_JSON_NULL &&
         (!wm_json_u64(it->value, &number) || number >= vocabulary))
@@ -137,7 +137,7 @@ static wm_span plain_text(wm_json value) {
     return text;
 }
 
-static wm_status read_activation(const given *it, wm_span name, uint8_t *field) {
+static wm_status read_activation(const setting *it, wm_span name, uint8_t *field) {
     for (size_t i = 0; i < WM_COUNT(activation_names); i++) {
         if (wm_span_is(name, activation_names[i].name)) {
             *field = (uint8_t)activation_names[i].activation;
@@ -149,7 +149,7 @@ static wm_status read_activation(const given *it, wm_span name, uint8_t *field) 
 
 // T5's feed_forward_proj: an activation, or "gated-" and an activation, of which "gelu" is
 // gelu_new.
-static wm_status read_t5_ffn(const given *it, wm_arch *arch) {
+static wm_status read_t5_ffn(const setting *it, wm_arch *arch) {
     wm_span name = plain_text(it->value);
     arch->gated = wm_span_starts(name, "gated-");
     if (arch->gated) name = (wm_span){name.p + 6, name.n - 6};
@@ -159,7 +159,7 @@ static wm_status read_t5_ffn(const given *it, wm_arch *arch) {
 }
 
 // GPT-Neo's attention_types: [[["global", "local"], 6]] is that pair, six times over.
-static wm_status read_windows(const given *it, wm_arch *arch) {
+static wm_status read_windows(const setting *it, wm_arch *arch) {
     uint32_t layer = 0;
     arch->local = 0;
     if (arch->layers > 64) return misfit(it->key, 64, "layers", arch->layers, it->error);
@@ -186,7 +186,7 @@ static wm_status read_windows(const given *it, wm_arch *arch) {
 
 // rope_scaling; or rope_parameters, as transformers 5 writes it: with the base and the fraction
 // beside.
-static wm_status read_rope(const given *it, wm_arch *arch) {
+static wm_status read_rope(const setting *it, wm_arch *arch) {
     wm_rotary_scaling *scaling = &arch->rotary_scaling;
     static const struct {
         const char *name;
@@ -215,13 +215,13 @@ static wm_status read_rope(const given *it, wm_arch *arch) {
     for (size_t i = 0; i < end; i++) {
         wm_json number = wm_json_get(it->value, numbers[i].name);
         if (i < 2 && !wm_json_present(number)) continue;
-        given part = {numbers[i].name, number, (wm_span){number.p, number.n}, it->error};
+        setting part = {numbers[i].name, number, (wm_span){number.p, number.n}, it->error};
         WM_TRY(read_real(&part, false, (float *)((char *)arch + numbers[i].field)));
     }
     return end == 6 && !(scaling->low < scaling->high) ? refuse_value(it) : WM_OK;
 }
 
-static wm_status read_key(const given *it, struct key_field to, wm_arch *arch) {
+static wm_status read_key(const setting *it, struct key_field to, wm_arch *arch) {
     void *field = (char *)arch + to.field;
     wm_json_type type = wm_json_type_of(it->value);
     switch (to.kind) {
@@ -280,7 +280,7 @@ static wm_status read_keys(wm_arch *arch, const wm_family *family, wm_json confi
                 set_default(arch, key);
             } else if (name) {
                 wm_json value = wm_json_get(config, name);
-                given it = {name, value, {value.p, value.n}, error};
+                setting it = {name, value, {value.p, value.n}, error};
                 if (wm_json_present(value)) WM_TRY(read_key(&it, key_fields[key->key], arch));
             }
         }
