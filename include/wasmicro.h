@@ -453,6 +453,21 @@ WM_API wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_
                                      wm_error *error);
 WM_API void wm_decoding_free(wm_decoding *decoding);
 
+// Text that grows with its ids, in steps that take no longer the longer it is. Start from {0}; the
+// caller adds to `taken` what it takes of `text`, and calls wm_decoding_free(&stream.decoding).
+typedef struct wm_text_stream {
+    wm_span text; // not taken yet, and certain: no half of a character
+    size_t taken;
+    wm_decoding decoding; // private, as are these: of the ids [from, count)
+    size_t from, count;
+} wm_text_stream;
+
+// `ids` [count]: all so far, of which those of the last call are the first; `last`: no more come.
+// All that is taken of the texts is wm_tokenizer_decode of all the ids.
+WM_API wm_status wm_tokenizer_decode_next(const wm_tokenizer *tokenizer, const int32_t *ids,
+                                          size_t count, bool last, bool skip_special,
+                                          wm_text_stream *stream, wm_error *error);
+
 // tokenizer_config.json's model_max_length; 0 where it is not given, or is HF's "unset" (1e30).
 WM_API uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer);
 WM_API size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer); // highest id + 1

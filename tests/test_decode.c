@@ -2,6 +2,7 @@
 // From ids back to text: each decoder, by small tokenizers written here. The expectations are what
 // `tokenizers` 0.23 answers.
 #include "tokenizer_folder.h"
+#include "../src/base/utf8.h"
 
 #define MODEL "\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{"
 #define FILE(decoder, vocab) "{" MODEL vocab "}},\"decoder\":" decoder \
@@ -84,9 +85,52 @@ static void every_allocation_may_fail_in_decoding(void **state) {
     }
 }
 
+// What a stream gives, step by step, is what all its ids decode to; no step ends inside a character.
+static void check_stream(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count) {
+    wm_text_stream stream = {0};
+    wm_decoding whole = {0};
+    static uint8_t got[8192];
+    size_t n = 0;
+    assert_int_equal(wm_tokenizer_decode(tokenizer, ids, count, true, &whole, NULL), WM_OK);
+    for (size_t i = 1; i <= count; i++) {
+        assert_int_equal(wm_tokenizer_decode_next(tokenizer, ids, i, i == count, true, &stream, NULL), WM_OK);
+        wm_span text = stream.text;
+        assert_int_equal(wm_utf8_check(text), text.n);
+        if (i % 7 == 3 && i < count) text.n = 0; // what is not taken comes again
+        assert_true(n + text.n < sizeof got);
+        memcpy(got + n, text.p, text.n);
+        n += text.n;
+        stream.taken += text.n;
+        assert_true(i - stream.from < 160);
+    }
+    assert_int_equal(n, whole.n);
+    assert_memory_equal(got, whole.text, n);
+    wm_decoding_free(&stream.decoding);
+    wm_decoding_free(&whole);
+}
+
+static void streams_give_the_whole_text(void **state) {
+    (void)state;
+    static const char *const folders[] = {"gpt2-files", "bpe-fallback", "wordpiece", "unigram", "roberta-prefix"};
+    const char *const old[] = {"vocab.json", "merges.txt", "tokenizer_config.json", NULL}, *const json[] = {"tokenizer.json", NULL};
+    uint32_t seed = 1;
+    for (size_t i = 0; i < WM_COUNT(folders); i++) {
+        wm_tokenizer *tokenizer = open_folder(folders[i], i ? json : old);
+        size_t vocabulary = wm_tokenizer_vocabulary(tokenizer);
+        int32_t ids[150];
+        for (int round = 0; round < 40; round++) {
+            size_t most = round % 2 ? vocabulary + 3 : WM_MIN(vocabulary, 270);
+            for (size_t k = 0; k < WM_COUNT(ids); k++)
+                ids[k] = (int32_t)(((seed = seed * 1664525u + 1013904223u) >> 8) % most);
+            check_stream(tokenizer, ids, WM_COUNT(ids));
+        }
+        wm_tokenizer_close(tokenizer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decoders_as_the_wheel), cmocka_unit_test(text_comes_back_from_its_ids),
-        cmocka_unit_test(an_unknown_decoder_is_refused), cmocka_unit_test(every_allocation_may_fail_in_decoding)};
+        cmocka_unit_test(an_unknown_decoder_is_refused), cmocka_unit_test(streams_give_the_whole_text), cmocka_unit_test(every_allocation_may_fail_in_decoding)};
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
 }

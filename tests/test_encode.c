@@ -99,6 +99,53 @@ static void pairs_are_truncated_longest_first(void **state) {
     }
 }
 
+// The wheel's windows of the same texts.
+static void windows_share_their_stride(void **state) {
+    (void)state;
+    wm_span text = WM_TEXT("the dog the dog the dog the"), question = WM_TEXT("dog");
+    assert_int_equal(encode(text, NULL, (wm_encode_options){0}), WM_OK);
+    int32_t all[32];
+    size_t n = encoding.count - 2;
+    assert_true(n < 30);
+    memcpy(all, encoding.ids, encoding.count * sizeof *all);
+    for (uint32_t length = 4; length < n; length++) {
+        for (uint32_t stride = 0; stride < length - 2; stride++) {
+            wm_encode_options options = {.max_length = length, .windows = true, .stride = stride};
+            assert_int_equal(encode(text, NULL, options), WM_OK);
+            assert_true(encoding.truncated);
+            size_t step = length - 2 - stride, at = 0;
+            for (size_t from = 0;; from += step) { // [CLS] window [SEP], until the text's end is in one
+                size_t end = WM_MIN(from + length - 2, n);
+                assert_int_equal(encoding.ids[at++], all[0]);
+                for (size_t i = from; i < end; i++) assert_int_equal(encoding.ids[at++], all[1 + i]);
+                assert_int_equal(encoding.ids[at++], all[n + 1]);
+                if (end == n) break;
+            }
+            assert_int_equal(encoding.count, at);
+        }
+    }
+    wm_encode_options second = {.max_length = 9, .windows = true, .stride = 1, .truncation = WM_TRUNCATION_SECOND};
+    assert_int_equal(encode(question, &text, second), WM_OK);
+    for (size_t i = 0; i < encoding.count; i++) assert_int_equal(encoding.ids[i] == all[0], i % 9 == 0);
+    second.truncation = WM_TRUNCATION_LONGEST;
+    assert_int_equal(encode(question, &text, second), WM_ERROR_ARG); // which text?
+    second = (wm_encode_options){.max_length = 6, .windows = true, .stride = 4};
+    assert_int_equal(encode(text, NULL, second), WM_ERROR_ARG);
+    second = (wm_encode_options){.max_length = 5, .truncation = WM_TRUNCATION_FIRST};
+    assert_int_equal(encode(question, &text, second), WM_ERROR_LIMIT); // the second alone is too long
+}
+
+static void offsets_count_what_is_asked_for(void **state) {
+    (void)state;
+    wm_span text = WM_TEXT("\xC3\xA9 \xF0\x9F\x91\x8D the");
+    static const uint32_t ends[] = {11, 7, 8}; // of the last word: bytes, code points, UTF-16 units
+    for (int unit = WM_OFFSETS_BYTES; unit <= WM_OFFSETS_UTF16; unit++) {
+        assert_int_equal(encode(text, NULL, (wm_encode_options){.special = WM_OFF, .offsets = (wm_offsets)unit}), WM_OK);
+        assert_int_equal(encoding.ends[encoding.count - 1], ends[unit]);
+        assert_int_equal(encoding.starts[encoding.count - 1] + 3, ends[unit]);
+    }
+}
+
 static void lower_case_first_keeps_offsets_of_the_text(void **state) {
     (void)state;
     assert_int_equal(encode(WM_TEXT("\xC4\xB0 THE"), NULL, (wm_encode_options){.special = WM_OFF, .lower_case = true}), WM_OK);
@@ -151,6 +198,7 @@ int main(void) {
     const char *const names[] = {"tokenizer.json", NULL};
     tokenizer = open_folder("wordpiece", names);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_share_their_stride), cmocka_unit_test(offsets_count_what_is_asked_for),
         cmocka_unit_test(empty_texts_keep_the_special_tokens), cmocka_unit_test(broken_utf8_is_refused_with_its_place),
         cmocka_unit_test(special_tokens_in_the_text_are_parsed_or_not),
         cmocka_unit_test(truncation_keeps_the_end_that_is_asked_for), cmocka_unit_test(pairs_are_truncated_longest_first),

@@ -22,10 +22,14 @@ struct wm_generation {
     size_t sequence; // the one in work
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
-    bool over;            // the caller has been told of `finish`
-    wm_decoding decoding; // of the sequence's new tokens
-    size_t text_out;      // bytes of it that have gone out
+    bool over;             // the caller has been told of `finish`
+    wm_text_stream stream; // of the sequence's new tokens
 };
+
+// A sequence's first token is next.
+static void restart_text(wm_generation *g) {
+    g->told = g->stream.taken = g->stream.from = g->stream.count = 0;
+}
 
 static wm_session *session_of(const wm_generation *g) { return g->pipeline->session; }
 
@@ -105,7 +109,7 @@ static wm_status remember(wm_generation *g, wm_error *error) {
 
 static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     g->count = g->sampler.prompt;
-    g->told = g->text_out = 0;
+    restart_text(g);
     // LENGTH where the prompt fills the context.
     g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count);
     g->sampler.stream = (uint32_t)g->sequence;
@@ -270,7 +274,8 @@ wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, con
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);
     WM_TRY(WM_ALLOC(&arena, g, 1, error));
-    *g = (wm_generation){.pipeline = p, .arena = arena, .decoding = {.allocator = p->allocator}};
+    *g = (wm_generation){
+        .pipeline = p, .arena = arena, .stream = {.decoding = {.allocator = p->allocator}}};
     wm_status status = open_generation(g, (wm_sequence){ids, NULL, count}, options, error);
     if (status == WM_OK)
         *generation = g;
@@ -290,7 +295,7 @@ wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span
 void wm_generation_close(wm_generation *g) {
     if (!g) return;
     wm_arena arena = g->arena;
-    wm_decoding_free(&g->decoding);
+    wm_decoding_free(&g->stream.decoding);
     wm_arena_free(&arena);
 }
 
@@ -309,15 +314,11 @@ static wm_status next_text(wm_generation *g, wm_span *text, wm_error *error) {
     const wm_generate_options *options = &g->sampler.options;
     bool last = g->finish != WM_FINISH_NONE, stopped = false;
     size_t prompt = g->sampler.prompt;
-    WM_TRY(wm_tokenizer_decode(g->pipeline->tokenizer, g->ids + prompt, g->count - prompt, true,
-                               &g->decoding, error));
-    size_t end = g->decoding.n;
-    while (!last && end >= 3 && memcmp(g->decoding.text + end - 3, "\xEF\xBF\xBD", 3) == 0)
-        end -= 3;
-    if (end < g->text_out) end = g->text_out;
-    *text = (wm_span){(const uint8_t *)g->decoding.text + g->text_out, end - g->text_out};
+    WM_TRY(wm_tokenizer_decode_next(g->pipeline->tokenizer, g->ids + prompt, g->count - prompt,
+                                    last, true, &g->stream, error));
+    *text = g->stream.text;
     text->n = wm_stop_scan(*text, options->stop, options->stop_count, last, &stopped);
-    g->text_out += text->n;
+    g->stream.taken += text->n;
     if (stopped) g->finish = WM_FINISH_STOP;
     return WM_OK;
 }
@@ -333,7 +334,7 @@ static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
     g->over = false;
     if (!beams) return begin_sequence(g, error);
     g->count = g->sampler.prompt;
-    g->told = g->text_out = 0;
+    restart_text(g);
     g->finish = WM_FINISH_NONE;
     return WM_OK;
 }

@@ -69,3 +69,52 @@ void wm_decoding_free(wm_decoding *decoding) {
     if (decoding->text) decoding->allocator.release(decoding->allocator.context, decoding->text);
     *decoding = (wm_decoding){0};
 }
+
+// ---- Streams ------------------------------------------------------------------------------------
+
+enum { STREAM_IDS = 32, STREAM_KEPT = 8 }; // decoded again for each new one
+
+// Bytes at the text's end that stand for half a character.
+static size_t half_character(const wm_decoding *decoding) {
+    size_t n = decoding->n;
+    while (n >= 3 && memcmp(decoding->text + n - 3, "\xEF\xBF\xBD", 3) == 0) n -= 3;
+    return decoding->n - n;
+}
+
+// A run of <0xXX> pieces, which is not known to be text before it ends.
+static bool ends_in_bytes(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                          bool skip_special) {
+    wm_span piece = {0};
+    bool runs = false;
+    for (uint32_t i = 0; i < tokenizer->decoder_count; i++)
+        runs = runs || (tokenizer->decoders[i].kind == WM_DECODER_BYTE_FALLBACK &&
+                        !tokenizer->decoders[i].flag);
+    while (runs && count && !piece.p) piece = piece_of(tokenizer, ids[--count], skip_special);
+    return piece.p && wm_byte_piece_read(piece) >= 0;
+}
+
+wm_status wm_tokenizer_decode_next(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                   bool last, bool skip_special, wm_text_stream *stream,
+                                   wm_error *error) {
+    wm_decoding *decoding = &stream->decoding;
+    // Where all text has been taken, only its last pieces go on: those that have a text, so that
+    // what comes is not taken for a beginning.
+    if (stream->count >= stream->from + STREAM_IDS && stream->taken == decoding->n) {
+        size_t from = stream->count - STREAM_KEPT;
+        WM_TRY(
+            wm_tokenizer_decode(tokenizer, ids + from, STREAM_KEPT, skip_special, decoding, error));
+        if (decoding->n && !half_character(decoding)) {
+            stream->from = from;
+            stream->taken = decoding->n;
+        }
+    }
+    WM_TRY(wm_tokenizer_decode(tokenizer, ids + stream->from, count - stream->from, skip_special,
+                               decoding, error));
+    size_t end = decoding->n - (last ? 0 : half_character(decoding));
+    if (!last && ends_in_bytes(tokenizer, ids + stream->from, count - stream->from, skip_special))
+        end = 0;
+    end = WM_MAX(end, stream->taken);
+    stream->count = count;
+    stream->text = (wm_span){(const uint8_t *)decoding->text + stream->taken, end - stream->taken};
+    return WM_OK;
+}
