@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make bench-kernels   the kernels' GFLOP/s and GB/s as shares of this machine's own peak, natively and in Node
 
-BENCH_KERNELS = bench/kernels.c bench/peak.c src/base/base.c $(wildcard src/kernels/*.c)
-BENCH_HEADERS = bench/peak.h $(wildcard src/kernels/*.h)
+BENCH_KERNELS = bench/kernels.c cli/peak.c src/base/base.c $(wildcard src/kernels/*.c)
+BENCH_HEADERS = cli/peak.h $(wildcard src/kernels/*.h)
 
 $(BUILD)/bench/kernels: $(BENCH_KERNELS) $(BENCH_HEADERS)
 	@mkdir -p $(@D)

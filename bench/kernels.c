@@ -2,7 +2,7 @@
 // The kernels against the machine: GFLOP/s and GB/s as shares of what peak loops reach in the same
 // run. Natively every instruction set of the machine; as wasm (bench/kernels_wasm.mjs) the one of
 // the build. Each figure is the best of many runs: other processes only ever slow a run down.
-#include "peak.h"
+#include "../cli/peak.h"
 
 #include "../src/kernels/kernels.h"
 

@@ -157,6 +157,7 @@ int cli_fill_mask(char **arguments, int count);
 int cli_answer(char **arguments, int count);
 int cli_tag(char **arguments, int count);
 int cli_info(char **arguments, int count);
+int cli_bench(char **arguments, int count);
 int cli_download(char **arguments, int count);
 int cli_convert(char **arguments, int count);
 

@@ -88,6 +88,11 @@ static const command commands[] = {
     {"info", cli_info,
      "wasmicro info MODEL\n"
      "  What the model is and the bytes it needs, as one JSON object.\n"},
+    {"bench", cli_bench,
+     "wasmicro bench MODEL\n"
+     "  How fast it is here: texts a second at several lengths, or tokens a second, and their share\n"
+     "  of what one thread's arithmetic and memory can do. One JSON object a line.\n"
+     "    --ms N            how long each figure is measured (1000)\n"},
     {"download", cli_download,
      "wasmicro download REPO DIR\n"
      "  The files of a repository of the hub that a model needs, checked; goes on where it was "
@@ -113,8 +118,9 @@ static void put_help(FILE *to) {
             "or a repository of the hub, which is kept in the cache of huggingface_hub.\n\n",
             WM_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
-    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512): which "
-          "kernels.\n"
+    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512, neon): "
+          "which\n"
+          "kernels; --threads N: how many work on one call; --compute int8.\n"
           "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 "
           "usage.\n",
           to);

@@ -8,8 +8,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
-enum { POOL_THREADS = 64, POOL_PATIENCE = 500 }; // patience: looks at the ticket before sleeping
+enum {
+    POOL_THREADS = 64,
+    POOL_PATIENCE = 500, // looks at the ticket before sleeping
+    POOL_DELAY = 100000, // nanoseconds that others may be late
+    POOL_REST = 8,       // tasks that the caller does alone after that
+};
 
 typedef struct pool_lane {
     wm_threads *pool;
@@ -24,6 +30,7 @@ struct wm_threads {
     _Atomic(void *) context;
     atomic_bool closing;
     atomic_flag busy;
+    uint32_t rest, penalty; // of who holds `busy`
     _Atomic uint32_t sleepers;
     pthread_mutex_t mutex; // of sleep alone
     pthread_cond_t wake;
@@ -122,24 +129,49 @@ size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most) {
     return (size_t)WM_MIN(WM_MIN(work / WM_THREAD_WORK, 4 * pool->lanes), WM_MAX(most, 1));
 }
 
-void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
-    if (!pool || parts < 2 || parts > UINT32_MAX || atomic_flag_test_and_set(&pool->busy)) {
-        for (size_t part = 0; part < parts; part++) run(context, part, 0);
-        return;
-    }
-    atomic_store(&pool->run, run);
-    atomic_store(&pool->context, context);
-    atomic_store(&pool->unfinished, parts);
-    uint64_t task = (atomic_load(&pool->ticket) >> 32) + 1;
-    atomic_store(&pool->ticket, task << 32 | parts);
-    if (atomic_load(&pool->sleepers)) wake_all(pool);
-    while (take_part(pool, 0)) continue;
+static uint64_t nanoseconds(void) {
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// Waits for the parts that others have. Returns whether they kept the caller much longer than its
+// own parts took each: the machine is busy, and a thread waits for its turn with a part in hand.
+static bool wait_for_others(wm_threads *pool, uint64_t worked, size_t own) {
+    uint64_t start = nanoseconds();
     for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) {
         if (i < POOL_PATIENCE)
             pool_pause();
         else
             sched_yield();
     }
+    return nanoseconds() - start > 2 * worked / WM_MAX(own, 1) + POOL_DELAY;
+}
+
+void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
+    bool alone = !pool || parts < 2 || parts > UINT32_MAX || atomic_flag_test_and_set(&pool->busy);
+    if (!alone && pool->rest) {
+        pool->rest--;
+        atomic_flag_clear(&pool->busy);
+        alone = true;
+    }
+    if (alone) {
+        for (size_t part = 0; part < parts; part++) run(context, part, 0);
+        return;
+    }
+    atomic_store(&pool->run, run);
+    atomic_store(&pool->context, context);
+    atomic_store(&pool->unfinished, parts);
+    uint64_t task = (atomic_load(&pool->ticket) >> 32) + 1, start = nanoseconds();
+    size_t own = 0;
+    atomic_store(&pool->ticket, task << 32 | parts);
+    if (atomic_load(&pool->sleepers)) wake_all(pool);
+    while (take_part(pool, 0)) own++;
+    // On a busy machine the caller works alone for a while, longer each time it was held up.
+    if (wait_for_others(pool, nanoseconds() - start, own))
+        pool->rest = pool->penalty = WM_MIN(2 * pool->penalty + POOL_REST, POOL_REST << 8);
+    else
+        pool->penalty /= 2;
     atomic_flag_clear(&pool->busy);
 }
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Loops that do nothing but arithmetic, or nothing but reading: what the kernels are measured against.
-#ifndef BENCH_PEAK_H
-#define BENCH_PEAK_H
+#ifndef WM_CLI_PEAK_H
+#define WM_CLI_PEAK_H
 
 #include "../src/base/base.h"
 
