@@ -106,7 +106,8 @@ int hub_open(hub *h) {
     const char *endpoint = variable("HF_ENDPOINT"), *seconds = variable("HF_HUB_DOWNLOAD_TIMEOUT");
     int idle = seconds ? atoi(seconds) : 0;
     if (idle > 0 && idle < 3600) h->http.idle_seconds = (unsigned)idle;
-    h->offline = is_set_true("HF_HUB_OFFLINE") || is_set_true("TRANSFORMERS_OFFLINE");
+    h->offline =
+        is_set_true(variable("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE");
     if (!find_home(home) || !find_cache(home, h->cache)) return CLI_FAILED;
     int result = hub_set_endpoint(h, endpoint ? endpoint : "https://huggingface.co");
     return result == CLI_OK ? find_token(h, home) : result;

@@ -382,6 +382,7 @@ class Cache(HubCase):
             result = self.embed(env={"HF_HUB_OFFLINE": word})
             self.assertEqual(result.code, FAILED)
             self.assertIn("HF_HUB_OFFLINE", result.error)
+        self.assertEqual(self.embed(env={"HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": "1"}).code, FAILED)
         self.assertEqual(self.hub.log()[0], [])
         self.assertIn("no such folder", self.embed(env={"HF_ENDPOINT": "http://127.0.0.1:9"}).error)
 

@@ -15,7 +15,7 @@ TINY = ROOT / "tests/tiny"
 SANITIZED = "asan" in BINARY.parts
 
 # No test reaches the real hub, nor reads its cache.
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))} | {
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))} | {
     "HF_HUB_OFFLINE": "1", "HF_HOME": str(ROOT / "tests/no-such-cache"), "NO_PROXY": "127.0.0.1"}
 
 FAILED = 1

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Files of other programs: convert against torch and gguf-py, bit for bit; the hub's cache against huggingface_hub, in
+both directions; a hundred downloads that are killed; speed, memory and what quantising costs.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+import common
+import real_models
+from real_generation import made
+
+sys.path[:0] = [str(common.ROOT / "tools"), str(common.ROOT / "tests/cli")]
+os.environ["WASMICRO"] = str(Path(common.CLI).absolute())
+import fetch  # noqa: E402
+from hub import Hub  # noqa: E402
+
+KINDS = ("i8", "u8", "q4", "f16")
+
+
+def same(got: dict, want: dict) -> list:
+    """[name, whether the bits are the same]"""
+    rows = []
+    for name in sorted(got.keys() | want.keys()):
+        a, b = got.get(name), want.get(name)
+        rows.append(a is not None and b is not None and a.dtype == b.dtype and a.shape == b.shape and
+                    a.contiguous().numpy().tobytes() == b.contiguous().numpy().tobytes())
+    return rows
+
+
+def count(table, what: str, rows: list) -> None:
+    table.equal(what, rows, [True] * len(rows), len(rows))
+
+
+def convert(model, folder, *options) -> dict:
+    import json
+    return json.loads(common.cli("convert", str(model), str(folder), *options))
+
+
+def torch_files(table, scratch: Path) -> None:
+    """A BERT as torch.save writes it, in both forms."""
+    model = transformers.AutoModel.from_pretrained(common.minilm())
+    state = model.state_dict()
+    extra = {"half": torch.randn(7, 3).half().t(), "gaps": torch.randn(9, 8)[::2, 1::3], "scalar": torch.tensor(2.5),
+             "empty": torch.zeros(0, 3), "flags": torch.tensor([True, False]), "bytes": torch.arange(5, dtype=torch.uint8)}
+    for what, options in (("torch.save", {}), ("torch.save, the older form", {"_use_new_zipfile_serialization": False})):
+        folder, out = scratch / "torch", scratch / "torch-out"
+        subprocess.run(["rm", "-rf", folder, out], check=True)
+        folder.mkdir()
+        model.config.save_pretrained(folder)
+        for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+            (folder / name).write_bytes((common.minilm() / name).read_bytes())
+        torch.save({**state, **extra}, folder / "pytorch_model.bin", **options)
+        convert(folder, out)
+        count(table, f"{what}: tensors as torch.load has them", same(load_file(out / "model.safetensors"), torch.load(folder / "pytorch_model.bin")))
+
+
+def gguf_file(table, scratch: Path) -> Path:
+    raw = common.ROOT / "models/smollm2-gguf"
+    fetch.fetch(real_models.SMOLLM2, raw)
+    want = load_file(made("smollm2", real_models.SMOLLM2, real_models.smollm2) / "model.safetensors")
+    out = scratch / "smollm2"
+    start = time.monotonic()
+    report = convert(raw / "model.gguf", out)
+    seconds = time.monotonic() - start
+    count(table, "SmolLM2, Q4_1 and Q8_0: tensors as gguf-py has them", same(load_file(out / "model.safetensors"), want))
+    table.row("  rewritten as f32", report["bytes_after"] / seconds / 1e6, unit=" MB/s")
+    return out
+
+
+# A process begins with its parent's peak: a small one must start it.
+MEASURE = """
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(pid, 0)
+print(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
+
+
+def processor_time(model, *options) -> tuple:
+    """(seconds, peak bytes) of one convert; the disk's own time is not in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [common.CLI, "convert", str(model), folder + "/out", *options]
+        done = subprocess.run([sys.executable, "-S", "-c", MEASURE, *command], capture_output=True, text=True, check=True)
+        status, seconds, peak = done.stdout.split()
+        if status != "0":
+            sys.exit(f"convert {model} failed")
+        return float(seconds), int(peak) * 1024
+
+
+def speeds(table) -> None:
+    model = common.minilm()
+    size = (model / "model.safetensors").stat().st_size
+    largest = 30522 * 384 * 4
+    for options in ((), *(("--quantize", kind) for kind in KINDS)):
+        runs = [processor_time(model, *options) for _ in range(3)]
+        what = options[1] if options else "as it is"
+        table.row(f"MiniLM, {what}: processor time", size / min(seconds for seconds, _ in runs) / 1e6, unit=" MB/s")
+        table.row(f"MiniLM, {what}: peak memory", max(peak for _, peak in runs) / 2**20, (largest + (64 << 20)) / 2**20, " MiB")
+
+
+def quality(table, scratch: Path, smollm2: Path) -> None:
+    for name, model, kinds in (("MiniLM", common.minilm(), KINDS), ("flan-t5-small", made("flan-t5-small", real_models.FLAN, real_models.flan_t5_small), KINDS),
+                               ("SmolLM2", smollm2, ("i8", "q4"))):
+        for kind in kinds:
+            report = convert(model, scratch / f"{name}-{kind}", "--quantize", kind, "--check")
+            check, ratio = report["check"], report["bytes_after"] / report["bytes_before"]
+            table.row(f"{name}, {kind}: size", 100 * ratio, unit=" %")
+            if "least_cosine" in check:
+                table.row("  the farthest cosine from 1", 1 - check["least_cosine"])
+            else:
+                table.row("  greedy tokens up to the first other one", 100 * check["equal_tokens"] / check["tokens"], unit=" %")
+
+
+def cache(table, scratch: Path) -> None:
+    hub = Hub({"tiny/bert": {"folder": str(common.ROOT / "tests/tiny/st-cls")}})
+    try:
+        for first in ("wasmicro", "huggingface_hub"):
+            env = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(scratch / first), "HF_HUB_OFFLINE": "0",
+                   "TRANSFORMERS_OFFLINE": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+            ours = [common.CLI, "embed", "tiny/bert", "text"]
+            theirs = [sys.executable, "-c", "import sys, pathlib, huggingface_hub as h; p = pathlib.Path(h.snapshot_download('tiny/bert'));"
+                      "print(sorted((f.relative_to(p).as_posix(), f.read_bytes()) for f in p.rglob('*') if f.is_file()))"]
+            order = (ours, theirs) if first == "wasmicro" else (theirs, ours)
+            answers = [subprocess.run(order[0], env=env, capture_output=True).stdout,
+                       subprocess.run(order[1], env={**env, "HF_HUB_OFFLINE": "1"}, capture_output=True).stdout]
+            if first != "wasmicro":
+                answers.reverse()
+            folder = common.ROOT / "tests/tiny/st-cls"
+            files = sorted((f.relative_to(folder).as_posix(), f.read_bytes()) for f in folder.rglob("*") if f.is_file())
+            want = [common.cli("embed", str(folder), "text").encode(), (repr(files) + "\n").encode()]
+            table.equal(f"{first} writes the cache, the other one reads it offline", answers, want, 2)
+    finally:
+        hub.close()
+
+
+def killed(table) -> None:
+    done = subprocess.run([sys.executable, "-m", "unittest", "-q", "test_hub.Cache.test_killed"], cwd=common.ROOT / "tests/cli",
+                          env={**os.environ, "KILLS": "100"}, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr[-3000:])
+    table.equal("the cache is valid after a hundred kills", [done.returncode], [0], 1)
+
+
+def main() -> int:
+    table = common.Table("Other programs' files")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        torch_files(table, scratch)
+        smollm2 = gguf_file(table, scratch)
+        cache(table, scratch)
+        killed(table)
+        speeds(table)
+        quality(table, scratch, smollm2)
+    return table.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
