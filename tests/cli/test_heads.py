@@ -10,7 +10,35 @@ from wasmicro import FAILED, ROOT, TINY, USAGE, floats, golden, run
 
 COMMANDS = {1: "classify", 2: "rerank", 3: "fill-mask", 4: "answer", 5: "tag"}
 FLAGS = {"top_k": "-k", "max_length": "--max-len", "all": "--all", "raw": "--raw"}
-CHATML = (ROOT / "tests/vectors/chat/chatml.jinja").read_text()
+MISTRAL = (ROOT / "tests/vectors/chat/mistral.jinja").read_text()
+
+
+def arguments_of(case):
+    """None: the command line cannot say it."""
+    options = []
+    for key, value in case["options"].items():
+        if key not in FLAGS or (key == "raw" and case["task"] == 1):
+            return None
+        options += [FLAGS[key]] if value is True else [FLAGS[key], value] if value else []
+    texts = case["texts"]
+    if case["task"] == 1 and len(texts) > 1:
+        options += ["--pair", texts[1]]
+        texts = texts[:1]
+    return [*map(str, options), "--", *texts]
+
+
+def items_of(case):
+    """The golden's predictions as the command prints them."""
+    text = case["texts"][case["task"] == 4].encode()
+    for label, score, index, start, end in case["items"]:
+        place = {"start": len(text[:start].decode()), "end": len(text[:end].decode())}
+        yield {
+            1: {"label": label, "score": score},
+            2: {"index": index, "score": score},
+            3: {"token": label, "id": index, "score": score},
+            4: {"answer": label, "score": score} | place,
+            5: {"label": label, "score": score, "word": text[start:end].decode()} | place,
+        }[case["task"]]
 
 
 class Heads(Case):
@@ -23,44 +51,18 @@ class Heads(Case):
         path.write_text(json.dumps({k: v for k, v in settings.items() if v is not None}))
         return target
 
-    def arguments(self, case):
-        """None: the command line cannot say it."""
-        options = []
-        for key, value in case["options"].items():
-            if key not in FLAGS or (key == "raw" and case["task"] == 1):
-                return None
-            options += [FLAGS[key]] if value is True else [FLAGS[key], value] if value else []
-        texts = case["texts"]
-        if case["task"] == 1 and len(texts) > 1:
-            options += ["--pair", texts[1]]
-            texts = texts[:1]
-        return [*map(str, options), "--", *texts]
-
-    def items(self, case):
-        """The golden's predictions as the command prints them."""
-        text = case["texts"][case["task"] == 4].encode()
-        for label, score, index, start, end in case["items"]:
-            place = {"start": len(text[:start].decode()), "end": len(text[:end].decode())}
-            yield {
-                1: {"label": label, "score": score},
-                2: {"index": index, "score": score},
-                3: {"token": label, "id": index, "score": score},
-                4: {"answer": label, "score": score} | place,
-                5: {"label": label, "score": score, "word": text[start:end].decode()} | place,
-            }[case["task"]]
-
     def test_equal_hugging_face(self):
         checked = 0
         for name in [entry["name"] for entry in json.loads((TINY / "heads.json").read_text())]:
             for case in golden(name)["predictions"]:
-                arguments = self.arguments(case)
+                arguments = arguments_of(case)
                 if arguments is None:
                     continue
                 model = self.copy(name, architectures=[case["architecture"]], **case["config"])
                 command = COMMANDS[case["task"]]
                 result = run(command, model, *arguments)
                 self.assertEqual(result.code, 0, result.error)
-                got, want = result.json[0], list(self.items(case))
+                got, want = result.json[0], list(items_of(case))
                 if command == "answer" and "top_k" not in case["options"]:
                     got = [got]
                 if case["rows"] > 1:
@@ -131,18 +133,23 @@ class Chat(Case):
         super().setUp()
         self.model = self.folder / "model"
         shutil.copytree(TINY / "gpt2-f32", self.model)
-        (self.model / "chat_template.jinja").write_text(CHATML)
+        (self.model / "chat_template.jinja").write_text(MISTRAL)
 
     def test_turns_go_on_from_what_was_said(self):
-        prompt, answers = "<|im_start|>system\nBe brief.<|im_end|>\n", []
+        prompt, answers = "<|endoftext|>", []
         for line in ("Hi", "the mill"):
-            prompt += f"<|im_start|>user\n{line}<|im_end|>\n<|im_start|>assistant\n"
+            prompt += f"[INST] {line} [/INST]"
             answers.append(run("generate", self.model, prompt, "-n", "3").bytes[:-1])
-            prompt += answers[-1].decode() + "<|im_end|>\n"
-        result = run("chat", self.model, "-n", "3", "--system", "Be brief.", stdin=b"Hi\n\nthe mill\n/exit\nmore\n")
+            prompt += answers[-1].decode() + "<|endoftext|>"
+        result = run("chat", self.model, "-n", "3", stdin=b"Hi\n\nthe mill\n/exit\nmore\n")
         self.assertEqual((result.code, result.error), (0, ""))
         self.assertEqual(result.bytes, b"\n".join(answers) + b"\n")
         self.assertNotEqual(*answers)
+
+    def test_a_system_message_comes_first(self):
+        result = run("chat", self.model, "--system", "Be brief.", stdin=b"Hi\n")
+        self.assertEqual(result.code, FAILED)
+        self.assertIn("ARG: message 0 of role system", result.error)
 
     def test_the_end_of_input_ends_it(self):
         self.assertEqual(run("chat", self.model).bytes, b"")
@@ -151,7 +158,7 @@ class Chat(Case):
         (self.model / "chat_template.jinja").write_text("{{ messages | mine }}")
         result = run("chat", self.model, stdin=b"Hi\n")
         self.assertEqual(result.code, FAILED)
-        self.assertIn("UNSUPPORTED: chat_template {{ messages | mine }}", result.error)
+        self.assertIn('UNSUPPORTED: chat_template "{{ messages | mine }}" is', result.error)
         result = run("chat", TINY / "gpt2-f32", stdin=b"Hi\n")
         self.assertIn("MISSING", result.error)
 
