@@ -250,7 +250,7 @@ static bool token_of(const model *m, const char *key, uint64_t *id, wm_span *tex
     return true;
 }
 
-// Kinds of tokens: 3 control, 4 given by the user.
+// Kinds of tokens: 2 unknown, 3 control, 4 given by the user.
 static uint32_t kind_of(const gguf_value *kinds, uint64_t id) {
     return kinds ? wm_read_u32(kinds->bytes.p + 4 * id) : 1;
 }
@@ -263,27 +263,22 @@ static wm_status put_added(const model *m, const gguf_value *tokens, const gguf_
     for (uint64_t id = 0; id < tokens->count; id++) {
         WM_TRY(next_text(m, &left, &text));
         uint32_t kind = kind_of(kinds, id);
-        if (kind != 3 && kind != 4) continue;
+        if (kind < 2 || kind > 4) continue;
         fprintf(to, "%s\n    {\"id\": %" PRIu64 ", \"content\": ", first ? "" : ",", id);
         cli_write_string(to, text);
         fprintf(to,
                 ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
                 "\"normalized\": false, \"special\": %s}",
-                kind == 3 ? "true" : "false");
+                kind == 4 ? "false" : "true");
         first = false;
     }
     fputs("],\n", to);
     return WM_OK;
 }
 
-static wm_status put_model(const model *m, const gguf_value *tokens, const gguf_value *merges,
-                           bool ignore_merges, FILE *to) {
+static wm_status put_vocabulary(const model *m, const gguf_value *tokens, FILE *to) {
     wm_span left = tokens->bytes, text;
-    fprintf(to,
-            "  \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
-            "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": "
-            "false, \"byte_fallback\": false, \"ignore_merges\": %s, \"vocab\": {",
-            ignore_merges ? "true" : "false");
+    fputs("\"vocab\": {", to);
     for (uint64_t id = 0; id < tokens->count; id++) {
         WM_TRY(next_text(m, &left, &text));
         fputs(id ? "," : "", to);
@@ -291,7 +286,18 @@ static wm_status put_model(const model *m, const gguf_value *tokens, const gguf_
         fprintf(to, ":%" PRIu64, id);
     }
     fputs("}, \"merges\": [", to);
-    left = merges->bytes;
+    return WM_OK;
+}
+
+static wm_status put_model(const model *m, const gguf_value *tokens, const gguf_value *merges,
+                           bool ignore_merges, FILE *to) {
+    wm_span left = merges->bytes, text;
+    fprintf(to,
+            "  \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
+            "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": "
+            "false, \"byte_fallback\": false, \"ignore_merges\": %s, ",
+            ignore_merges ? "true" : "false");
+    WM_TRY(put_vocabulary(m, tokens, to));
     for (uint64_t i = 0; i < merges->count; i++) {
         WM_TRY(next_text(m, &left, &text));
         fputs(i ? "," : "", to);
@@ -301,11 +307,11 @@ static wm_status put_model(const model *m, const gguf_value *tokens, const gguf_
     return WM_OK;
 }
 
-static void put_post_processor(const model *m, bool bos, FILE *to) {
+static void put_post_processor(const model *m, bool bos, const char *other, FILE *to) {
     uint64_t id;
     wm_span text;
     if (!bos || !token_of(m, "tokenizer.ggml.bos_token_id", &id, &text)) {
-        fputs("  \"post_processor\": " BYTE_LEVEL("true") ",\n", to);
+        fprintf(to, "  \"post_processor\": %s,\n", other);
         return;
     }
     fputs(
@@ -328,30 +334,179 @@ static void put_post_processor(const model *m, bool bos, FILE *to) {
     fputs("]}}},\n", to);
 }
 
-static wm_status put_tokenizer(const model *m, FILE *to) {
-    wm_span kind = {NULL, 0}, pre = WM_TEXT("default");
+static wm_status put_byte_level(const model *m, const gguf_value *tokens, const gguf_value *kinds,
+                                FILE *to) {
+    wm_span pre = WM_TEXT("default");
     size_t i = 0;
-    gguf_text(m->file, "tokenizer.ggml.model", &kind);
     gguf_text(m->file, "tokenizer.ggml.pre", &pre);
-    const gguf_value *tokens = texts_of(m, "tokenizer.ggml.tokens");
     const gguf_value *merges = texts_of(m, "tokenizer.ggml.merges");
-    const gguf_value *kinds = gguf_find(m->file, "tokenizer.ggml.token_type");
-    if (!wm_span_is(kind, "gpt2"))
-        return broken(m, WM_ERROR_UNSUPPORTED, "tokenizer.ggml.model is", kind);
     while (i < WM_COUNT(splitters) && !wm_span_is(pre, splitters[i].name)) i++;
     if (i == WM_COUNT(splitters))
         return broken(m, WM_ERROR_UNSUPPORTED, "tokenizer.ggml.pre is", pre);
-    if (!tokens || !merges) return broken(m, WM_ERROR_MISSING, "no tokens or merges of", kind);
-    if (kinds && (kinds->type != 9 || kinds->element != 5 || kinds->count != tokens->count))
-        return broken(m, WM_ERROR_SHAPE, "tokenizer.ggml.token_type of", kind);
-    bool bos = gguf_flag(m->file, "tokenizer.ggml.add_bos_token", splitters[i].bos);
-    fputs("{\n  \"version\": \"1.0\", \"truncation\": null, \"padding\": null,\n", to);
+    if (!merges) return broken(m, WM_ERROR_MISSING, "no merges of", pre);
     WM_TRY(put_added(m, tokens, kinds, to));
     fprintf(to, "  \"normalizer\": %s,\n  \"pre_tokenizer\": %s,\n",
             splitters[i].nfc ? "{\"type\": \"NFC\"}" : "null", splitters[i].splitter);
-    put_post_processor(m, bos, to);
+    bool bos = gguf_flag(m->file, "tokenizer.ggml.add_bos_token", splitters[i].bos);
+    put_post_processor(m, bos, BYTE_LEVEL("true"), to);
     fputs("  \"decoder\": " BYTE_LEVEL("true") ",\n", to);
     return put_model(m, tokens, merges, splitters[i].ignore_merges, to);
+}
+
+// ---- SentencePiece's BPE
+// ----------------------------------------------------------------------------- It joins the
+// neighbours whose joint piece has the best score. tokenizer.json has rules instead: each way to
+// make a piece of two others, best score first, as transformers writes them.
+
+enum { MAX_PIECE = 256 }; // bytes of a piece that is split: longer ones are never made of two
+
+typedef struct merge {
+    uint32_t left, right, order;
+    float score;
+} merge;
+
+typedef struct pieces {
+    wm_span *texts;  // [count]
+    uint32_t *table; // [mask + 1] of numbers + 1, by hash
+    uint32_t count, mask;
+} pieces;
+
+static uint32_t find_piece(const pieces *p, wm_span text) { // count: none
+    for (uint32_t at = wm_hash(text) & p->mask;; at = (at + 1) & p->mask) {
+        if (!p->table[at]) return p->count;
+        if (wm_span_equal(p->texts[p->table[at] - 1], text)) return p->table[at] - 1;
+    }
+}
+
+static wm_status read_pieces(const model *m, const gguf_value *tokens, pieces *p) {
+    wm_span left = tokens->bytes;
+    uint32_t size = 2;
+    if (tokens->count > WM_LIMIT_VOCABULARY)
+        return broken(m, WM_ERROR_LIMIT, "too many tokens:", tokens->key);
+    *p = (pieces){.count = (uint32_t)tokens->count};
+    while (size < 2 * p->count + 2) size *= 2;
+    p->mask = size - 1;
+    WM_TRY(WM_ALLOC(m->arena, p->texts, p->count, m->error));
+    WM_TRY(WM_ALLOC(m->arena, p->table, size, m->error));
+    memset(p->table, 0, size * sizeof *p->table);
+    for (uint32_t i = 0; i < p->count; i++) {
+        WM_TRY(next_text(m, &left, &p->texts[i]));
+        if (find_piece(p, p->texts[i]) < p->count) continue; // the first of two counts
+        uint32_t at = wm_hash(p->texts[i]) & p->mask;
+        while (p->table[at]) at = (at + 1) & p->mask;
+        p->table[at] = i + 1;
+    }
+    return WM_OK;
+}
+
+// Every split of piece i into two pieces; counted alone where `to` is NULL.
+static uint32_t split_piece(const pieces *p, uint32_t i, float score, merge *to) {
+    wm_span text = p->texts[i];
+    uint32_t found = 0;
+    for (size_t at = 1; at < text.n && text.n <= MAX_PIECE; at++) {
+        if ((text.p[at] & 0xC0) == 0x80) continue; // inside a character
+        uint32_t left = find_piece(p, (wm_span){text.p, at});
+        uint32_t right =
+            left < p->count ? find_piece(p, (wm_span){text.p + at, text.n - at}) : p->count;
+        if (right == p->count) continue;
+        if (to) to[found] = (merge){left, right, 0, score};
+        found++;
+    }
+    return found;
+}
+
+static int by_score(const void *a, const void *b) {
+    const merge *x = a, *y = b;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static int by_parts(const void *a, const void *b) {
+    const merge *x = a, *y = b;
+    if (x->left != y->left) return x->left < y->left ? -1 : 1;
+    return (x->right > y->right) - (x->right < y->right);
+}
+
+static wm_status put_merges(const model *m, const pieces *p, const gguf_value *scores, FILE *to) {
+    merge *merges;
+    uint64_t count = 0, filled = 0;
+    for (uint32_t i = 0; i < p->count; i++) count += split_piece(p, i, 0, NULL);
+    if (count > UINT32_MAX) return broken(m, WM_ERROR_LIMIT, "too many merges:", scores->key);
+    WM_TRY(WM_ALLOC(m->arena, merges, count, m->error));
+    for (uint32_t i = 0; i < p->count; i++) {
+        float score = wm_read_f32(scores->bytes.p + 4 * (size_t)i);
+        if (!(score - score == 0)) return broken(m, WM_ERROR_NUMERIC, "a score of", scores->key);
+        uint32_t found = split_piece(p, i, score, merges + filled);
+        qsort(merges + filled, found, sizeof *merges, by_parts);
+        filled += found;
+    }
+    for (uint32_t i = 0; i < count; i++) merges[i].order = i;
+    qsort(merges, (size_t)count, sizeof *merges, by_score);
+    for (uint64_t i = 0; i < count; i++) {
+        fputs(i ? ",[" : "[", to);
+        cli_write_string(to, p->texts[merges[i].left]);
+        putc(',', to);
+        cli_write_string(to, p->texts[merges[i].right]);
+        putc(']', to);
+    }
+    return WM_OK;
+}
+
+static wm_status put_sentence_pieces(const model *m, const gguf_value *tokens,
+                                     const gguf_value *kinds, FILE *to) {
+    static const char strip[] = ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}";
+    pieces p;
+    uint64_t id;
+    wm_span unknown = {NULL, 0};
+    const gguf_value *scores = gguf_find(m->file, "tokenizer.ggml.scores");
+    if (!scores || scores->type != 9 || scores->element != 6 || scores->count != tokens->count)
+        return broken(m, WM_ERROR_MISSING, "no scores of", tokens->key);
+    WM_TRY(read_pieces(m, tokens, &p));
+    WM_TRY(put_added(m, tokens, kinds, to));
+    bool prefix = gguf_flag(m->file, "tokenizer.ggml.add_space_prefix", true);
+    fprintf(to,
+            "  \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [%s{\"type\": "
+            "\"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\u2581\"}]},\n"
+            "  \"pre_tokenizer\": null,\n",
+            prefix ? "{\"type\": \"Prepend\", \"prepend\": \"\u2581\"}, " : "");
+    put_post_processor(m, gguf_flag(m->file, "tokenizer.ggml.add_bos_token", true), "null", to);
+    fprintf(
+        to,
+        "  \"decoder\": {\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", "
+        "\"pattern\": {\"String\": \"\u2581\"}, \"content\": \" \"},{\"type\":\"ByteFallback\"},"
+        "{\"type\":\"Fuse\"}%s]},\n",
+        prefix ? strip : "");
+    fputs("  \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": ", to);
+    if (token_of(m, "tokenizer.ggml.unknown_token_id", &id, &unknown))
+        cli_write_string(to, unknown);
+    else
+        fputs("null", to);
+    fputs(
+        ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": true, "
+        "\"byte_fallback\": true, ",
+        to);
+    WM_TRY(put_vocabulary(m, tokens, to));
+    WM_TRY(put_merges(m, &p, scores, to));
+    fputs("]}\n}\n", to);
+    return WM_OK;
+}
+
+static wm_status put_tokenizer(const model *m, FILE *to) {
+    wm_span kind = {NULL, 0};
+    gguf_text(m->file, "tokenizer.ggml.model", &kind);
+    const gguf_value *tokens = texts_of(m, "tokenizer.ggml.tokens");
+    const gguf_value *kinds = gguf_find(m->file, "tokenizer.ggml.token_type");
+    bool byte_level = wm_span_is(kind, "gpt2");
+    if (!byte_level && !wm_span_is(kind, "llama"))
+        return broken(m, WM_ERROR_UNSUPPORTED, "tokenizer.ggml.model is", kind);
+    if (!tokens) return broken(m, WM_ERROR_MISSING, "no tokens of", kind);
+    if (kinds && (kinds->type != 9 || kinds->element != 5 || kinds->count != tokens->count))
+        return broken(m, WM_ERROR_SHAPE, "tokenizer.ggml.token_type of", kind);
+    if (gguf_flag(m->file, "tokenizer.ggml.add_eos_token", false))
+        return broken(m, WM_ERROR_UNSUPPORTED, "add_eos_token of", kind);
+    fputs("{\n  \"version\": \"1.0\", \"truncation\": null, \"padding\": null,\n", to);
+    return byte_level ? put_byte_level(m, tokens, kinds, to)
+                      : put_sentence_pieces(m, tokens, kinds, to);
 }
 
 static wm_status put_tokenizer_config(const model *m, FILE *to) {

@@ -417,7 +417,22 @@ class Gguf(ConvertCase):
             self.assertEqual(ids.code, 0, ids.error)
             added = [399] if bos or pre == "llama-bpe" else []
             self.assertEqual(ids.json[0], added + want + [399], pre)
-        for change, word in (({"tokenizer__ggml__pre": "viking"}, "viking"), ({"tokenizer__ggml__model": "bert"}, "bert"),
+        # SentencePiece: scores instead of merges. A piece's score is its place; those of no merge are last.
+        llama = json.loads((TINY / "llama-f16/tokenizer.json").read_text())["model"]
+        tokens = sorted(llama["vocab"], key=llama["vocab"].get)
+        made = [merge.replace(" ", "") for merge in llama["merges"]]
+        spm = {"tokenizer__ggml__model": "llama", "tokenizer__ggml__pre": None, "tokenizer__ggml__tokens": tokens,
+               "tokenizer__ggml__merges": None, "tokenizer__ggml__add_bos_token": None, "tokenizer__ggml__unknown_token_id": 0,
+               "tokenizer__ggml__bos_token_id": 1, "tokenizer__ggml__eos_token_id": 2,
+               "tokenizer__ggml__token_type": [2, 3, 3] + [6] * 256 + [1] * (len(tokens) - 259),
+               "tokenizer__ggml__scores": [-float(made.index(t) if t in made else 1000 + i) for i, t in enumerate(tokens)]}
+        self.file.write_bytes(gguf(self.values(**spm), tensors))
+        self.assert_converts(model=self.file)
+        texts = ["The river runs past the old mill.", "  two  spaces ", "na\u00efve caf\u00e9 \U0001f600", "", "one<s>two</s>", "and on and on"]
+        self.assertEqual(run("tokenize", self.out, *texts).bytes, run("tokenize", TINY / "llama-f16", *texts).bytes)
+        self.assertEqual(run("decode", self.out, "1", "283", "270").bytes, run("decode", TINY / "llama-f16", "1", "283", "270").bytes)
+        for change, word in ((spm | {"tokenizer__ggml__scores": None}, "scores"), (spm | {"tokenizer__ggml__add_eos_token": True}, "add_eos"),
+                             ({"tokenizer__ggml__pre": "viking"}, "viking"), ({"tokenizer__ggml__model": "bert"}, "bert"),
                              ({"tokenizer__ggml__tokens": None}, "MISSING"), ({"tokenizer__ggml__token_type": [1]}, "SHAPE")):
             self.file.write_bytes(gguf(self.values(**change), tensors))
             self.assert_refused(word, model=self.file)

@@ -116,7 +116,7 @@ def text(value):
 
 
 def gguf_value(value):
-    """bool, int (u32), float (f32), str, or a list of ints (i32) or texts"""
+    """bool, int (u32), float (f32), str, or a list of ints (i32), floats (f32) or texts"""
     if isinstance(value, bool):
         return struct.pack("<IB", 7, value)
     if isinstance(value, int):
@@ -127,6 +127,8 @@ def gguf_value(value):
         return struct.pack("<I", 8) + text(value)
     if value and isinstance(value[0], int):
         return struct.pack("<IIQ", 9, 5, len(value)) + struct.pack(f"<{len(value)}i", *value)
+    if value and isinstance(value[0], float):
+        return struct.pack("<IIQ", 9, 6, len(value)) + struct.pack(f"<{len(value)}f", *value)
     return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
 
 
