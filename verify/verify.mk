@@ -3,7 +3,7 @@
 # make verify VERIFY=real_generation     flan-t5-small and SmolLM2 token by token: some twenty minutes, not among the usual
 # make tiny       makes tests/tiny anew
 
-VERIFY ?= tiny minilm rekey real memory generation quant convert
+VERIFY ?= tiny minilm rekey real heads memory generation quant convert
 VERIFY_ENV = $(BUILD)/verify-env
 
 # Debian's python3-torch belongs to Debian's python3, whatever else is first on the path.
