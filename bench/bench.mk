@@ -22,3 +22,8 @@ $(BUILD)/bench/kernels.wasm: $(BENCH_KERNELS) $(BENCH_HEADERS) wasm/libc.c
 bench-kernels: $(BUILD)/bench/kernels $(BUILD)/bench/kernels.wasm
 	$(BUILD)/bench/kernels
 	$(NODE) bench/kernels_wasm.mjs $(BUILD)/bench/kernels.wasm
+
+# make bench-decode MODEL_FOLDER=models/smollm2   tokens a second by kind of weights, in Node and natively
+.PHONY: bench-decode
+bench-decode: cli wasm
+	$(NODE) bench/decode.mjs $(MODEL_FOLDER) $(BUILD)/wasmicro

@@ -261,6 +261,8 @@ export const newEngine = () => {
 
 // ---- Files --------------------------------------------------------------------------------------
 
+const unknown = (name) => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
+
 // What can be read: {bytes}, or {async read(sink), which tells whether it has ended, close()}; and
 // its size, if that is known.
 const openSource = async (source, name, signal) => {
@@ -287,15 +289,14 @@ const openSource = async (source, name, signal) => {
     source = await respond(source, name, { __proto__: null, signal });
   const stream = source?.body ?? source?.stream?.() ?? source;
   const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
-  const unknown = () => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
-  if (!reader) unknown();
+  if (!reader) unknown(name);
   const header = (key) => source.headers?.get(key);
   return {
     size: source.size ?? parseInt(!header('content-encoding') && header('content-length')),
     close: () => (reader.cancel ?? reader.return)?.call(reader),
     async read(sink) {
       const { done, value } = await (reader.read ?? reader.next).call(reader);
-      if (!done) sink.put(bytesOf(value, name) ?? unknown());
+      if (!done) sink.put(bytesOf(value, name) ?? unknown(name));
       return done;
     },
   };
@@ -303,7 +304,7 @@ const openSource = async (source, name, signal) => {
 
 // The files that the options name, each as {path, parts}.
 const filesOf = ({ model, tokenizer, config, merges, files }) => {
-  if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
+  if (typeof model === 'string') unknown('model'); // a path, it may be
   const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
   return [...Object.entries(given), ['model.safetensors', model]]
     .filter(([, parts]) => parts != null)
@@ -336,8 +337,12 @@ function* place(files, onProgress, kind) {
   return engine;
 }
 
+// How `open` opens: 0 a model, 1 a tokenizer alone, 2 a model with compute: "int8".
+const kindOf = ({ compute }) =>
+  compute === 'int8' ? 2 : (compute ?? 'f32') === 'f32' ? 0 : wrong(`compute cannot be ${String(compute)}`);
+
 // An engine opened on files that are at hand.
-export const openNow = (options, kind) => {
+export const openNow = (options, kind = kindOf(options)) => {
   const files = filesOf(options);
   for (const { path, parts } of files)
     parts.forEach((part, i) => {
@@ -348,7 +353,7 @@ export const openNow = (options, kind) => {
 };
 
 // An engine opened on files from anywhere.
-export const openLater = async (options, kind) => {
+export const openLater = async (options, kind = kindOf(options)) => {
   const { signal, onProgress } = options,
     files = filesOf(options);
   let stop;
