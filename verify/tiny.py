@@ -45,7 +45,7 @@ def main() -> int:
             continue
         model, rng = common.base_model(folder), np.random.default_rng(1)
         limit = model.config.max_position_embeddings
-        if model.config.model_type in ("roberta", "mpnet"):  # positions begin behind the pad's
+        if model.config.model_type in ("roberta", "xlm-roberta", "mpnet"):  # positions begin behind the pad's
             limit -= model.config.pad_token_id + 1
         worst = 0.0
         for n in (1, 2, 5, limit // 2, limit):
