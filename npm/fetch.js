@@ -3,7 +3,10 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { WasmicroError, WasmPipeline } from './index.js';
+import { fail, WasmicroError } from './engine.js';
+import { WasmPipeline } from './index.js';
+
+export { fail };
 
 // Repository, revision, and of each file its path, bytes and SHA-256.
 // prettier-ignore
@@ -16,10 +19,6 @@ const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', '1110a243fdf4706b3f4
   ['tokenizer_config.json', 350, 'acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b'],
   ['model.safetensors', 90868376, '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db'],
 ]];
-
-export const fail = (code, message, cause) => {
-  throw new WasmicroError(code, message, 0, cause);
-};
 
 // ---- SHA-256 of what streams by: crypto.subtle takes whole buffers alone ------------------------
 

@@ -193,12 +193,10 @@ export class WasmPipeline {
         ...biases.map((bias) => idsOf(bias.ids)),
         ...stop,
         ...promptOf(prompt),
-      ],
-      list = engine.list(items);
-    let finish = 3,
-      begun;
+      ];
+    let finish = 3;
+    engine.run('generate', engine.list(items), items.length, stop.length);
     try {
-      begun = engine.run('generate', list, items.length, stop.length);
       for (;;) {
         const [at, length, id, sequence, state] = engine.run('next');
         if (state < 0) break;
@@ -207,11 +205,8 @@ export class WasmPipeline {
         yield [engine.text(at, length), sequence];
       }
     } finally {
-      if (begun) {
-        this.last = { tokens: ids.length, truncated: false, finish: FINISH[finish], ids };
-        engine.call('end');
-      }
-      engine.call('free', list);
+      this.last = { tokens: ids.length, truncated: false, finish: FINISH[finish], ids };
+      engine.call('end');
     }
   }
 

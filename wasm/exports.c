@@ -18,6 +18,7 @@ static struct {
     wm_tokenizer *tokenizer; // the pipeline's, or opened alone
     wm_generation *generation;
     wm_generate_options options; // of the generation
+    const wm_span *list;         // behind them
     void *result;                // of the last call, kept for the next
     size_t room;                 // bytes of it
     wm_encoding encoding;
@@ -358,9 +359,8 @@ static void read_generate_options(wm_generate_options *o, const wm_span *list) {
 }
 
 // list: options, seed (text), eos ids, biases (numbers), each one's ids, stop strings, then the
-// prompt: its text, or 0 0 and its ids, or role and content of each message. The list stays until
-// `end`.
-EXPORT(generate) wm_status generate(const wm_span *list, size_t count, size_t stops) {
+// prompt: its text, or 0 0 and its ids, or role and content of each message.
+static wm_status begin(const wm_span *list, size_t count, size_t stops) {
     WM_TRY(need_pipeline());
     wm_generate_options *o = &state.options;
     read_generate_options(o, list);
@@ -392,6 +392,23 @@ EXPORT(generate) wm_status generate(const wm_span *list, size_t count, size_t st
                                    left / 2, o, &state.error);
 }
 
+EXPORT(end) void end(void) {
+    wm_generation_close(state.generation);
+    free((void *)(uintptr_t)state.list);
+    state.generation = NULL;
+    state.list = NULL;
+}
+
+// The list is freed by `end`, or here where nothing begins.
+EXPORT(generate) wm_status generate(const wm_span *list, size_t count, size_t stops) {
+    wm_status status = begin(list, count, stops);
+    if (status == WM_OK)
+        state.list = list;
+    else
+        free((void *)(uintptr_t)list);
+    return status;
+}
+
 // out: address and length of the text, id, sequence, finish (-1: nothing is left).
 EXPORT(next) wm_status next(void) {
     wm_generated token;
@@ -406,11 +423,6 @@ EXPORT(next) wm_status next(void) {
     out[3] = token.sequence;
     out[4] = token.finish;
     return WM_OK;
-}
-
-EXPORT(end) void end(void) {
-    wm_generation_close(state.generation);
-    state.generation = NULL;
 }
 
 // ---- Heads --------------------------------------------------------------------------------------
