@@ -85,6 +85,31 @@ print(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 """
 
 
+def sentence_pieces(table, scratch: Path) -> None:
+    """A SentencePiece BPE trained here, as a GGUF file has it, against transformers' own conversion of it."""
+    import sentencepiece
+    import weights_files
+    corpus = common.ROOT / "demo/corpus.txt"
+    sentencepiece.SentencePieceTrainer.train(input=str(corpus), model_prefix=str(scratch / "bpe"), vocab_size=700, model_type="bpe",
+                                             byte_fallback=True, minloglevel=2, normalization_rule_name="identity",
+                                             remove_extra_whitespaces=False)
+    slow = transformers.LlamaTokenizer(str(scratch / "bpe.model"), legacy=True)
+    fast = transformers.convert_slow_tokenizer.convert_slow_tokenizer(slow)
+    sp = slow.sp_model
+    kinds = [2 if sp.is_unknown(i) else 3 if sp.is_control(i) else 6 if sp.is_byte(i) else 1 for i in range(len(sp))]
+    values = {"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 16, "llama.embedding_length": 4,
+              "llama.feed_forward_length": 4, "llama.attention.head_count": 1, "tokenizer.ggml.model": "llama",
+              "tokenizer.ggml.tokens": [sp.id_to_piece(i) for i in range(len(sp))], "tokenizer.ggml.token_type": kinds,
+              "tokenizer.ggml.scores": [float(sp.get_score(i)) for i in range(len(sp))], "tokenizer.ggml.bos_token_id": 1,
+              "tokenizer.ggml.unknown_token_id": 0}
+    (scratch / "pieces.gguf").write_bytes(weights_files.gguf(values, {"output_norm.weight": (0, [4], bytes(16))}))
+    convert(scratch / "pieces.gguf", scratch / "pieces")
+    texts = [t for path in ("verify/texts.txt", "demo/corpus.txt") for t in common.lines_of(common.ROOT / path)]
+    got = common.cli("tokenize", str(scratch / "pieces"), "--stdin", "--no-special", stdin="".join(t + "\n" for t in texts)).splitlines()
+    want = [str(fast.encode(t, add_special_tokens=False).ids).replace(" ", "") for t in texts]
+    table.equal("SentencePiece's BPE out of a GGUF: ids as transformers'", got, want, len(texts))
+
+
 def processor_time(model, *options) -> tuple:
     """(seconds, peak bytes) of one convert; the disk's own time is not in it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +181,7 @@ def main() -> int:
         scratch = Path(folder)
         torch_files(table, scratch)
         smollm2 = gguf_file(table, scratch)
+        sentence_pieces(table, scratch)
         cache(table, scratch)
         killed(table)
         speeds(table)
