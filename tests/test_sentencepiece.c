@@ -90,7 +90,6 @@ static void models_as_sentencepiece(void **state) {
     check_model("suffix");
 }
 
-// T5's slow tokenizer alone adds no </s> behind one that is written: there the fast ones are followed.
 static void families_as_the_slow_tokenizers(void **state) {
     (void)state;
     static uint8_t room[4][512];
@@ -102,15 +101,29 @@ static void families_as_the_slow_tokenizers(void **state) {
         wm_tokenizer *tokenizer;
         take_parts(item.value, parts, 5);
         for (int i = 0; i < 4; i++) texts[i] = wm_json_string_decode(parts[i], room[i]);
-        wm_source files[] = {{WM_TEXT("tokenizer_config.json"), texts[1]},
-                             {WM_TEXT("spiece.model"), vector_file(texts[0], ".model")}};
-        if (wm_tokenizer_open(&tokenizer, files, 2, NULL, &error) != WM_OK) fail_msg("%s", error.text);
+        size_t count = texts[0].n ? 2 : 1; // ByT5 has no file
+        wm_source files[2] = {{WM_TEXT("tokenizer_config.json"), texts[1]}};
+        if (texts[0].n) files[1] = (wm_source){WM_TEXT("spiece.model"), vector_file(texts[0], ".model")};
+        if (wm_tokenizer_open(&tokenizer, files, count, NULL, &error) != WM_OK) fail_msg("%s", error.text);
         bool pair = wm_json_type_of(parts[3]) == WM_JSON_STRING;
         assert_int_equal(wm_tokenizer_encode(tokenizer, texts[2], pair ? &texts[3] : NULL, NULL, &encoding, NULL), WM_OK);
         assert_list(parts[4], encoding.ids, encoding.count, (const char *)texts[1].p, texts[2]);
         wm_tokenizer_close(tokenizer);
     }
     wm_encoding_free(&encoding);
+}
+
+static void byt5_leaves_broken_bytes_out(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer;
+    wm_decoding decoding = {0};
+    const int32_t ids[] = {3 + 0xE9, 3 + 'A', 259, 1, 3 + 0xC3, 3 + 0xA9, 5000};
+    assert_int_equal(open_text(&tokenizer, "tokenizer_config.json", WM_TEXT("{\"tokenizer_class\":\"ByT5Tokenizer\"}"), NULL, NULL), WM_OK);
+    assert_int_equal(wm_tokenizer_decode(tokenizer, ids, WM_COUNT(ids), true, &decoding, NULL), WM_OK);
+    assert_string_equal(decoding.text, "A\xC3\xA9");
+    assert_int_equal(wm_tokenizer_vocabulary(tokenizer), 384);
+    wm_decoding_free(&decoding);
+    wm_tokenizer_close(tokenizer);
 }
 
 // ---- Files that are wrong -------------------------------------------------------------------------
@@ -212,7 +225,7 @@ static void every_allocation_may_fail_here_too(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_as_sentencepiece), cmocka_unit_test(families_as_the_slow_tokenizers),
-        cmocka_unit_test(wrong_files_are_refused), cmocka_unit_test(cut_files_do_no_harm),
+        cmocka_unit_test(byt5_leaves_broken_bytes_out), cmocka_unit_test(wrong_files_are_refused), cmocka_unit_test(cut_files_do_no_harm),
         cmocka_unit_test(every_allocation_may_fail_here_too)};
     return cmocka_run_group_tests_name("sentencepiece", tests, NULL, NULL);
 }

@@ -64,8 +64,11 @@ def families():
         tokenizer = getattr(transformers, name)(str(OUT / f"{model}.model"), **options)
         config = json.dumps({"tokenizer_class": name, **options})
         for text, pair in (("the dog", None), ("The Dog's É", "a b"), ("a <mask> b</s>c", None), (" x <extra_id_1> y[MASK] [SEP]", "<unk>"),
-                           ("", None), ("``a''", None)):
+                           ("", None), ("``a''", None), ("x</s>", "y </s>")):
             out.append([model, config, text, pair, (tokenizer(text, pair) if pair else tokenizer(text)).input_ids])
+    for text, pair in (("é日👍", None), ("a </s> b<extra_id_3> <extra_id_125>", "x</s>"), ("", None)):
+        ids = transformers.ByT5Tokenizer()(text, pair) if pair else transformers.ByT5Tokenizer()(text)
+        out.append(["", '{"tokenizer_class": "ByT5Tokenizer"}', text, pair, ids.input_ids])
     (OUT / "families.json").write_text(json.dumps(out, ensure_ascii=True, indent=0).replace(",\n", ",") + "\n")
 
 

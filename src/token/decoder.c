@@ -56,7 +56,7 @@ static void put_lossy(decoder_job *job, wm_span bytes) {
         put_bytes(job, bytes.p, good);
         bytes = (wm_span){bytes.p + good, bytes.n - good};
         if (!bytes.n) return;
-        put_replacement(job);
+        if (!job->step->flag) put_replacement(job);
         good = broken_length(bytes.p, bytes.n);
         bytes = (wm_span){bytes.p + good, bytes.n - good};
     }

@@ -21,9 +21,9 @@ typedef enum wm_decoder_kind {
 
 typedef struct wm_decoder {
     wm_decoder_kind kind;
-    bool flag; // WORDPIECE: clean up; METASPACE: the first piece too becomes spaces; BYTE_FALLBACK:
-               // a broken run keeps its whole characters; SENTENCE: drops one of each piece until
-               // there is text
+    bool flag; // BYTE_LEVEL: broken bytes are nothing; WORDPIECE: clean up; METASPACE: the first
+               // piece too becomes spaces; BYTE_FALLBACK: a broken run keeps its whole characters;
+               // SENTENCE: drops one of each piece until there is text
     uint32_t start, stop;
     wm_span pattern, content;
 } wm_decoder;

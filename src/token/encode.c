@@ -233,11 +233,14 @@ static void fill_template(const encode_call *call, const wm_template *template,
                           const wm_span *texts, const text_window *window, wm_encoding *encoding) {
     const wm_tokenizer *tokenizer = call->tokenizer;
     wm_offsets unit = call->options->offsets;
+    int32_t written = -1; // </s>, where the text ends in it and one is enough
     for (uint32_t step = 0; step < template->count; step++) {
         int32_t id = template->steps[step].id;
         uint8_t type = template->steps[step].type;
         if (id >= 0) {
-            if (call->options->special != WM_OFF) put_token(encoding, id, 0, 0, type, true);
+            if (call->options->special != WM_OFF && id != written)
+                put_token(encoding, id, 0, 0, type, true);
+            written = -1;
             continue;
         }
         size_t which = id == WM_TEMPLATE_B;
@@ -248,6 +251,7 @@ static void fill_template(const encode_call *call, const wm_template *template,
                 trim_token(&token, texts[which], i == 0, tokenizer->trim_prefix_space);
             put_token(encoding, token.id, count_units(&start, texts[which], token.start, unit),
                       count_units(&end, texts[which], token.end, unit), type, token.word);
+            if (tokenizer->one_eos) written = token.id;
         }
     }
 }

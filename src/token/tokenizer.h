@@ -65,6 +65,7 @@ struct wm_tokenizer {
     wm_template single, pair;
     bool trim_offsets;      // spaces at a token's ends are not part of its bytes …
     bool trim_prefix_space; // … but for the one that was put before the text
+    bool one_eos;           // a text that ends in </s> is given no other
     uint32_t model_max_length;
     uint32_t vocabulary; // highest id + 1
 };

@@ -20,6 +20,8 @@ static const char special_keys[] =
     "bos_token\0eos_token\0unk_token\0sep_token\0pad_token\0cls_token\0mask_token\0";
 
 // add_bos_token and add_eos_token say whether the template's c and s are used; bos by default, not.
+enum { BYTE_EXTRA_IDS = 125 };
+
 enum { STRIP_MASK = 1, TRIM_OFFSETS = 2, ADD_BOS = 4, ADD_NONE = 8, EXTRA_IDS = 16, ALBERT = 32 };
 
 typedef struct token_family {
@@ -117,6 +119,15 @@ static const token_family token_families[] = {
      " LlamaTokenizer CodeLlamaTokenizer llama mistral ",
      "<s>\0</s>\0<unk>\0\0\0\0\0",
      "cAs\0cAs:cBs"},
+    {WM_FORM_BYTES,
+     EXTRA_IDS,
+     SPECIAL_EOS,
+     SPECIAL_EOS,
+     {0},
+     0,
+     " ByT5Tokenizer ",
+     "\0</s>\0<unk>\0\0<pad>\0\0\0",
+     "As\0AsBs"},
 };
 
 // ---- Files --------------------------------------------------------------------------------------
@@ -185,7 +196,8 @@ static const token_family *find_token_family(const side_files *side, wm_form for
         for (size_t i = 0; i < WM_COUNT(token_families); i++)
             if (token_families[i].form == form && is_word_of(names[k], token_families[i].names))
                 return &token_families[i];
-    return form == WM_FORM_JSON ? NULL : &token_families[form == WM_FORM_TXT ? 0 : 4];
+    if (form == WM_FORM_JSON || form == WM_FORM_BYTES) return NULL;
+    return &token_families[form == WM_FORM_TXT ? 0 : 4];
 }
 
 // ---- Special tokens -----------------------------------------------------------------------------
@@ -196,18 +208,20 @@ static wm_json special_value(const side_files *side, const char *key) {
     return wm_json_present(value) ? value : wm_json_get(side->tokenizer_config, key);
 }
 
-// T5's <extra_id_N>, N falling.
-static wm_status add_extra_ids(wm_reading *reading, uint64_t count) {
+// T5's <extra_id_N>, N falling; ByT5's, rising.
+static wm_status add_extra_ids(wm_reading *reading, uint64_t count, bool rising) {
     static const char name[] = "<extra_id_";
     uint8_t *to;
     WM_TRY(WM_ALLOC(&reading->tokenizer->arena, to, count * 16, reading->error));
-    for (; count--; to += 16) {
-        wm_added_token token = {
-            .content = {to, sizeof name - 1}, .lstrip = true, .rstrip = true, .special = true};
+    for (uint64_t i = 0; i < count; i++, to += 16) {
+        wm_added_token token = {.content = {to, sizeof name - 1},
+                                .lstrip = !rising,
+                                .rstrip = !rising,
+                                .special = true};
+        uint64_t number = rising ? i : count - 1 - i, power = 1;
         memcpy(to, name, sizeof name - 1);
-        uint64_t power = 1;
-        while (count / power >= 10) power *= 10;
-        for (; power; power /= 10) to[token.content.n++] = (uint8_t)('0' + count / power % 10);
+        while (number / power >= 10) power *= 10;
+        for (; power; power /= 10) to[token.content.n++] = (uint8_t)('0' + number / power % 10);
         to[token.content.n++] = '>';
         wm_added_append(reading->tokenizer, token, false);
     }
@@ -242,14 +256,15 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     uint64_t count = SPECIAL_COUNT + count_user_pieces(&tokenizer->model), extra = 0;
     int32_t id;
     if (family->options & EXTRA_IDS) {
-        extra = 100;
+        extra = family->form == WM_FORM_BYTES ? BYTE_EXTRA_IDS : 100;
         wm_json_u64(wm_json_get(side->tokenizer_config, "extra_ids"), &extra);
         if (extra > 10000) return wm_reading_bad(reading, "over 10000 extra_ids");
     }
     for (size_t i = 0; i < 2; i++)
         for (wm_json_iter item = wm_json_each(lists[i]); wm_json_next(&item);) count++;
     WM_TRY(wm_added_init(tokenizer, count + extra, reading->error));
-    WM_TRY(add_extra_ids(reading, extra));
+    bool bytes = family->form == WM_FORM_BYTES;
+    if (!bytes) WM_TRY(add_extra_ids(reading, extra, false));
     for (wm_json_iter item = wm_json_each(lists[0]); wm_json_next(&item);)
         WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){0}, true, &id));
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {
@@ -257,7 +272,8 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
         wm_added_token token = {.special = true};
         if (!wm_json_present(value)) {
             token.content = wm_span_of(usual);
-            token.lstrip = i == SPECIAL_MASK && family->options & STRIP_MASK;
+            token.lstrip = bytes || (i == SPECIAL_MASK && family->options & STRIP_MASK);
+            token.rstrip = bytes;
         }
         WM_TRY(wm_added_read(reading, &value, token, false, &ids[i]));
         key += strlen(key) + 1;
@@ -265,6 +281,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     }
     for (wm_json_iter item = wm_json_each(lists[1]); wm_json_next(&item);)
         WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){.special = true}, false, &id));
+    if (bytes) WM_TRY(add_extra_ids(reading, extra, true));
     add_user_pieces(tokenizer);
     return wm_added_index(tokenizer, reading->error);
 }
@@ -276,6 +293,7 @@ static wm_status read_family(wm_reading *reading, const side_files *side,
     int32_t ids[SPECIAL_COUNT];
     WM_TRY(add_specials(reading, side, family, ids));
     int32_t ends[] = {ids[family->cls], ids[family->sep]};
+    reading->tokenizer->one_eos = family->options & EXTRA_IDS;
     if (model->kind == WM_TOKENS_WORDPIECE) {
         model->unk = ids[SPECIAL_UNK];
         if ((uint32_t)model->unk >= model->vocabulary.ids)
@@ -395,6 +413,41 @@ static wm_status read_pieces(wm_reading *reading, const side_files *side, wm_spa
     return read_family(reading, side, family);
 }
 
+// ---- ByT5: an id for each byte, and no file -----------------------------------------------------
+
+static wm_status read_bytes(wm_reading *reading, const side_files *side,
+                            const token_family *family) {
+    enum { FIRST_BYTE = 3 };
+    static const char names[] = "<pad>\0</s>\0<unk>\0";
+    wm_tokenizer *tokenizer = reading->tokenizer;
+    wm_token_model *model = &tokenizer->model;
+    const char *name = names;
+    uint8_t *written;
+    WM_TRY(wm_vocabulary_init(&model->vocabulary, &tokenizer->arena, 256 + FIRST_BYTE,
+                              256 + FIRST_BYTE, reading->error));
+    WM_TRY(WM_ALLOC(&tokenizer->arena, written, 512, reading->error));
+    for (uint32_t id = 0; id < 256 + FIRST_BYTE; id++) {
+        wm_span piece = {written, 0};
+        if (id < FIRST_BYTE) {
+            piece = wm_span_of(name);
+            name += piece.n + 1;
+        } else {
+            piece.n = wm_byte_level_write((uint8_t)(id - FIRST_BYTE), written);
+            written += piece.n;
+        }
+        wm_vocabulary_add(&model->vocabulary, piece, id);
+    }
+    model->kind = WM_TOKENS_BPE;
+    model->byte_level = true;
+    model->unk = -1;
+    wm_bpe_find_bytes(model);
+    tokenizer->vocabulary = 256 + FIRST_BYTE;
+    tokenizer->decoders[tokenizer->decoder_count++] =
+        (wm_decoder){.kind = WM_DECODER_BYTE_LEVEL, .flag = true};
+    WM_TRY(wm_bpe_index(model, &tokenizer->arena, NULL, 0, reading->error));
+    return read_family(reading, side, family);
+}
+
 wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source *files,
                                        size_t file_count, wm_error *error) {
     const wm_source *merges = wm_source_find(files, file_count, "merges.txt");
@@ -410,6 +463,9 @@ wm_status wm_tokenizer_read_vocabulary(wm_tokenizer *tokenizer, const wm_source 
         if (form == WM_FORM_PIECES) return read_pieces(&reading, &side, file->bytes);
         if (merges) return read_byte_bpe(&reading, &side, file->bytes, merges->bytes);
     }
+    const token_family *bytes = find_token_family(&side, WM_FORM_BYTES);
+    reading.file = "tokenizer_config.json";
+    if (bytes) return read_bytes(&reading, &side, bytes);
     return wm_fail(error, WM_ERROR_MISSING, 0,
                    "no tokenizer: expected tokenizer.json, vocab.txt, vocab.json and merges.txt, "
                    "or spiece.model");

@@ -189,10 +189,10 @@ static wm_status read_decoder(wm_reading *reading, int kind) {
     };
     int regex;
     step->kind = (wm_decoder_kind)kind;
-    step->flag = kind == WM_DECODER_WORDPIECE
-                     ? flag_of(reading, "cleanup", true)
-                     : choice_of(reading, "prepend_scheme", "never\0") == 0 ||
-                           !flag_of(reading, "add_prefix_space", true);
+    if (kind == WM_DECODER_WORDPIECE) step->flag = flag_of(reading, "cleanup", true);
+    if (kind == WM_DECODER_METASPACE)
+        step->flag = choice_of(reading, "prepend_scheme", "never\0") == 0 ||
+                     !flag_of(reading, "add_prefix_space", true);
     if (kind == WM_DECODER_STRIP &&
         (!count_of(reading, "start", &step->start) || !count_of(reading, "stop", &step->stop)))
         return wm_reading_bad(reading, "a Strip without start or stop");

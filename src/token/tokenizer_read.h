@@ -33,7 +33,13 @@ bool wm_json_null(const wm_json *value); // or absent
 
 // ---- Files --------------------------------------------------------------------------------------
 
-typedef enum wm_form { WM_FORM_WHOLE, WM_FORM_TXT, WM_FORM_JSON, WM_FORM_PIECES } wm_form;
+typedef enum wm_form {
+    WM_FORM_WHOLE,
+    WM_FORM_TXT,
+    WM_FORM_JSON,
+    WM_FORM_PIECES,
+    WM_FORM_BYTES, // no file
+} wm_form;
 
 // The file of a form (tokenizer.json, vocab.txt, vocab.json, SentencePiece's), by its name, or by
 // its content if it is called "tokenizer". NULL: there is none.
