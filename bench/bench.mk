@@ -27,3 +27,12 @@ bench-kernels: $(BUILD)/bench/kernels $(BUILD)/bench/kernels.wasm
 .PHONY: bench-decode
 bench-decode: cli wasm
 	$(NODE) bench/decode.mjs $(MODEL_FOLDER) $(BUILD)/wasmicro
+# make bench-tokenizers   throughput and load times against the tokenizers wheel and transformers.js: two tables
+BENCH_TOKENIZERS ?= all-MiniLM-L6-v2 flan-t5-tokenizer xlm-r-tokenizer modernbert-tokenizer llama3-tokenizer \
+    qwen3-tokenizer deepseek-v3-tokenizer gpt-4o-tokenizer
+
+.PHONY: bench-tokenizers
+bench-tokenizers: $(BUILD)/libwasmicro.so wasm $(BUILD)/tokenizers-env/ready bench/peers/node_modules/.package-lock.json
+	@for name in $(BENCH_TOKENIZERS) cldr-annotations; do $(PYTHON) tools/fetch.py $$name || exit 1; done
+	@$(BUILD)/tokenizers-env/bin/python bench/tokenizer_speed.py $< $(BENCH_TOKENIZERS:%=models/%)
+	@$(NODE) bench/tokenizer_speed.mjs bench/peers/node_modules $(BENCH_TOKENIZERS:%=models/%)
