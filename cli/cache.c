@@ -217,6 +217,26 @@ bool hub_has_snapshot(hub *h, const char *id, hub_need need, char folder[HUB_PAT
            (h->offline || is_complete(&c, commit, folder, need));
 }
 
+// A cache of one's own among the temporary files, in place of one that cannot be written.
+static int move_cache(hub *h) {
+    struct stat about;
+    char folder[HUB_PATH];
+    const char *place = getenv("TMPDIR");
+    if (!hub_path(folder, "%s/wasmicro-%ld", place && *place ? place : "/tmp", (long)getuid()))
+        return CLI_FAILED;
+    mkdir(folder, 0700);
+    // Others may have made it, for us to read what they have put there.
+    if (lstat(folder, &about) || !S_ISDIR(about.st_mode) || about.st_uid != getuid() ||
+        about.st_mode & 022)
+        return cli_fail("%s: IO: the cache cannot be written, and %s is no folder of yours alone "
+                        "(HF_HUB_CACHE names another one)",
+                        h->cache, folder);
+    fprintf(stderr, "wasmicro: warning: the cache %s cannot be written: using %s\n", h->cache,
+            folder);
+    memcpy(h->cache, folder, sizeof folder);
+    return CLI_OK;
+}
+
 int hub_snapshot(hub *h, const char *id, const char *revision, hub_need need,
                  char folder[HUB_PATH]) {
     hub_repo repo;
@@ -232,6 +252,12 @@ int hub_snapshot(hub *h, const char *id, const char *revision, hub_need need,
         return cli_fail("%s: MISSING: no such folder, not in the hub's cache %s, and "
                         "HF_HUB_OFFLINE forbids to look further",
                         id, h->cache);
+    if (!hub_can_write(h->cache)) {
+        if (move_cache(h) != CLI_OK || !name_folders(&c, h, id) ||
+            !find_snapshot(&c, revision, commit, folder))
+            return CLI_FAILED;
+        if (folder[0] && is_complete(&c, commit, folder, need)) return CLI_OK;
+    }
     if (hub_list(h, id, revision, &repo) != CLI_OK) {
         if (!folder[0]) return cli_fail("%s: no such folder, and %s", id, h->http.message);
         fprintf(stderr, "wasmicro: warning: %s; using what the cache has\n", h->http.message);

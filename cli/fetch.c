@@ -39,18 +39,28 @@ bool hub_is_file(const char *path, uint64_t size) {
            (size == HTTP_UNKNOWN || (uint64_t)about.st_size == size);
 }
 
-int hub_make_folders(const char *path) {
-    char folder[HUB_PATH];
-    if (!hub_path(folder, "%s", path)) return CLI_FAILED;
+// false: errno says why, `folder` where.
+static bool make_folders(const char *path, char folder[HUB_PATH]) {
+    strcpy(folder, path); // shorter than HUB_PATH, see hub_path
     for (char *at = folder + 1; *at; at++) {
         if (*at != '/') continue;
         *at = 0;
-        if (mkdir(folder, 0777) && errno != EEXIST)
-            return cli_fail("%s: IO: %s (HF_HOME or HF_HUB_CACHE names another cache)", folder,
-                            strerror(errno));
+        if (mkdir(folder, 0777) && errno != EEXIST) return false;
         *at = '/';
     }
-    return CLI_OK;
+    return true;
+}
+
+int hub_make_folders(const char *path) {
+    char folder[HUB_PATH];
+    if (!hub_path(folder, "%s", path)) return CLI_FAILED;
+    return make_folders(path, folder) ? CLI_OK : cli_fail("%s: IO: %s", folder, strerror(errno));
+}
+
+bool hub_can_write(const char *folder) {
+    char inside[HUB_PATH], made[HUB_PATH];
+    return hub_path(inside, "%s/.", folder) && make_folders(inside, made) &&
+           access(inside, W_OK) == 0;
 }
 
 int hub_sync_folder(const char *path) {

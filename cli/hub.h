@@ -121,6 +121,7 @@ bool hub_cached(const hub *h, const hub_repo *repo, const hub_file *file, char b
 char *hub_read(const char *path, size_t *n);
 
 bool hub_is_file(const char *path, uint64_t size);   // and of that size, where it is known
+bool hub_can_write(const char *folder);              // which is made where it is not there
 int hub_make_folders(const char *path);              // those above the last "/"
 int hub_sync_folder(const char *path);               // in which `path` is
 int hub_lock(const char *path, bool quiet, int *fd); // until hub_unlock; a file or a folder
