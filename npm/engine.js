@@ -339,7 +339,11 @@ function* place(files, onProgress, kind) {
 
 // How `open` opens: 0 a model, 1 a tokenizer alone, 2 a model with compute: "int8".
 const kindOf = ({ compute }) =>
-  compute === 'int8' ? 2 : (compute ?? 'f32') === 'f32' ? 0 : wrong(`compute cannot be ${String(compute)}`);
+  compute === 'int8'
+    ? 2
+    : (compute ?? 'f32') === 'f32'
+      ? 0
+      : wrong(`compute cannot be ${String(compute)}`);
 
 // An engine opened on files that are at hand.
 export const openNow = (options, kind = kindOf(options)) => {
