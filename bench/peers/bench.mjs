@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The comparison with onnxruntime-web and transformers.js, as a Markdown report on stdout and in bench/results/:
-// node bench.mjs MODEL_FOLDER ONNX_FOLDER [SECONDS]. ONNX_FOLDER/NAME/onnx/model.onnx is export_onnx.py's.
+// The comparison with onnxruntime-web, transformers.js and, natively, onnxruntime and PyTorch, as a Markdown report on
+// stdout, in bench/results/ and, in short, in README.md's table:
+// node bench.mjs MODEL_FOLDER ONNX_FOLDER LIBRARY PYTHON [SECONDS]. ONNX_FOLDER/NAME/onnx/model.onnx is export_onnx.py's,
+// LIBRARY libwasmicro.so.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url)),
   ROOT = join(HERE, '../..');
-const [model, onnx, seconds = '6'] = process.argv.slice(2),
+const [model, onnx, library, python, seconds = '6'] = process.argv.slice(2),
   name = basename(model);
 const STARTS = 7,
   TEXT = 'the old mill by the river';
@@ -59,20 +61,18 @@ async function measureStarts() {
   return times.map((list) => list.sort((a, b) => a - b));
 }
 
-function measureSpeed() {
-  const { stdout, status } = spawnSync(
-    process.execPath,
-    [script('speed.mjs'), model, join(onnx, name, 'onnx/model.onnx'), seconds],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+function measured(...command) {
+  const { stdout, status } = spawnSync(command[0], command.slice(1), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   if (status !== 0) process.exit(1);
   return JSON.parse(stdout);
 }
 
-const speed = measureSpeed(),
+const graph = join(onnx, name, 'onnx/model.onnx');
+const speed = measured(process.execPath, script('speed.mjs'), model, graph, seconds),
+  native = measured(python, script('native.py'), library, model, graph, seconds),
   starts = await measureStarts();
 const ms = (value) => value.toFixed(value < 100 ? 2 : 0),
   times = (value) => `${value.toFixed(2)}×`;
@@ -86,7 +86,7 @@ const report = `# ${name}, one thread, Node: ${date}
 
 ${cpu.model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(1)} GB, load ${loadavg()[0].toFixed(1)} at the end; Node ${process.version}.
 wasmicro ${versionOf(join(ROOT, 'npm'))} (${speed.isa}, ${kb(join(ROOT, 'npm/dist/wasmicro.wasm'))} KB), onnxruntime-web ${speed.onnxruntime} (wasm, fp32), transformers.js ${versionOf(transformers)} (fp32 on its onnxruntime-web).
-By \`make bench\`.
+By \`make bench-peers\`.
 
 Milliseconds a text, by turns in one process, warm; processor: the median of what the process used of it, which
 other load on the machine disturbs least. wasmicro is timed with its tokenizer, onnxruntime-web without.
@@ -99,6 +99,21 @@ ${speed.rows
       `| ${length} | ${three(ours)} | ${three(theirs)} | ${times(theirs.median / ours.median)} ` +
       `| ${times(theirs.min / ours.min)} | ${times(theirs.processor / ours.processor)} |`,
   )
+  .join('\n')}
+
+Natively, from token ids to hidden states: ${Object.entries(native.versions)
+  .map((pair) => pair.join(' '))
+  .join(', ')}; f32, medians (minima) in milliseconds, by turns in one process. PyTorch without its padding and its module
+tree.
+
+| threads | tokens | ${Object.keys(native.rows[0]).slice(2).join(' | ')} | wasmicro is faster by |
+|--:|--:|${Object.keys(native.rows[0]).slice(2).map(() => '--:|').join('')}--:|
+${native.rows
+  .map(({ threads, length, ...engines }) => {
+    const cells = Object.values(engines).map(({ median, min }) => `${ms(median)} (${ms(min)})`);
+    const [ours, ...others] = Object.values(engines).map(({ median }) => median);
+    return `| ${[threads, length, ...cells].join(' | ')} | ${others.map((other) => times(other / ours)).join(', ')} |`;
+  })
   .join('\n')}
 
 Milliseconds from process start to the first vector, weights on disk (cached by the system), ${STARTS} starts by turns.
@@ -130,3 +145,28 @@ const label = cpu.model
   .replace(/[^a-z0-9]+/gi, '-')
   .toLowerCase();
 writeFileSync(join(folder, `${date}-${label}.md`), report);
+
+// README.md's rows, by the words they begin with.
+const list = (numbers, digits) => numbers.map((number) => number.toFixed(digits)).join(' / ');
+const figures = {
+  'MiniLM in Node, 8 / 32 / 128 / 256 tokens': `${list(speed.rows.map(({ ours }) => ours.median), 1)} ms`,
+  'the same against onnxruntime-web (fp32)': `${list(speed.rows.map(({ ours, theirs }) => theirs.median / ours.median), 2)} × as fast`,
+  'process start to first vector, weights on disk': `${starts.map((list) => ms(median(list))).join(' ms; transformers.js (wasm, fp32) ')}`,
+};
+for (const [engine, of] of Object.entries({ onnxruntime: 'onnxruntime (fp32)', PyTorch: 'PyTorch' })) {
+  const rows = native.rows.filter((row) => row.threads === 1 && row[engine]);
+  if (rows.length)
+    figures[`MiniLM natively, against ${of}`] =
+      `${list(rows.map((row) => row[engine].median / row.wasmicro.median), 2)} × as fast`;
+}
+const readme = join(ROOT, 'README.md');
+let text = readFileSync(readme, 'utf8');
+let last = 'process start to first vector, weights on disk';
+for (const [what, figure] of Object.entries(figures)) {
+  const row = `| ${what} | ${figure} | \`make bench-peers\` |`;
+  const found = text.split('\n').find((line) => line.startsWith(`| ${what} |`));
+  const after = text.split('\n').find((line) => line.startsWith(`| ${last} |`));
+  text = found ? text.replace(found, () => row) : text.replace(after, () => `${after}\n${row}`);
+  last = what;
+}
+writeFileSync(readme, text);

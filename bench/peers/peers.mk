@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# make bench   all-MiniLM-L6-v2 against onnxruntime-web and transformers.js: speed, and the time to a first vector
+# make bench-peers   all-MiniLM-L6-v2 against onnxruntime-web, transformers.js, onnxruntime and PyTorch: speed, and the
+#                    time to a first vector; writes bench/results and README.md's rows. Some four minutes.
+# make bench         the kernels and the model by themselves
 
 PEERS = bench/peers/node_modules/.package-lock.json
 PEERS_PYTHON = $(BUILD)/bench/python
@@ -18,6 +20,10 @@ $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx: bench/peers/export_onnx.py $(PEE
 	PYTHONPATH=$(PEERS_PYTHON) $(PYTHON) $< $(dir $(MODEL)) $@
 	@cp $(dir $(MODEL))*.json $(@D)/..
 
-.PHONY: bench
-bench: wasm $(PEERS) $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx
-	@$(NODE) bench/peers/bench.mjs $(patsubst %/,%,$(dir $(MODEL))) $(PEERS_ONNX) $(BENCH_SECONDS)
+.PHONY: bench bench-peers
+bench-peers: wasm $(BUILD)/libwasmicro.so $(PEERS) $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx
+	@PYTHONPATH=$(PEERS_PYTHON) $(NODE) bench/peers/bench.mjs $(patsubst %/,%,$(dir $(MODEL))) $(PEERS_ONNX) \
+	    $(BUILD)/libwasmicro.so $(PYTHON) $(BENCH_SECONDS)
+
+bench: bench-kernels cli $(MODEL)
+	$(BUILD)/wasmicro bench $(patsubst %/,%,$(dir $(MODEL)))
