@@ -88,15 +88,15 @@ typedef struct change {
 } change;
 
 // One tensor's name, dtype or shape, as the changes have it.
-static void change_tensor(wm_tensor *tensor, const change *change, uint8_t *name) {
+static void change_tensor(wm_tensor *tensor, const change *edit, uint8_t *name) {
     static const wm_dtype dtypes[] = {WM_DTYPE_F32, WM_DTYPE_F16, WM_DTYPE_BF16, WM_DTYPE_F64,
                                       WM_DTYPE_I8,  WM_DTYPE_U8,  WM_DTYPE_I32,  WM_DTYPE_I64};
-    switch (change->what % 6) {
-    case 0: name[tensor->name.n - 1] = (uint8_t)('a' + change->by % 26); break;
-    case 1: tensor->dtype = dtypes[change->by % WM_COUNT(dtypes)]; break;
-    case 2: tensor->shape[0] = change->by; break;
-    case 3: tensor->shape[tensor->rank - 1] = change->by; break;
-    case 4: tensor->rank = 1 + change->by % 3; break;
+    switch (edit->what % 6) {
+    case 0: name[tensor->name.n - 1] = (uint8_t)('a' + edit->by % 26); break;
+    case 1: tensor->dtype = dtypes[edit->by % WM_COUNT(dtypes)]; break;
+    case 2: tensor->shape[0] = edit->by; break;
+    case 3: tensor->shape[tensor->rank - 1] = edit->by; break;
+    case 4: tensor->rank = 1 + edit->by % 3; break;
     default: tensor->shape[0] *= 2; break;
     }
     for (uint32_t i = 0; i < tensor->rank; i++)
