@@ -84,34 +84,36 @@ static bool flush_held(wm_normalizing *state, wm_writer *to, wm_cursor *places, 
 }
 
 // NFC to NFKD, cluster by cluster: a character and what may combine with it.
-static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size_t start,
-                                size_t stop, wm_writer *to, wm_normalizer_kind kind) {
+static bool normalize_canonical(wm_normalizing *state, wm_cursor *cursor, wm_writer *to,
+                                wm_normalizer_kind kind) {
     const uint32_t joins = WM_CHAR_COMBINING | WM_CHAR_SECOND;
     bool compose = kind == WM_NORMALIZER_NFC || kind == WM_NORMALIZER_NFKC;
     bool compatible = kind >= WM_NORMALIZER_NFKC;
     uint32_t changes = compose ? WM_CHAR_EXCLUDED : WM_CHAR_DECOMPOSES;
     if (compatible) changes |= WM_CHAR_DECOMPOSES | WM_CHAR_MAPPED << WM_MAP_COMPATIBLE;
-    wm_cursor cursor = wm_cursor_from(text, start, stop), ahead;
+    const uint8_t *p = cursor->text->p;
+    size_t stop = cursor->stop;
+    wm_cursor ahead;
     uint32_t c, next = 0;
-    while (cursor.at < stop && !to->failed) {
-        size_t plain = cursor.at; // ASCII, but for the last one, stays as it is
-        while (plain + 1 < stop && text->p[plain] < 0x80 && text->p[plain + 1] < 0x80) plain++;
-        if (plain > cursor.at) {
-            cursor.stop = plain;
-            wm_writer_copy(to, &cursor);
-            cursor.stop = stop;
+    while (cursor->at < stop && !to->failed) {
+        size_t plain = cursor->at; // ASCII, but for the last one, stays as it is
+        while (plain + 1 < stop && p[plain] < 0x80 && p[plain + 1] < 0x80) plain++;
+        if (plain > cursor->at) {
+            cursor->stop = plain;
+            wm_writer_copy(to, cursor);
+            cursor->stop = stop;
         }
-        wm_cursor places = cursor;
-        wm_cursor_next(&cursor, &c);
-        ahead = cursor;
+        wm_cursor places = *cursor;
+        wm_cursor_next(cursor, &c);
+        ahead = *cursor;
         bool more = wm_cursor_next(&ahead, &next) && wm_char_flags(state->unicode, next) & joins;
         if (!more && !(wm_char_flags(state->unicode, c) & changes)) {
-            wm_writer_put(to, c, cursor.start, cursor.end);
+            wm_writer_put(to, c, cursor->start, cursor->end);
             continue;
         }
         if (!hold_char(state, to->host, c, compatible)) return false;
         while (more) {
-            cursor = ahead;
+            *cursor = ahead;
             if (!hold_char(state, to->host, next, compatible)) return false;
             more = wm_cursor_next(&ahead, &next) && wm_char_flags(state->unicode, next) & joins;
         }
@@ -122,7 +124,10 @@ static bool normalize_canonical(wm_normalizing *state, const wm_text *text, size
 
 // ---- BERT ---------------------------------------------------------------------------------------
 
-enum { BERT_DECOMPOSED = 16 }; // the text is in canonical order already
+enum {
+    BERT_DECOMPOSED = 16, // the text is in canonical order already
+    BERT_ACCENTS = 32,    // no more than StripAccents
+};
 
 // The characters of [cursor->at, …) that are ASCII and stay one byte each, in one go.
 static bool copy_ascii(wm_cursor *cursor, const uint8_t *ascii, wm_writer *to) {
@@ -169,7 +174,7 @@ static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, co
 
 // All of BERT's steps character by character. False where that is not the same as one after the
 // other: marks that stay (of a combining class, but not Mn) would have to change places.
-static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cursor,
+static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor *cursor,
                       wm_writer *to) {
     uint8_t ascii[128]; // 0x80: nothing is left of it
     for (uint32_t c = 0; c < 128; c++) {
@@ -180,18 +185,19 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor cur
         if (wm_char_flags(unicode, c) & WM_CHAR_DROPPED) ascii[c] = 0x80;
     }
     uint32_t c;
-    while (cursor.at < cursor.stop) {
-        if (copy_ascii(&cursor, ascii, to)) continue;
-        if (to->failed || !wm_cursor_next(&cursor, &c)) break;
+    while (cursor->at < cursor->stop) {
+        if (copy_ascii(cursor, ascii, to)) continue;
+        if (to->failed || !wm_cursor_next(cursor, &c)) break;
         uint32_t flags = wm_char_flags(unicode, c);
+        if (options & BERT_ACCENTS && flags & WM_CHAR_ACCENT) continue;
         if (options & WM_BERT_CLEAN) {
             if (flags & WM_CHAR_DROPPED) continue;
             if (flags & WM_CHAR_SPACE) c = ' ';
         }
         bool ideograph = options & WM_BERT_IDEOGRAPHS && c >= 0x3400 && wm_char_is_ideograph(c);
-        if (ideograph) wm_writer_put(to, ' ', cursor.start, cursor.end);
-        if (!put_bert(unicode, options, c, &cursor, to)) return false;
-        if (ideograph) wm_writer_put(to, ' ', cursor.start, cursor.end);
+        if (ideograph) wm_writer_put(to, ' ', cursor->start, cursor->end);
+        if (!put_bert(unicode, options, c, cursor, to)) return false;
+        if (ideograph) wm_writer_put(to, ' ', cursor->start, cursor->end);
     }
     return true;
 }
@@ -223,13 +229,6 @@ bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *
 
 // ---- Small steps --------------------------------------------------------------------------------
 
-static void strip_accents(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to) {
-    uint32_t c;
-    while (!to->failed && wm_cursor_next(&cursor, &c))
-        if (!(wm_char_flags(unicode, c) & WM_CHAR_ACCENT))
-            wm_writer_put(to, c, cursor.start, cursor.end);
-}
-
 // All characters of `content`, for the source's [start, end).
 void wm_normalizer_put(wm_writer *to, wm_span content, uint32_t start, uint32_t end) {
     uint32_t c;
@@ -240,12 +239,12 @@ void wm_normalizer_put(wm_writer *to, wm_span content, uint32_t start, uint32_t 
     }
 }
 
-static void prepend_content(wm_span content, wm_cursor cursor, wm_writer *to) {
-    wm_cursor first = cursor;
+static void prepend_content(wm_span content, wm_cursor *cursor, wm_writer *to) {
+    wm_cursor first = *cursor;
     uint32_t c;
     wm_cursor_next(&first, &c);
     wm_normalizer_put(to, content, first.start, first.end);
-    wm_writer_copy(to, &cursor);
+    wm_writer_copy(to, cursor);
 }
 
 // How many bytes at `p` match: the pattern, or with none two spaces and more.
@@ -256,25 +255,25 @@ static size_t match_length(wm_span pattern, const uint8_t *p, size_t left) {
     return n > 1 ? n : 0;
 }
 
-void wm_normalizer_replace(const wm_normalizer *step, wm_cursor cursor, wm_writer *to) {
-    const uint8_t *p = cursor.text->p;
-    size_t stop = cursor.stop;
-    for (size_t at = cursor.at; at < stop && !to->failed;) {
+void wm_normalizer_replace(const wm_normalizer *step, wm_cursor *cursor, wm_writer *to) {
+    const uint8_t *p = cursor->text->p;
+    size_t stop = cursor->stop;
+    for (size_t at = cursor->at; at < stop && !to->failed;) {
         size_t n = match_length(step->pattern, p + at, stop - at);
         if (!n) {
             at++;
             continue;
         }
-        cursor.stop = at;
-        wm_writer_copy(to, &cursor);
+        cursor->stop = at;
+        wm_writer_copy(to, cursor);
         at += n;
         uint32_t start, end; // of the last character that goes
-        wm_cursor_source(&cursor, at - 1, at, &start, &end);
+        wm_cursor_source(cursor, at - 1, at, &start, &end);
         wm_normalizer_put(to, step->content, start, end);
-        cursor.at = at;
+        cursor->at = at;
     }
-    cursor.stop = stop;
-    wm_writer_copy(to, &cursor);
+    cursor->stop = stop;
+    wm_writer_copy(to, cursor);
 }
 
 static void strip_ends(const wm_unicode *unicode, uint32_t options, wm_cursor *cursor) {
@@ -354,34 +353,34 @@ static size_t grapheme_end(const wm_unicode *unicode, const wm_text *text, size_
 
 // As `tokenizers` has it: short graphemes as a whole, if the map has that, else character by
 // character.
-static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor cursor,
+static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor *cursor,
                            wm_writer *to) {
-    charsmap_job job = {.to = to, .places = cursor};
-    const wm_text *text = cursor.text;
-    while (cursor.at < cursor.stop && !to->failed) {
-        size_t plain = cursor.at; // ASCII that the map leaves alone, but for the last one
-        while (plain + 2 < cursor.stop && wm_charsmap_plain(map, text->p[plain]) &&
+    charsmap_job job = {.to = to, .places = *cursor};
+    const wm_text *text = cursor->text;
+    while (cursor->at < cursor->stop && !to->failed) {
+        size_t plain = cursor->at; // ASCII that the map leaves alone, but for the last one
+        while (plain + 2 < cursor->stop && wm_charsmap_plain(map, text->p[plain]) &&
                wm_charsmap_plain(map, text->p[plain + 1]) && text->p[plain + 2] < 0x80)
             plain++;
-        if (plain > cursor.at) {
+        if (plain > cursor->at) {
             if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
             job.waiting = false;
             job.places.stop = plain;
             wm_writer_copy(to, &job.places);
-            job.places.stop = cursor.stop;
-            cursor.at = plain;
+            job.places.stop = cursor->stop;
+            cursor->at = plain;
         }
-        size_t end = grapheme_end(unicode, text, cursor.at, cursor.stop), length;
-        if (end - cursor.at < 6 &&
-            give_mapped(&job, map, (wm_span){text->p + cursor.at, end - cursor.at})) {
-            cursor.at = end;
+        size_t end = grapheme_end(unicode, text, cursor->at, cursor->stop), length;
+        if (end - cursor->at < 6 &&
+            give_mapped(&job, map, (wm_span){text->p + cursor->at, end - cursor->at})) {
+            cursor->at = end;
             continue;
         }
-        for (; cursor.at < end; cursor.at += length) {
+        for (; cursor->at < end; cursor->at += length) {
             uint32_t c;
-            length = wm_utf8_decode(text->p + cursor.at, end - cursor.at, &c);
+            length = wm_utf8_decode(text->p + cursor->at, end - cursor->at, &c);
             if (!length) return false;
-            if (!give_mapped(&job, map, (wm_span){text->p + cursor.at, length}))
+            if (!give_mapped(&job, map, (wm_span){text->p + cursor->at, length}))
                 give_char(&job, c, 0);
         }
     }
@@ -399,12 +398,6 @@ typedef struct wm_stage {
     int turn;
 } wm_stage;
 
-static wm_writer *next_writer(wm_stage *stage) {
-    wm_writer *writer = &stage->state->writers[stage->turn];
-    wm_writer_clear(writer);
-    return writer;
-}
-
 // What was written is what the next step reads.
 static void take_writer(wm_stage *stage, const wm_writer *writer) {
     static const wm_run nothing = {0, 0, WM_RUN_SAME};
@@ -415,64 +408,50 @@ static void take_writer(wm_stage *stage, const wm_writer *writer) {
     stage->turn ^= 1;
 }
 
-static bool run_bert(wm_stage *stage, uint32_t options) {
-    const wm_unicode *unicode = stage->state->unicode;
-    wm_writer *to = next_writer(stage);
-    bool simple =
-        bert_pass(unicode, options, wm_cursor_from(&stage->text, stage->start, stage->stop), to);
-    if (!simple) {
-        wm_writer_clear(to);
-        bert_pass(unicode, options & (WM_BERT_CLEAN | WM_BERT_IDEOGRAPHS),
-                  wm_cursor_from(&stage->text, stage->start, stage->stop), to);
-        if (to->failed) return false;
-        take_writer(stage, to);
-        to = next_writer(stage);
-        if (!normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
-                                 WM_NORMALIZER_NFD) ||
-            to->failed)
-            return false;
-        take_writer(stage, to);
-        to = next_writer(stage);
-        bert_pass(unicode, (options & (WM_BERT_STRIP | WM_BERT_LOWER)) | BERT_DECOMPOSED,
-                  wm_cursor_from(&stage->text, stage->start, stage->stop), to);
-    }
-    if (to->failed) return false;
-    take_writer(stage, to);
-    return true;
+static bool run_step(wm_stage *stage, const wm_normalizer *step);
+
+static bool run_options(wm_stage *stage, wm_normalizer_kind kind, uint32_t options) {
+    return run_step(stage, &(wm_normalizer){.kind = kind, .options = options});
 }
 
 // One step. False: no memory.
 static bool run_step(wm_stage *stage, const wm_normalizer *step) {
     const wm_unicode *unicode = stage->state->unicode;
     wm_cursor cursor = wm_cursor_from(&stage->text, stage->start, stage->stop);
-    wm_writer *to = next_writer(stage);
-    bool canonical = true, changed = true;
+    wm_writer *to = &stage->state->writers[stage->turn];
+    uint32_t options = step->options;
+    bool changed = true;
+    wm_writer_clear(to);
     switch (step->kind) {
-    case WM_NORMALIZER_BERT: return run_bert(stage, step->options);
+    case WM_NORMALIZER_BERT:
+        if (bert_pass(unicode, options, &cursor, to)) break;
+        return run_options(stage, WM_NORMALIZER_BERT,
+                           options & (WM_BERT_CLEAN | WM_BERT_IDEOGRAPHS)) &&
+               run_options(stage, WM_NORMALIZER_NFD, 0) &&
+               run_options(stage, WM_NORMALIZER_BERT,
+                           (options & (WM_BERT_STRIP | WM_BERT_LOWER)) | BERT_DECOMPOSED);
     case WM_NORMALIZER_NFC:
     case WM_NORMALIZER_NFD:
     case WM_NORMALIZER_NFKC:
     case WM_NORMALIZER_NFKD:
-        canonical = normalize_canonical(stage->state, &stage->text, stage->start, stage->stop, to,
-                                        step->kind);
+        if (!normalize_canonical(stage->state, &cursor, to, step->kind)) return false;
         break;
-    case WM_NORMALIZER_LOWERCASE: bert_pass(unicode, WM_BERT_LOWER, cursor, to); break;
-    case WM_NORMALIZER_STRIP_ACCENTS: strip_accents(unicode, cursor, to); break;
+    case WM_NORMALIZER_LOWERCASE: bert_pass(unicode, WM_BERT_LOWER, &cursor, to); break;
+    case WM_NORMALIZER_STRIP_ACCENTS: bert_pass(unicode, BERT_ACCENTS, &cursor, to); break;
     case WM_NORMALIZER_STRIP:
-        strip_ends(unicode, step->options, &cursor);
+        strip_ends(unicode, options, &cursor);
         stage->start = cursor.at;
         stage->stop = cursor.stop;
         changed = false;
         break;
-    case WM_NORMALIZER_PREPEND: prepend_content(step->content, cursor, to); break;
-    case WM_NORMALIZER_REPLACE: wm_normalizer_replace(step, cursor, to); break;
+    case WM_NORMALIZER_PREPEND: prepend_content(step->content, &cursor, to); break;
+    case WM_NORMALIZER_REPLACE: wm_normalizer_replace(step, &cursor, to); break;
     case WM_NORMALIZER_CHARSMAP:
-        changed = apply_charsmap(unicode, &step->charsmap, cursor, to);
+        changed = apply_charsmap(unicode, &step->charsmap, &cursor, to);
         break;
     }
-    if (!canonical || to->failed) return false;
     if (changed) take_writer(stage, to);
-    return true;
+    return !to->failed;
 }
 
 void wm_normalizing_free(wm_normalizing *state) {

@@ -49,7 +49,7 @@ typedef struct wm_normalizing {
 bool wm_normalize_lower(const wm_unicode *unicode, wm_cursor cursor, wm_writer *to);
 
 // A WM_NORMALIZER_REPLACE of the cursor's range; `content` for the source's [start, end).
-void wm_normalizer_replace(const wm_normalizer *step, wm_cursor cursor, wm_writer *to);
+void wm_normalizer_replace(const wm_normalizer *step, wm_cursor *cursor, wm_writer *to);
 void wm_normalizer_put(wm_writer *to, wm_span content, uint32_t start, uint32_t end);
 
 void wm_normalizing_free(wm_normalizing *state);

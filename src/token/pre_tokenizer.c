@@ -252,7 +252,7 @@ static void rewrite_pieces(splitter_job *job, const wm_piece *pieces, size_t cou
                       (step->options & WM_METASPACE_FIRST && first.start == 0);
         if (wanted && !has) wm_normalizer_put(to, content, first.start, first.end);
         if (meta)
-            wm_normalizer_replace(&spaces, cursor, to);
+            wm_normalizer_replace(&spaces, &cursor, to);
         else
             wm_writer_copy(to, &cursor);
         add_piece(job, begin, to->bytes.n);
