@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Natively: wasmicro, onnxruntime and, where it is installed, PyTorch, by turns in one process:
+"""Natively: wasmicro, onnxruntime and, where it is installed with MKL (Debian's is not), PyTorch, by turns in one process:
 
     python3 native.py libwasmicro.so MODEL_FOLDER MODEL.onnx [SECONDS]    prints one JSON object
 
@@ -76,7 +76,8 @@ class PyTorch:
 
     def __init__(self, folder: Path, threads: int):
         import torch
-
+        if not torch.backends.mkl.is_available():
+            raise ImportError("a PyTorch with a reference BLAS is no peer")
         from export_onnx import read_safetensors
         self.torch, self.threads = torch, threads
         self.w = {name: torch.from_numpy(np.array(values)) for name, values in
