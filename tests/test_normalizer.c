@@ -54,6 +54,37 @@ static void forms_are_the_standards(void **state) {
     wm_normalizing_free(&normalizing);
 }
 
+// What goes at a text's beginning moves all places after it, as in `tokenizers`; what goes later
+// does not.
+static void places_after_a_removal(void **state) {
+    (void)state;
+    static uint8_t blob[4 + 4 * 0x400 + 1];
+    const uint32_t units[][2] = {{0, 0x100u << 10}, {0x105, 5 | 0x100 | 0x200u << 10}, {0x305, 0}};
+    blob[1] = 0x10; // of 0x1000 bytes
+    for (size_t i = 0; i < WM_COUNT(units); i++)
+        for (int k = 0; k < 4; k++)
+            blob[4 + units[i][0] * 4 + (size_t)k] = (uint8_t)(units[i][1] >> k * 8);
+    wm_normalizer step = {.kind = WM_NORMALIZER_CHARSMAP};
+    wm_error error;
+    if (wm_charsmap_open(&step.charsmap, (wm_span){blob, sizeof blob}, &error) != WM_OK)
+        fail_msg("%s", error.text);
+    static const char *const cases[] = {"\x05Z}K2abc", "Z}K2abc", "Z}K2abc\x05"};
+    wm_normalizing normalizing = {.unicode = &unicode};
+    normalizing.writers[0].host = normalizing.writers[1].host = &arena.host;
+    for (size_t i = 0; i < WM_COUNT(cases); i++) {
+        const wm_run same = {0, 0, WM_RUN_SAME};
+        wm_text text = {(const uint8_t *)cases[i], strlen(cases[i]), &same, 1};
+        size_t start = 0, stop = text.n;
+        assert_true(wm_normalize(&step, 1, &normalizing, &text, &start, &stop));
+        assert_int_equal(stop, 7);
+        assert_memory_equal(text.p, "Z}K2abc", 7);
+        wm_cursor cursor = wm_cursor_from(&text, start, stop);
+        uint32_t c;
+        for (uint32_t at = 0; wm_cursor_next(&cursor, &c); at++) assert_int_equal(cursor.start, at);
+    }
+    wm_normalizing_free(&normalizing);
+}
+
 // A normalizer that makes a text of each character does not get all the memory.
 static void growth_is_limited(void **state) {
     (void)state;
@@ -97,6 +128,7 @@ int main(void) {
     wm_arena_init(&arena, NULL);
     if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(forms_are_the_standards),
+                                       cmocka_unit_test(places_after_a_removal),
                                        cmocka_unit_test(growth_is_limited)};
     int failed = cmocka_run_group_tests_name("normalizer", tests, NULL, NULL);
     wm_arena_free(&arena);

@@ -365,10 +365,12 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
         if (plain > cursor->at) {
             if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
             job.waiting = false;
-            job.places.stop = plain;
-            wm_writer_copy(to, &job.places);
-            job.places.stop = cursor->stop;
-            cursor->at = plain;
+            // Where the first characters went without a trace, the places lag behind.
+            if (job.places.at == cursor->at) {
+                job.places.stop = cursor->at = plain;
+                wm_writer_copy(to, &job.places);
+                job.places.stop = cursor->stop;
+            }
         }
         size_t end = grapheme_end(unicode, text, cursor->at, cursor->stop), length;
         if (end - cursor->at < 6 &&
