@@ -19,6 +19,7 @@ static void put_bytes(decoder_job *job, const void *bytes, size_t n) {
 static void put_replacement(decoder_job *job) { put_bytes(job, "\xEF\xBF\xBD", 3); }
 
 static void end_piece(decoder_job *job) {
+    put_bytes(job, "", 0); // so that there is an array
     uint32_t end = (uint32_t)job->to->bytes.n;
     if (!job->failed && !wm_array_push(&job->to->ends, job->host, &end, sizeof end))
         job->failed = true;
