@@ -48,7 +48,7 @@ static void patterns_split_as_the_wheel(void **state) {
             while (*p != ' ') p++;
             size_t n = (size_t)(p++ - name);
             int kind = wm_splitter_find(from_hex(&p, end, bytes));
-            assert_in_range(kind, 0, WM_COUNT(names) - 1);
+            assert_true(kind >= 0 && (size_t)kind < WM_COUNT(names));
             assert_int_equal(strlen(names[kind]), n);
             assert_memory_equal(names[kind], name, n);
             step.kind = (wm_splitter_kind)kind;
