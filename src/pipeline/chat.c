@@ -79,13 +79,9 @@ static const struct {
 // ---- What the files say -------------------------------------------------------------------------
 
 wm_status wm_pipeline_setting(wm_pipeline *p, const char *key, wm_span *text, wm_error *error) {
-    const char *name = "tokenizer_config.json";
-    const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, name);
     wm_json root;
     uint8_t *room;
-    *text = (wm_span){NULL, 0};
-    if (!file) return WM_OK;
-    WM_TRY(wm_json_check(file->bytes, name, WM_JSON_PYTHON, &root, error));
+    WM_TRY(wm_pipeline_json(p, "tokenizer_config.json", &root, error));
     root = wm_json_get(root, key);
     // several templates: [{"name": "default", "template": …}, …]
     for (wm_json_iter i = wm_json_each(root); wm_json_next(&i);)

@@ -40,16 +40,14 @@ static bool has_encoder(const wm_generation *g) {
 // ---- What the files say -------------------------------------------------------------------------
 
 wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
-    const wm_sentence *sentence = &p->sentence;
     uint32_t V = p->model->arch.vocabulary;
     uint64_t start;
     p->decoder_start = -1;
     if (p->model->arch.kind == WM_ENCODER) return WM_OK;
     const char *name = "generation_config.json";
-    const wm_source *file = wm_source_find(sentence->files, sentence->file_count, name);
-    if (!file) file = wm_source_find(sentence->files, sentence->file_count, name = "config.json");
     wm_json root;
-    WM_TRY(wm_json_check(file->bytes, name, WM_JSON_PYTHON, &root, error));
+    WM_TRY(wm_pipeline_json(p, name, &root, error));
+    if (!wm_json_present(root)) WM_TRY(wm_pipeline_json(p, name = "config.json", &root, error));
     WM_TRY(wm_token_rules_read(&p->rules, root, name, V, &p->arena, error));
     if ((wm_json_u64(wm_json_get(root, "decoder_start_token_id"), &start) ||
          wm_json_u64(wm_json_get(root, "bos_token_id"), &start)) &&
@@ -60,26 +58,9 @@ wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
 
 // ---- The model's side ---------------------------------------------------------------------------
 
-// logits [V] of the token after ids [count] on lane 0, of which the session remembers the first
-// `known`.
-static wm_status run_prompt(wm_generation *g, const int32_t *ids, size_t known, size_t count,
-                            wm_error *error) {
-    const wm_model *model = g->pipeline->model;
-    const float *hidden;
-    while (known < count) {
-        wm_sequence part = {ids + known, NULL, WM_MIN(count - known, (size_t)PROMPT_TOKENS)};
-        WM_TRY(wm_session_append(session_of(g), &part, 1, &hidden, error));
-        known += part.count;
-        if (known == count)
-            wm_session_logits_of(session_of(g), hidden + (part.count - 1) * model->arch.width, 1,
-                                 g->logits);
-    }
-    return WM_OK;
-}
-
 // Keeps what the session remembers of ids' beginning, and forgets the rest. At least one id is left
 // to run.
-static size_t keep_prefix(wm_generation *g) {
+static void keep_prefix(wm_generation *g) {
     wm_pipeline *p = g->pipeline;
     size_t same = 0;
     if (!has_encoder(g))
@@ -88,21 +69,30 @@ static size_t keep_prefix(wm_generation *g) {
             same++;
     wm_session_rewind(p->session, same);
     p->remembered_count = same;
-    return same;
 }
 
-// Notes that the session now remembers ids [count] too. What is noted is never more than it
-// remembers, so a run that fails half way leaves nothing wrong.
-static wm_status remember(wm_generation *g, wm_error *error) {
+// The logits of the token after ids [count]: the session remembers their beginning, and all of them
+// then. What is noted is never more than it remembers, so a run that fails half way leaves nothing
+// wrong.
+static WM_NOINLINE wm_status run_tokens_left(wm_generation *g, wm_error *error) {
     wm_pipeline *p = g->pipeline;
+    const float *hidden;
+    size_t from = p->remembered_count;
+    for (size_t known = from; known < g->count;) {
+        wm_sequence part = {g->ids + known, NULL, WM_MIN(g->count - known, (size_t)PROMPT_TOKENS)};
+        WM_TRY(wm_session_append(p->session, &part, 1, &hidden, error));
+        known += part.count;
+        if (known == g->count)
+            wm_session_logits_of(p->session, hidden + (part.count - 1) * p->model->arch.width, 1,
+                                 g->logits);
+    }
     if (p->remembered_room < g->count) {
         wm_arena_free(&p->memory);
-        p->remembered_room = p->remembered_count = 0;
+        p->remembered_room = p->remembered_count = from = 0;
         WM_TRY(WM_ALLOC(&p->memory, p->remembered, 2 * g->count, error));
         p->remembered_room = 2 * g->count;
     }
-    size_t known = p->remembered_count;
-    memcpy(p->remembered + known, g->ids + known, (g->count - known) * sizeof *g->ids);
+    memcpy(p->remembered + from, g->ids + from, (g->count - from) * sizeof *g->ids);
     p->remembered_count = g->count;
     return WM_OK;
 }
@@ -113,21 +103,14 @@ static wm_status begin_sequence(wm_generation *g, wm_error *error) {
     // LENGTH where the prompt fills the context.
     g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count);
     g->sampler.stream = (uint32_t)g->sequence;
-    size_t known = keep_prefix(g);
-    WM_TRY(run_prompt(g, g->ids, known, g->count, error));
-    return remember(g, error);
+    keep_prefix(g);
+    return run_tokens_left(g, error);
 }
 
 // One token more, by the sampler.
 static wm_status draw_token(wm_generation *g, wm_error *error) {
-    if (g->told) {
-        wm_sequence last = {g->ids + g->count - 1, NULL, 1};
-        const float *hidden;
-        WM_TRY(wm_session_append(session_of(g), &last, 1, &hidden, error));
-        wm_session_logits_of(session_of(g), hidden, 1, g->logits);
-        WM_TRY(remember(g, error));
-    }
     int32_t id;
+    WM_TRY(run_tokens_left(g, error));
     WM_TRY(wm_sampler_next(&g->sampler, g->logits, g->ids, g->count, &id, error));
     g->ids[g->count++] = id;
     g->finish = wm_sampler_finish(&g->sampler, g->ids, g->count);

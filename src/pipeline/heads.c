@@ -52,15 +52,13 @@ static wm_status read_labels(wm_pipeline *p, wm_json names, wm_error *error) {
 
 wm_status wm_pipeline_read_head(wm_pipeline *p, wm_error *error) {
     wm_task task = p->model->head.task;
-    const wm_source *file =
-        wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
     wm_json config;
     wm_span name;
     if (task == WM_TASK_ANSWER && p->model->arch.labels != 2)
         return wm_fail(error, WM_ERROR_SHAPE, 0, "config.json: %u labels, answers have 2",
                        (uint64_t)p->model->arch.labels);
     if (task != WM_TASK_CLASSIFY && task != WM_TASK_TAG) return WM_OK;
-    WM_TRY(wm_json_check(file->bytes, "config.json", WM_JSON_PYTHON, &config, error));
+    WM_TRY(wm_pipeline_json(p, "config.json", &config, error));
     wm_json kind = wm_json_get(config, "problem_type");
     bool regression = wm_json_string_is(kind, "regression");
     p->softmax = p->model->arch.labels > 1 && !regression &&
@@ -186,7 +184,6 @@ static wm_status score_texts(prediction_call *call, bool rank) {
                        (uint64_t)labels);
     WM_TRY(begin_prediction(call, 1, top ? WM_MIN(top, most) : most, 1));
     for (size_t done = 0, group; done < count; done += group) {
-        wm_sequence sequences[GROUP_TEXTS];
         size_t tokens = 0, row = 0;
         for (group = 0; done + group < count && group < GROUP_TEXTS && tokens < GROUP_TOKENS;) {
             wm_encoding *encoding = &p->encodings[group];
@@ -199,10 +196,10 @@ static wm_status score_texts(prediction_call *call, bool rank) {
             }
             WM_TRY(encode_into(call, encoding, text, pair));
             tokens += encoding->count;
-            sequences[group++] = (wm_sequence){encoding->ids, encoding->types, encoding->count};
+            group++;
         }
-        WM_TRY(wm_session_run(p->session, sequences, group, &call->hidden, call->error));
-        for (size_t i = 0; i < group; row += sequences[i++].count) {
+        WM_TRY(wm_pipeline_run(p, group, &call->hidden, call->error));
+        for (size_t i = 0; i < group; row += p->encodings[i++].count) {
             head_logits(call, row, 1);
             WM_TRY(score_state(call, rank, done + i));
         }

@@ -81,6 +81,12 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
     return WM_OK;
 }
 
+wm_status wm_pipeline_json(wm_pipeline *p, const char *name, wm_json *root, wm_error *error) {
+    const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, name);
+    *root = (wm_json){NULL, 0};
+    return file ? wm_json_check(file->bytes, name, WM_JSON_PYTHON, root, error) : WM_OK;
+}
+
 wm_status wm_pipeline_within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
     if (status != WM_ERROR_NOMEM || !p->budget.refused) return status;
     return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u",
@@ -248,19 +254,24 @@ static wm_status run_steps(embedding_call *call, float *vector, const float *hid
     return WM_OK;
 }
 
+wm_status wm_pipeline_run(wm_pipeline *p, size_t count, const float **hidden, wm_error *error) {
+    wm_sequence sequences[GROUP_TEXTS];
+    for (size_t i = 0; i < count; i++) {
+        const wm_encoding *encoding = &p->encodings[i];
+        sequences[i] = (wm_sequence){encoding->ids, encoding->types, encoding->count};
+    }
+    return wm_session_run(p->session, sequences, count, hidden, error);
+}
+
 // Runs the texts of the first `count` encodings and writes their vectors.
 static wm_status embed_group(embedding_call *call, size_t count, float *vectors) {
     wm_pipeline *p = call->pipeline;
-    wm_sequence sequences[GROUP_TEXTS];
     const float *hidden;
-    if (!count) return WM_OK;
-    for (size_t i = 0; i < count; i++)
-        sequences[i] =
-            (wm_sequence){p->encodings[i].ids, p->encodings[i].types, p->encodings[i].count};
-    WM_TRY(wm_session_run(p->session, sequences, count, &hidden, call->error));
+    WM_TRY(wm_pipeline_run(p, count, &hidden, call->error));
     for (size_t i = 0; i < count; i++) {
-        WM_TRY(run_steps(call, vectors + i * p->dim, hidden, sequences[i].count));
-        hidden += sequences[i].count * p->model->arch.width;
+        size_t T = p->encodings[i].count;
+        WM_TRY(run_steps(call, vectors + i * p->dim, hidden, T));
+        hidden += T * p->model->arch.width;
     }
     return WM_OK;
 }
@@ -335,9 +346,8 @@ wm_status wm_pipeline_encode_t5(wm_pipeline *p, wm_span text, const float **hidd
                                 wm_error *error) {
     wm_encoding *encoding = &p->encodings[0];
     WM_TRY(wm_tokenizer_encode(p->tokenizer, text, NULL, NULL, encoding, error));
-    wm_sequence sequence = {encoding->ids, NULL, encoding->count};
     *count = encoding->count;
-    return wm_session_run(p->session, &sequence, 1, hidden, error);
+    return wm_pipeline_run(p, 1, hidden, error);
 }
 
 // ---- Facts --------------------------------------------------------------------------------------

@@ -52,6 +52,13 @@ wm_status wm_pipeline_setting(wm_pipeline *pipeline, const char *key, wm_span *t
 // *to = the caller's options, zeros beyond what the caller's version of the struct holds.
 void wm_options_read(void *to, size_t size, const void *from);
 
+// Runs the first `count` encodings; hidden: their states, one text after another.
+wm_status wm_pipeline_run(wm_pipeline *pipeline, size_t count, const float **hidden,
+                          wm_error *error);
+
+// *root = the checked text of the file `name`; absent where there is no such file.
+wm_status wm_pipeline_json(wm_pipeline *pipeline, const char *name, wm_json *root, wm_error *error);
+
 // LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
 wm_status wm_pipeline_within_budget(wm_pipeline *pipeline, wm_status status, wm_error *error);
 
