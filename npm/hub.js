@@ -104,12 +104,23 @@ const listOf = (repo, revision) => async (o) => {
 const checkRepo = (repo) =>
   REPO.test(repo) && !/--|\.\./.test(repo) ? repo : fail('ARG', `not a repository's name: ${repo}`);
 
+// What models whose files name no prompts want before a query and before a document.
+const PROMPTS = [
+  [/\/(multilingual-)?e5-(small|base|large)/, 'query: ', 'passage: '],
+  [/\/nomic-embed-text/, 'search_query: ', 'search_document: '],
+  [/\/(bge-.*-en|mxbai-embed)/, 'Represent this sentence for searching relevant passages: ', ''],
+  [/\/bge-.*-zh/, '为这个句子生成表示以用于检索相关文章：', ''],
+];
+
 // A model from a hub: options of WasmPipeline.load, and revision, token, endpoint, fetch,
 // cache (a Cache's name, a folder, a store, or false), offline, signal, onProgress.
 export const fromHub = async (repo, options = {}) => {
   const { revision = 'main' } = options ?? {};
   if (!PLAIN.test(revision)) fail('ARG', `not a revision: ${revision}`);
-  return openFrom(repo, revision, listOf(checkRepo(repo), revision), options);
+  const pipeline = await openFrom(repo, revision, listOf(checkRepo(repo), revision), options);
+  const [, query, document] = PROMPTS.find(([name]) => name.test(repo)) ?? [];
+  pipeline.prompts = { query, document };
+  return pipeline;
 };
 
 const storeFor = async (options) =>

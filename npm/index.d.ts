@@ -70,6 +70,8 @@ export interface EmbedOptions {
   prompt?: string | null;
   /** A prompt of the repository's config_sentence_transformers.json by its name. */
   promptName?: string | null;
+  /** The first numbers of each vector alone: for models trained so (Matryoshka). They are not normalised anew. */
+  truncateDim?: number | null;
 }
 
 export interface PipelineOptions<S = Bytes> extends EmbedOptions {
@@ -300,6 +302,12 @@ export class WasmPipeline {
   embed(text: string, options?: EmbedOptions | number | null): Float32Array;
   /** [texts.length × info.dim]: bit for bit what `embed` gives one by one. */
   embedBatch(texts: readonly string[], options?: EmbedOptions | number | null): Float32Array;
+  /** As `embed`, with the prompt called "query" of the model's files, else with `prompts.query`. */
+  embedQuery(text: string, options?: EmbedOptions | number | null): Float32Array;
+  /** As `embedBatch`, with the prompt called "document", "passage" or "corpus", else with `prompts.document`. */
+  embedDocuments(texts: readonly string[], options?: EmbedOptions | number | null): Float32Array;
+  /** What goes before queries and documents where the files name no prompt; `fromHub` knows some models. */
+  prompts: { query?: string; document?: string };
   /** The token ids of a text, special ones included, not truncated unless asked. */
   tokenize(text: string, options?: TokenizeOptions | null): Int32Array;
   /** The text of token ids. */
@@ -354,3 +362,15 @@ export class WasmPipeline {
  */
 export function embed(text: string, options?: number | EmbedOptions): Promise<Float32Array>;
 export function embed(texts: readonly string[], options?: number | EmbedOptions): Promise<Float32Array[]>;
+
+/** The cosine of two vectors. */
+export function similarity(a: ArrayLike<number>, b: ArrayLike<number>): number;
+/**
+ * The k nearest of some vectors, an array of them or one after another as `embedBatch` gives them, best first.
+ * @example search(p.embedQuery('tea'), p.embedDocuments(texts), 3)
+ */
+export function search(
+  query: Float32Array,
+  vectors: Float32Array | readonly ArrayLike<number>[],
+  k?: number,
+): { index: number; score: number }[];

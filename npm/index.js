@@ -30,6 +30,7 @@ export class WasmPipeline {
   #engine;
   #given; // at opening: numbers, prompt, promptName
   info = {};
+  prompts = {};
   last = { tokens: 0, truncated: false };
 
   constructor(engine, options) {
@@ -67,7 +68,8 @@ export class WasmPipeline {
       last = { tokens: 0, truncated: false };
     texts = textsOf(texts);
     options = optionsOf(options, 'maxLength');
-    const vectors = new Float32Array(texts.length * dim),
+    const width = Math.min(options.truncateDim || dim, dim),
+      vectors = new Float32Array(texts.length * width),
       items = [
         numbersOf(options).map((number, i) => (number === 0 ? numbers[i] : number)),
         options.prompt ?? prompt ?? ABSENT,
@@ -75,12 +77,22 @@ export class WasmPipeline {
       ];
     for (let from = 0; from < texts.length; from += GROUP) {
       const out = engine.give('embed', [...items, ...texts.slice(from, from + GROUP)]);
-      vectors.set(engine.view(out[0], out[1], Float32Array), from * dim);
+      const rows = engine.view(out[0], out[1], Float32Array);
+      for (let i = 0; i * dim < rows.length; i++)
+        vectors.set(rows.subarray(i * dim, i * dim + width), (from + i) * width);
       last.tokens += out[2];
       last.truncated ||= out[3] > 0;
     }
     this.last = last;
     return vectors;
+  }
+
+  embedQuery(text, options) {
+    return this.#prompted(['query'], [text], options);
+  }
+
+  embedDocuments(texts, options) {
+    return this.#prompted(['document', 'passage', 'corpus'], texts, options);
   }
 
   hidden(ids) {
@@ -173,6 +185,18 @@ export class WasmPipeline {
     this.close();
   }
 
+  // With the first of these prompts that the files have, else with what `prompts` says.
+  #prompted(names, texts, options) {
+    options = optionsOf(options, 'maxLength');
+    for (const promptName of names)
+      try {
+        return this.embedBatch(texts, { ...options, promptName });
+      } catch (error) {
+        if (!/no prompt/.test(error.message)) throw error;
+      }
+    return this.embedBatch(texts, { prompt: this.prompts[names[0]], ...options });
+  }
+
   #rows(name, width, ...lists) {
     const data = this.#engine.array(name, lists.map(idsOf), Float32Array);
     return { data, shape: [data.length / width, width] };
@@ -222,5 +246,30 @@ export class WasmPipeline {
     return rows > 1 ? Array.from({ length: rows }, () => found.splice(0, count / rows)) : found;
   }
 }
+
+// The cosine of two vectors.
+export const similarity = (a, b) => {
+  let ab = 0,
+    aa = 0,
+    bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  return ab / Math.sqrt(aa * bb) || 0;
+};
+
+// The k nearest of some vectors, an array of them or one after another, best first.
+export const search = (query, vectors, k = 10) => {
+  const n = query.length,
+    flat = ArrayBuffer.isView(vectors);
+  return Array.from({ length: flat ? vectors.length / n : vectors.length }, (_, index) => {
+    const vector = flat ? vectors.subarray(index * n, (index + 1) * n) : vectors[index];
+    return { index, score: similarity(query, vector) };
+  })
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k);
+};
 
 export { embed } from './fetch.js';

@@ -64,9 +64,11 @@ export class WasmPool {
   }
 
   async embedBatch(texts, options) {
-    const vectors = new Float32Array(textsOf(texts).length * this.info.dim);
+    const { dim } = this.info,
+      width = Math.min(options?.truncateDim || dim, dim),
+      vectors = new Float32Array(textsOf(texts).length * width);
     await this.#split(texts, (worker, group, from) =>
-      worker.embedBatch(group, options).then((part) => vectors.set(part, from * this.info.dim)),
+      worker.embedBatch(group, options).then((part) => vectors.set(part, from * width)),
     );
     return vectors;
   }

@@ -17,6 +17,8 @@ export interface AsyncPipeline {
   readonly last: Last;
   embed(text: string, options?: Stoppable<EmbedOptions> | number | null): Promise<Float32Array>;
   embedBatch(texts: readonly string[], options?: Stoppable<EmbedOptions> | number | null): Promise<Float32Array>;
+  embedQuery(text: string, options?: Stoppable<EmbedOptions> | number | null): Promise<Float32Array>;
+  embedDocuments(texts: readonly string[], options?: Stoppable<EmbedOptions> | number | null): Promise<Float32Array>;
   tokenize(text: string, options?: Stoppable<TokenizeOptions> | null): Promise<Int32Array>;
   decode(ids: ArrayLike<number>, options?: Stoppable<DecodeOptions> | null): Promise<string>;
   hidden(ids: ArrayLike<number>): Promise<Rows>;

@@ -7,7 +7,8 @@ export { WasmicroError };
 
 // prettier-ignore
 export const METHODS = [
-  'embed', 'embedBatch', 'tokenize', 'decode', 'hidden', 'encodeT5', 'logits', 'generate',
+  'embed', 'embedBatch', 'embedQuery', 'embedDocuments', 'tokenize', 'decode', 'hidden', 'encodeT5',
+  'logits', 'generate',
   'classify', 'rerank', 'fillMask', 'answer', 'tag',
 ];
 

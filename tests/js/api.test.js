@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
-import init, { WasmPipeline, WasmicroError } from '../../npm/index.js';
+import init, { WasmPipeline, WasmicroError, search, similarity } from '../../npm/index.js';
 import { ROOT, bits, errorOf, filesOf, freshLibrary, wasmBytes, withTrap } from './support.js';
 
 await init();
@@ -544,4 +544,36 @@ test('failures between them leave a pipeline as it was', async () => {
     await errorOf(() => openBert({ files: { 'modules.json': '[' } }));
   }
   assert.equal(bits(bert.embed(TEXT)), WANT);
+});
+
+test('queries and documents have their prompts, of the files or given', () => {
+  const files = filesOf('st-prompts');
+  const open = (given) => WasmPipeline.fromBytes(null, null, null, null, { files: { ...files, ...given } });
+  const named = open();
+  assert.deepEqual(named.embedQuery(TEXT), named.embed(TEXT, { promptName: 'query' }));
+  assert.deepEqual(named.embedDocuments([TEXT]), named.embed(TEXT, { promptName: 'passage' }));
+  const plain = open({ 'config_sentence_transformers.json': null });
+  assert.deepEqual(plain.embedQuery(TEXT), plain.embed(TEXT));
+  plain.prompts = { query: 'ask: ', document: '' };
+  assert.deepEqual(plain.embedQuery(TEXT), plain.embed(`ask: ${TEXT}`));
+  assert.deepEqual(plain.embedDocuments([TEXT]), plain.embed(TEXT));
+});
+
+test('vectors cut short, compared and searched', () => {
+  const texts = ['one', 'two words', TEXT];
+  const whole = bert.embedBatch(texts),
+    { dim } = bert.info,
+    short = bert.embedBatch(texts, { truncateDim: 5 });
+  texts.forEach((_, i) =>
+    assert.deepEqual(short.subarray(5 * i, 5 * i + 5), whole.subarray(i * dim, i * dim + 5)),
+  );
+  const rows = texts.map((_, i) => whole.subarray(i * dim, (i + 1) * dim));
+  assert.ok(Math.abs(similarity(rows[1], rows[1]) - 1) < 1e-6);
+  assert.equal(similarity([1, 0], [0, 2]), 0);
+  assert.equal(similarity([0, 0], [0, 2]), 0);
+  const found = search(rows[2], whole, 2);
+  assert.equal(found.length, 2);
+  assert.equal(found[0].index, 2);
+  assert.ok(found[0].score >= found[1].score);
+  assert.deepEqual(search(rows[2], rows, 2), found);
 });
