@@ -36,16 +36,9 @@ wm_status wm_beams_init(wm_beams *beams, wm_sampler *sampler, const int32_t *pro
 
 // scores [V] = log_softmax of scores
 static wm_status log_softmax(float *scores, size_t V, wm_error *error) {
-    float max = -WM_INFINITY;
-    bool numbers = true;
-    for (size_t i = 0; i < V; i++) {
-        numbers &= scores[i] < WM_INFINITY;
-        if (scores[i] > max) max = scores[i];
-    }
-    if (!numbers || max == -WM_INFINITY) return wm_logits_fail(error);
-    double sum = 0;
-    for (size_t i = 0; i < V; i++) sum += wm_exp((double)scores[i] - (double)max);
-    double log = (double)max + wm_log(sum);
+    uint32_t best;
+    WM_TRY(wm_logits_best(scores, V, &best, error));
+    double log = wm_logits_log_sum(scores, V, scores[best]);
     for (size_t i = 0; i < V; i++) scores[i] = (float)((double)scores[i] - log);
     return WM_OK;
 }

@@ -109,34 +109,42 @@ wm_status wm_generate_options_read(wm_generate_options *to, const wm_generate_op
 static wm_status read_ids(wm_ids *ids, wm_json value, size_t vocabulary, wm_arena *arena,
                           wm_error *error) {
     wm_json_type type = wm_json_type_of(value);
-    size_t count = type != WM_JSON_ARRAY && type != WM_JSON_NULL;
-    for (wm_json_iter i = wm_json_each(value); wm_json_next(&i);) count++;
+    wm_json_iter all = {.p = value.p, .end = value.p + value.n}, i; // one value, …
+    if (type == WM_JSON_ARRAY) all = wm_json_each(value);           // … many, …
+    if (type == WM_JSON_NULL) all.p = all.end;                      // … none
+    size_t count = 0;
+    for (i = all; wm_json_next(&i);) count++;
     int32_t *list;
     WM_TRY(WM_ALLOC(arena, list, count, error));
     *ids = (wm_ids){list, count};
-    wm_json_iter i = wm_json_each(value);
-    for (size_t n = 0; n < count; n++) {
+    for (i = all; wm_json_next(&i);) {
         uint64_t id;
-        if (type == WM_JSON_ARRAY) wm_json_next(&i);
-        if (!wm_json_u64(type == WM_JSON_ARRAY ? i.value : value, &id) || id >= vocabulary)
-            return WM_ERROR_FORMAT;
-        list[n] = (int32_t)id;
+        if (!wm_json_u64(i.value, &id) || id >= vocabulary) return WM_ERROR_FORMAT;
+        *list++ = (int32_t)id;
     }
     return WM_OK;
 }
 
 wm_status wm_token_rules_read(wm_token_rules *rules, wm_json object, const char *file,
                               size_t vocabulary, wm_arena *arena, wm_error *error) {
-    static const char *const keys[] = {"eos_token_id", "suppress_tokens", "begin_suppress_tokens",
-                                       "forced_bos_token_id", "forced_eos_token_id"};
-    wm_ids *const lists[] = {&rules->eos, &rules->suppress, &rules->begin_suppress,
-                             &rules->forced_bos, &rules->forced_eos};
-    for (size_t i = 0; i < WM_COUNT(keys); i++) {
-        wm_json value = wm_json_get(object, keys[i]);
+    static const struct {
+        const char *key;
+        size_t offset;
+    } lists[] = {
+        {"eos_token_id", offsetof(wm_token_rules, eos)},
+        {"suppress_tokens", offsetof(wm_token_rules, suppress)},
+        {"begin_suppress_tokens", offsetof(wm_token_rules, begin_suppress)},
+        {"forced_bos_token_id", offsetof(wm_token_rules, forced_bos)},
+        {"forced_eos_token_id", offsetof(wm_token_rules, forced_eos)},
+    };
+    for (size_t i = 0; i < WM_COUNT(lists); i++) {
+        const char *key = lists[i].key;
+        wm_json value = wm_json_get(object, key);
         if (!wm_json_present(value)) continue;
-        wm_status status = read_ids(lists[i], value, vocabulary, arena, error);
+        wm_ids *ids = (wm_ids *)(void *)((uint8_t *)rules + lists[i].offset);
+        wm_status status = read_ids(ids, value, vocabulary, arena, error);
         if (status == WM_ERROR_FORMAT)
-            return wm_fail(error, status, 0, "%z: %z: expected token ids below %u", file, keys[i],
+            return wm_fail(error, status, 0, "%z: %z: expected token ids below %u", file, key,
                            (uint64_t)vocabulary);
         WM_TRY(status);
     }

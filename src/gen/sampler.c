@@ -243,20 +243,31 @@ wm_status wm_logits_fail(wm_error *error) {
     return wm_fail(error, WM_ERROR_NUMERIC, 0, "logits: NaN, infinity, or no token left to choose");
 }
 
+WM_NOINLINE wm_status wm_logits_best(const float *logits, size_t V, uint32_t *at, wm_error *error) {
+    float best = -WM_INFINITY;
+    bool numbers = true;
+    *at = 0;
+    for (size_t i = 0; i < V; i++) {
+        numbers &= logits[i] < WM_INFINITY;
+        if (logits[i] > best) best = logits[i], *at = (uint32_t)i;
+    }
+    return numbers && best > -WM_INFINITY ? WM_OK : wm_logits_fail(error);
+}
+
+WM_NOINLINE double wm_logits_log_sum(const float *logits, size_t V, float best) {
+    double sum = 0;
+    for (size_t i = 0; i < V; i++) sum += wm_exp((double)logits[i] - (double)best);
+    return (double)best + wm_log(sum);
+}
+
 wm_status wm_sampler_next(wm_sampler *sampler, float *logits, const int32_t *ids, size_t count,
                           int32_t *id, wm_error *error) {
+    uint32_t best;
     wm_sampler_process(sampler, logits, ids, count);
-    float best = -WM_INFINITY;
-    uint32_t at = 0;
-    bool numbers = true;
-    for (uint32_t i = 0; i < sampler->vocabulary; i++) {
-        numbers &= logits[i] < WM_INFINITY;
-        if (logits[i] > best) best = logits[i], at = i;
-    }
-    if (!numbers || best == -WM_INFINITY) return wm_logits_fail(error);
-    *id = (int32_t)at;
+    WM_TRY(wm_logits_best(logits, sampler->vocabulary, &best, error));
+    *id = (int32_t)best;
     // A temperature too low for f32 leaves the best token alone.
-    float temperature = (float)sampler->options.temperature, max = best / temperature;
+    float temperature = (float)sampler->options.temperature, max = logits[best] / temperature;
     if (!sampler->candidates || !(max < WM_INFINITY && max > -WM_INFINITY)) return WM_OK;
     filter(sampler, logits, temperature, max);
     *id =

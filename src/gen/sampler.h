@@ -83,4 +83,11 @@ wm_finish wm_sampler_finish(const wm_sampler *sampler, const int32_t *ids, size_
 bool wm_sampler_is_eos(const wm_sampler *sampler, int32_t id);
 wm_status wm_logits_fail(wm_error *error); // NUMERIC
 
+// *at = the best of logits [V], the first of equals.  Errors: NUMERIC (NaN or +infinity among them,
+// or all -infinity).
+wm_status wm_logits_best(const float *logits, size_t V, uint32_t *at, wm_error *error);
+
+// The logarithm of Σ exp(logits [V]), of which `best` is the largest.
+double wm_logits_log_sum(const float *logits, size_t V, float best);
+
 #endif

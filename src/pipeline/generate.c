@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A prompt in, tokens out: one call, one token.
-#include "../base/maths.h"
 #include "../gen/beams.h"
 #include "../gen/stop.h"
 #include "pipeline.h"
@@ -145,10 +144,9 @@ enum { SCORED_TOKENS = 16 };
 
 // The natural logarithm of the probability of id `id`: torch.nn.functional.log_softmax
 static float log_probability(const float *logits, size_t V, int32_t id) {
-    double best = (double)logits[id], sum = 0;
-    for (size_t i = 0; i < V; i++) best = WM_MAX(best, (double)logits[i]);
-    for (size_t i = 0; i < V; i++) sum += wm_exp((double)logits[i] - best);
-    return (float)((double)logits[id] - best - wm_log(sum));
+    uint32_t best;
+    (void)wm_logits_best(logits, V, &best, NULL); // what is no number gives none
+    return (float)((double)logits[id] - wm_logits_log_sum(logits, V, logits[best]));
 }
 
 // Runs ids [count] from an empty memory on; `logits` is [count, V], or [SCORED_TOKENS, V] where
