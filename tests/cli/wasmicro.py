@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,6 +34,17 @@ class Result:
     @property
     def json(self):
         return [json.loads(line) for line in self.text.splitlines()]
+
+
+def peak_memory(*arguments):
+    """Bytes resident at most. Started from a small process: what a child inherits from this one would count as its own."""
+    starter = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL); "
+               "_, status, usage = os.wait4(process.pid, 0); print(status, usage.ru_maxrss)")
+    done = subprocess.run([sys.executable, "-c", starter, BINARY, *arguments], capture_output=True, text=True, check=True, env=CLEAN)
+    status, kilobytes = map(int, done.stdout.split())
+    if status:
+        raise AssertionError(f"ended with {status}: {done.stderr}")
+    return kilobytes * 1024
 
 
 def run(*arguments, stdin=b"", **more):
