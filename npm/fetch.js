@@ -160,10 +160,14 @@ export async function* download({ url, size, hash }, o, progress) {
   }
 }
 
-const streamOf = (chunks) =>
+// `failed` hears of what goes wrong: a Cache that reads the stream would put its own error before it.
+const streamOf = (chunks, failed) =>
   new ReadableStream({
     pull: async (controller) => {
-      const { done, value } = await chunks.next();
+      const { done, value } = await chunks.next().catch((cause) => {
+        failed?.(cause);
+        throw cause;
+      });
       done ? controller.close() : controller.enqueue(value);
     },
     cancel: () => chunks.return(),
@@ -200,12 +204,22 @@ const gather = async (repo, revision, files, o) => {
     const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`;
     const file = { repo, revision, path, size, hash, oid, url };
     const progress = (bytes) => o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
-    const fetched = () => streamOf(download(file, o, progress), (o.fetched = true));
+    const fetched = (failed) => streamOf(download(file, o, progress), failed, (o.fetched = true));
     found[path] = await store?.find(file);
     if (!found[path] && store && !o.offline)
       try {
+        let problem;
+        const failed = (cause) => (problem = cause);
         if (!fetching.has(url))
-          fetching.set(url, store.put(file, fetched()).finally(() => fetching.delete(url)));
+          fetching.set(
+            url,
+            store
+              .put(file, fetched(failed))
+              .catch((cause) => {
+                throw problem ?? cause;
+              })
+              .finally(() => fetching.delete(url)),
+          );
         await fetching.get(url);
         found[path] = await store.find(file);
       } catch (cause) {

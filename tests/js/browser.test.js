@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname, join, normalize } from 'node:path';
 import test, { after, before } from 'node:test';
+import { startHub } from '../hub/server.mjs';
 import init, { WasmPipeline } from '../../npm/index.js';
 import { MINILM, NO_MINILM, ROOT, bits, filesOf } from './support.js';
 
@@ -266,4 +267,43 @@ test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, asy
   assert.match(await textOf(demo, '.results li'), /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
   assert.deepEqual(errors, []);
   await demo.close();
+});
+
+test('fromHub in a page: a Cache keeps what was checked, and nothing else', { skip }, async () => {
+  const repos = { 'org/tiny': { files: filesOf('bert-f32') } };
+  const hub = await startHub({ repos });
+  const run = (endpoint) =>
+    page.evaluate(async (endpoint) => {
+      const { cache, fromHub } = await import('/npm/hub.js');
+      const options = { endpoint, cache: 'hub-test' };
+      try {
+        const pipeline = await fromHub('org/tiny', options);
+        const hex = Array.from(new Uint32Array(pipeline.embed('some text').buffer)).join();
+        const kept = await cache.list(options);
+        return { hex, kept: kept.length, damaged: (await cache.verify(options)).length };
+      } catch ({ code, message }) {
+        return { code, message, kept: (await cache.list(options)).map(({ path }) => path) };
+      }
+    }, endpoint);
+  try {
+    const { endpoint } = hub;
+    hub.faults['cdn:model.safetensors'] = [{ corrupt: true }, { cut: 5000 }];
+    const refused = await run(endpoint);
+    assert.equal(refused.code, 'HASH', refused.message);
+    assert.ok(!refused.kept.includes('model.safetensors'));
+    const fetched = await run(endpoint);
+    assert.ok(fetched.kept > 2, fetched.message);
+    assert.equal(fetched.damaged, 0);
+    hub.log.length = 0;
+    assert.deepEqual(await run(endpoint), fetched);
+    assert.equal(hub.log.length, 1);
+    await init();
+    const { files } = repos['org/tiny'];
+    const here = WasmPipeline.fromBytes(null, null, null, null, { files }).embed('some text');
+    assert.equal(fetched.hex, Array.from(new Uint32Array(here.buffer)).join());
+    await hub.close();
+    assert.deepEqual(await run(endpoint), fetched); // the hub is gone
+  } finally {
+    await hub.close();
+  }
 });
