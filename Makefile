@@ -123,10 +123,10 @@ WASM_OPT_FEATURES = --enable-bulk-memory --enable-nontrapping-float-to-int --ena
 wasm: $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm
 
 WASM_OPTIMIZE = -Oz
-$(BUILD)/wasm/src/kernels/%.o: WASM_OPTIMIZE = -O3
-$(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -O3 -msimd128
-$(BUILD)/wasm-relaxed/src/kernels/%.o: WASM_OPTIMIZE = -O3 -msimd128 -mrelaxed-simd
-$(BUILD)/wasm-scalar/src/kernels/%.o: WASM_OPTIMIZE = -O3
+$(BUILD)/wasm/src/kernels/%.o: WASM_OPTIMIZE = -Os
+$(BUILD)/wasm-lto/src/kernels/%.o: WASM_OPTIMIZE = -Os -msimd128 -fno-lto
+$(BUILD)/wasm-relaxed/src/kernels/%.o: WASM_OPTIMIZE = -Os -msimd128 -mrelaxed-simd -fno-lto
+$(BUILD)/wasm-scalar/src/kernels/%.o: WASM_OPTIMIZE = -Os -fno-lto
 $(BUILD)/wasm/wasm/libc.o $(BUILD)/wasm-lto/wasm/libc.o: WASM_OPTIMIZE = -Oz -fno-builtin -fno-lto
 $(BUILD)/wasm/%.o: %.c
 	$(say) CC $@
@@ -152,10 +152,13 @@ $(BUILD)/wasm/linked.wasm $(BUILD)/wasm/linked.map &: $(WASM_PRODUCT)
 
 WASM_LTO = $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
 WASM_KERNELS = $(filter $(BUILD)/wasm-lto/src/kernels/%,$(WASM_LTO))
+# The kernels come as plain objects, to be left as they are. Everything else is inlined only where
+# that is smaller, and its loops keep one counter (4 KB, with wasm-opt's share of it below).
+WASM_LTO_SMALL = -mllvm -inline-threshold=-20 -mllvm -inline-call-penalty=10 -mllvm -disable-lsr
 define LINK_WASM
 $(say) LD $@
 @mkdir -p $(@D)
-$(Q)$(WASM_LINK) $^ -o $@
+$(Q)$(WASM_LINK) $(WASM_LTO_SMALL) $^ -o $@
 endef
 
 $(BUILD)/wasm-lto/linked.wasm: $(WASM_LTO)
@@ -173,8 +176,9 @@ $(DIST)/wasmicro-relaxed.wasm: SIMD = --enable-simd --enable-relaxed-simd
 $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) -Os --converge --low-memory-unused \
-	    --strip-debug --strip-producers --strip-target-features $(filter %.wasm,$^) -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) -Os --converge -ocimfs 20 --const-hoisting \
+	    --low-memory-unused --strip-debug --strip-producers --strip-target-features \
+	    $(filter %.wasm,$^) -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
 # What of the package is made of others of its files: the wasm inside a module, the entry of require.
