@@ -151,7 +151,7 @@ static void put_message(chat_writer *w, const char *format, const wm_message *me
                 put(w, WM_TEXT("\n\n"));
                 w->before.p = NULL;
             }
-            if (*c == *TRIMMED) text = wm_python_strip(text);
+            if (*c == *TRIMMED) text = wm_python_strip(w->pipeline, text);
         }
         put(w, text);
     }

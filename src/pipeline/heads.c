@@ -190,8 +190,8 @@ static wm_status score_texts(prediction_call *call, bool rank) {
             const wm_span *pair = call->count > 1 ? call->texts + 1 + done + group : NULL;
             wm_span text = *call->texts, stripped;
             if (rank && pair) {
-                text = wm_python_strip(text);
-                stripped = wm_python_strip(*pair);
+                text = wm_python_strip(p, text);
+                stripped = wm_python_strip(p, *pair);
                 pair = &stripped;
             }
             WM_TRY(encode_into(call, encoding, text, pair));

@@ -133,24 +133,23 @@ void wm_pipeline_close(wm_pipeline *p) {
 
 // ---- Text → ids ---------------------------------------------------------------------------------
 
-// What str.strip of Python drops: [\t-\r\x1c-\x20\x85\xa0] and Unicode's spaces.
-static bool python_space(uint32_t code) {
-    return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 ||
-           code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
-           code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+// Python's spaces are Unicode's and the four separators of ASCII.
+static bool python_space(const wm_pipeline *p, uint32_t code) {
+    return (code >= 0x1C && code < 0x20) ||
+           wm_char_flags(&p->tokenizer->unicode, code) & WM_CHAR_SPACE;
 }
 
-wm_span wm_python_strip(wm_span text) {
+wm_span wm_python_strip(const wm_pipeline *p, wm_span text) {
     uint32_t code;
     size_t n;
-    while ((n = wm_utf8_decode(text.p, text.n, &code)) && python_space(code)) {
+    while ((n = wm_utf8_decode(text.p, text.n, &code)) && python_space(p, code)) {
         text.p += n;
         text.n -= n;
     }
     while (text.n) {
         size_t start = text.n - 1;
         while (start && (text.p[start] & 0xC0) == 0x80) start--;
-        if (!wm_utf8_decode(text.p + start, text.n - start, &code) || !python_space(code)) break;
+        if (!wm_utf8_decode(text.p + start, text.n - start, &code) || !python_space(p, code)) break;
         text.n = start;
     }
     return text;
@@ -193,7 +192,7 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
         }
     }
     if (status == WM_OK) {
-        if (p->sentence.strip) text = wm_python_strip(text);
+        if (p->sentence.strip) text = wm_python_strip(p, text);
         status = wm_tokenizer_encode(p->tokenizer, text, NULL, &options, encoding, call->error);
     }
     if (p->model->arch.without_unknown) drop_id(encoding, p->tokenizer->model.unk);
