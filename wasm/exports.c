@@ -11,6 +11,9 @@
 #define EXPORT(name) __attribute__((export_name(#name)))
 
 _Static_assert(sizeof(wm_span) == 8, "a pair of the list");
+_Static_assert(offsetof(wm_pipeline_info, max_tokens) == 44 &&
+                   offsetof(wm_pipeline_info, session_bytes) == 72,
+               "12 words, 4 of twice the size");
 _Static_assert(sizeof(wm_source) == 16 && sizeof(wm_message) == 16, "two pairs of the list");
 
 static struct {
@@ -202,23 +205,10 @@ EXPORT(detect) wm_status detect(const wm_span *list) {
 EXPORT(info) void put_info(void) {
     wm_pipeline_info info;
     wm_pipeline_info_get(state.pipeline, &info);
-    double *to = out;
-    *to++ = address(info.model_type);
-    *to++ = address(info.tokenizer);
-    *to++ = address(info.dtype);
-    *to++ = address(info.isa);
-    *to++ = address(info.pooling);
-    *to++ = info.normalize;
-    *to++ = info.width;
-    *to++ = info.dim;
-    *to++ = info.layers;
-    *to++ = info.heads;
-    *to++ = info.vocabulary;
-    *to++ = info.max_tokens;
-    *to++ = (double)info.parameters;
-    *to++ = (double)info.weight_bytes;
-    *to++ = (double)info.model_bytes;
-    *to++ = (double)info.session_bytes;
+    const uint64_t *large = &info.parameters; // the last four
+    for (size_t i = 0; i < 16; i++)
+        out[i] = i < 12 ? wm_read_u32((const uint32_t *)&info + i) : (double)large[i - 12];
+    out[5] = info.normalize;
 }
 
 // ---- Vectors ------------------------------------------------------------------------------------
@@ -250,10 +240,11 @@ EXPORT(embed) wm_status embed(const wm_span *list, size_t count) {
     return WM_OK;
 }
 
-static wm_pipeline_info get_info(void) {
-    wm_pipeline_info info;
-    wm_pipeline_info_get(state.pipeline, &info);
-    return info;
+enum { INFO_WIDTH = 6, INFO_VOCABULARY = 10 }; // in `out`
+
+static size_t info_of(size_t index) {
+    put_info();
+    return (size_t)out[index];
 }
 
 static const int32_t *ids_of(const wm_span *item) { return (const int32_t *)item->p; }
@@ -262,7 +253,7 @@ static size_t count_ids(const wm_span *item) { return item->n / sizeof(int32_t);
 // list: ids. out: address and count of the hidden states.
 EXPORT(hidden) wm_status hidden(const wm_span *list) {
     WM_TRY(need_pipeline());
-    WM_TRY(reserve(count_ids(list), get_info().width));
+    WM_TRY(reserve(count_ids(list), info_of(INFO_WIDTH)));
     return wm_pipeline_hidden(state.pipeline, ids_of(list), count_ids(list), state.result,
                               &state.error);
 }
@@ -271,7 +262,7 @@ EXPORT(hidden) wm_status hidden(const wm_span *list) {
 EXPORT(logits) wm_status logits(const wm_span *list) {
     WM_TRY(need_pipeline());
     const wm_span *last = list[1].n ? list + 1 : list;
-    WM_TRY(reserve(count_ids(last), get_info().vocabulary));
+    WM_TRY(reserve(count_ids(last), info_of(INFO_VOCABULARY)));
     return wm_pipeline_logits(state.pipeline, ids_of(list), count_ids(list), ids_of(list + 1),
                               count_ids(list + 1), state.result, &state.error);
 }
