@@ -165,9 +165,10 @@ def check_border():
         yield "the options of wasm/exports.c and npm/engine.js differ"
     if [name.lower() for name in enumerators("word")] != words(engine, "WORDS"):
         yield "the words of wasm/exports.c and npm/engine.js differ"
-    facts = re.search(r"void put_info(.*?)\n}", border, re.S).group(1)
-    if [camel(name) for name in re.findall(r"info\.(\w+)", facts)] != words(index, "FACTS"):
-        yield "the facts of wasm/exports.c and npm/index.js differ"
+    facts = re.search(r"struct wm_pipeline_info {(.*?)}", read("include/wasmicro.h"), re.S).group(1)
+    facts = re.findall(r"(\w+)[,;]", re.sub(r"//.*", "", facts))
+    if [camel(name) for name in facts] != words(index, "FACTS"):
+        yield "the facts of include/wasmicro.h and npm/index.js differ"
 
 
 def check_machine():
