@@ -2,7 +2,7 @@
 // Byte-pair encoding: a piece's bytes or characters are merged, lowest rank first, then leftmost.
 #include "model.h"
 
-enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1, SHORT_WORD = 48 };
+enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1 };
 
 // ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on -----------
 
@@ -67,47 +67,49 @@ wm_status wm_bpe_index(wm_token_model *model, wm_arena *arena, const wm_merge *m
 
 // ---- One piece ----------------------------------------------------------------------------------
 
+#define NO_RANK UINT32_MAX
+
 typedef struct bpe_symbol {
     int32_t id;          // -1: SentencePiece has no such piece
     uint32_t at, length; // its bytes of the piece; no length: merged into the one before
     uint32_t prev, next; // UINT32_MAX: none
+    uint32_t rank;       // of the merge with the next one
+    int32_t into;        // what that makes
 } bpe_symbol;
 
-#define NO_RANK UINT32_MAX
-
-// The rank of two neighbours' merge, the lower the sooner, and what they become. NO_RANK: none.
-static uint32_t rank_of(const wm_token_model *model, const uint8_t *p, const bpe_symbol *left,
-                        const bpe_symbol *right, int32_t *into) {
+// The rank of two neighbours' merge, the lower the sooner, and in left->into what they become.
+static uint32_t rank_of(const wm_token_model *model, const uint8_t *p, bpe_symbol *left,
+                        const bpe_symbol *right) {
     if (!model->types) {
         uint32_t rank = (*find_merge(model, left->id, right->id) & RANK_MASK) - 1;
-        if (rank != NO_RANK) *into = model->merges[rank].into;
+        if (rank != NO_RANK) left->into = model->merges[rank].into;
         return rank;
     }
     wm_span text = {p + left->at, left->length + right->length};
-    *into = -1;
+    left->into = -1;
     if (text.n <= model->vocabulary.longest)
-        *into = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
-    if (*into < 0) return NO_RANK;
-    float score = (float)model->scores[*into] + 0.0f; // no -0
+        left->into = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    if (left->into < 0) return NO_RANK;
+    float score = (float)model->scores[left->into] + 0.0f; // no -0
     uint32_t bits = wm_read_u32(&score);
     return bits >> 31 ? bits : ~bits & 0x7FFFFFFFu; // the highest score first
 }
 
 static bool add_symbol(wm_token_sink *sink, int32_t id, size_t start, size_t length) {
     uint32_t at = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
-    bpe_symbol symbol = {id, (uint32_t)start, (uint32_t)length, at - 1, at + 1};
+    bpe_symbol symbol = {id, (uint32_t)start, (uint32_t)length, at - 1, at + 1, NO_RANK, -1};
     return wm_array_push(&sink->symbols, sink->host, &symbol, sizeof symbol);
 }
 
 // The id of one character of a word, written as the vocabulary has it there.
 static int32_t find_character(const wm_token_model *model, wm_span c, bool first, bool last) {
-    if (!last || !model->suffix.n)
-        return wm_vocabulary_find(&model->vocabulary, first ? (wm_span){0} : model->prefix, c);
-    uint8_t whole[WM_BPE_AFFIX + 4];
-    size_t n = first ? 0 : model->prefix.n;
-    if (n) memcpy(whole, model->prefix.p, n);
-    memcpy(whole + n, c.p, c.n);
-    return wm_vocabulary_find(&model->vocabulary, (wm_span){whole, n + c.n}, model->suffix);
+    const wm_span parts[] = {first ? (wm_span){0} : model->prefix, c,
+                             last ? model->suffix : (wm_span){0}};
+    uint8_t whole[2 * WM_BPE_AFFIX + 4];
+    wm_span text = {whole, 0};
+    for (int i = 0; i < 3; text.n += parts[i++].n)
+        if (parts[i].n) memcpy(whole + text.n, parts[i].p, parts[i].n);
+    return wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
 }
 
 // Symbols of all characters, or bytes, of the piece. What the vocabulary lacks becomes <0xXX>
@@ -152,29 +154,6 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
     return !unknown || add_symbol(sink, model->unk, piece.n - unknown, unknown);
 }
 
-// Few symbols: look through all ranks for the lowest. Gives the number of symbols that are left.
-static uint32_t merge_short(const wm_token_model *model, const uint8_t *p, bpe_symbol *symbols,
-                            uint32_t count) {
-    uint32_t ranks[SHORT_WORD];
-    int32_t into;
-    for (uint32_t i = 0; i + 1 < count; i++)
-        ranks[i] = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
-    while (count > 1) {
-        uint32_t best = 0;
-        for (uint32_t i = 1; i + 1 < count; i++)
-            if (ranks[i] < ranks[best]) best = i;
-        if (rank_of(model, p, &symbols[best], &symbols[best + 1], &into) == NO_RANK) break;
-        symbols[best].id = into;
-        symbols[best].length += symbols[best + 1].length;
-        count--;
-        for (uint32_t i = best + 1; i < count; i++) symbols[i] = symbols[i + 1];
-        for (uint32_t i = best + 1; i + 1 < count; i++) ranks[i] = ranks[i + 1];
-        for (uint32_t i = best ? best - 1 : 0; i <= best && i + 1 < count; i++)
-            ranks[i] = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
-    }
-    return count;
-}
-
 // A binary heap of rank << 32 | position, the least on top.
 static void sift_down(uint64_t *heap, size_t count, size_t at) {
     uint64_t value = heap[at];
@@ -186,52 +165,58 @@ static void sift_down(uint64_t *heap, size_t count, size_t at) {
     heap[at] = value;
 }
 
-static void heap_push(uint64_t *heap, size_t *count, uint64_t value) {
-    size_t at = (*count)++;
+// A piece whose symbols are merged: a linked list, and a heap of the merges that were possible when
+// they were put there.
+typedef struct bpe_merging {
+    const wm_token_model *model;
+    const uint8_t *p;
+    bpe_symbol *symbols;
+    uint64_t *heap;
+    size_t waiting;
+} bpe_merging;
+
+// Notes the merge of a symbol with the next one, and puts it on the heap, if there is any.
+static void offer_merge(bpe_merging *merging, uint32_t first) {
+    uint64_t *heap = merging->heap;
+    if (first == UINT32_MAX) return;
+    bpe_symbol *left = &merging->symbols[first];
+    left->rank = NO_RANK;
+    if (left->next == UINT32_MAX) return;
+    left->rank = rank_of(merging->model, merging->p, left, &merging->symbols[left->next]);
+    if (left->rank == NO_RANK) return;
+    uint64_t value = (uint64_t)left->rank << 32 | first;
+    size_t at = merging->waiting++;
     for (; at && heap[(at - 1) / 2] > value; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
     heap[at] = value;
 }
 
-// Many symbols: a linked list, and a heap of the merges that were possible when they were put
-// there.
-static bool merge_long(const wm_token_model *model, const uint8_t *p, wm_token_sink *sink,
-                       uint32_t count) {
+static bool merge_symbols(const wm_token_model *model, const uint8_t *p, wm_token_sink *sink,
+                          uint32_t count) {
     bpe_symbol *symbols = sink->symbols.p;
-    int32_t into;
     sink->queue.n = 0;
     if (!wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t)))
         return false;
-    uint64_t *heap = sink->queue.p;
-    size_t waiting = 0;
-    for (uint32_t i = 0; i + 1 < count; i++) {
-        uint32_t rank = rank_of(model, p, &symbols[i], &symbols[i + 1], &into);
-        if (rank != NO_RANK) heap[waiting++] = (uint64_t)rank << 32 | i;
-    }
-    for (size_t i = waiting / 2; i-- > 0;) sift_down(heap, waiting, i);
+    bpe_merging merging = {model, p, symbols, sink->queue.p, 0};
+    uint64_t *heap = merging.heap;
     symbols[count - 1].next = UINT32_MAX;
-    while (waiting) {
+    for (uint32_t i = 0; i < count; i++) offer_merge(&merging, i);
+    while (merging.waiting) {
         uint32_t rank = (uint32_t)(heap[0] >> 32), at = (uint32_t)heap[0];
-        heap[0] = heap[--waiting];
-        if (waiting) sift_down(heap, waiting, 0);
+        heap[0] = heap[--merging.waiting];
+        if (merging.waiting) sift_down(heap, merging.waiting, 0);
         bpe_symbol *left = &symbols[at];
-        if (!left->length || left->next == UINT32_MAX) continue;
+        if (left->rank != rank && // changed since; one that makes the same will do
+            (model->types || left->rank == NO_RANK || model->merges[rank].into != left->into))
+            continue;
         bpe_symbol *right = &symbols[left->next];
-        uint32_t now = rank_of(model, p, left, right, &into);
-        bool same =
-            now == rank || (!model->types && now != NO_RANK && model->merges[rank].into == into);
-        if (!same) continue; // changed since
-        left->id = into;
+        left->id = left->into;
         left->length += right->length;
         left->next = right->next;
         right->length = 0;
+        right->rank = NO_RANK;
         if (left->next != UINT32_MAX) symbols[left->next].prev = at;
-        const uint32_t firsts[] = {at, left->prev};
-        for (int i = 0; i < 2; i++) {
-            const bpe_symbol *first = &symbols[firsts[i]];
-            if (firsts[i] == UINT32_MAX || first->next == UINT32_MAX) continue;
-            now = rank_of(model, p, first, &symbols[first->next], &into);
-            if (now != NO_RANK) heap_push(heap, &waiting, (uint64_t)now << 32 | firsts[i]);
-        }
+        offer_merge(&merging, at);
+        offer_merge(&merging, left->prev);
     }
     return true;
 }
@@ -295,9 +280,6 @@ bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *s
     sink->symbols.n = 0;
     if (!add_symbols(model, text, sink, &lost)) return false;
     uint32_t count = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
-    if (count > 1 && count <= SHORT_WORD)
-        count = merge_short(model, text.p, sink->symbols.p, count);
-    else if (count > 1 && !merge_long(model, text.p, sink, count))
-        return false;
+    if (count > 1 && !merge_symbols(model, text.p, sink, count)) return false;
     return emit_symbols(model, piece, count, lost, sink);
 }

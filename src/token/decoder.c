@@ -10,6 +10,7 @@ typedef struct decoder_job {
     wm_pieces *to;
     bool failed;
     bool begun; // SENTENCE: what is dropped has been
+    size_t run; // BYTE_FALLBACK: where the run of bytes begins
 } decoder_job;
 
 static void put_bytes(decoder_job *job, const void *bytes, size_t n) {
@@ -36,31 +37,35 @@ bool wm_pieces_push(wm_pieces *pieces, const wm_allocator *host, wm_span piece) 
 
 // How many bytes at `p` could begin a character but do not: what one U+FFFD stands for.
 static size_t broken_length(const uint8_t *p, size_t left) {
-    uint8_t low = 0x80, high = 0xBF;
-    size_t length = p[0] < 0xC2 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 1;
-    if (p[0] == 0xE0) low = 0xA0;
-    if (p[0] == 0xED) high = 0x9F;
-    if (p[0] == 0xF0) low = 0x90;
-    if (p[0] == 0xF4) high = 0x8F;
+    uint8_t whole[4] = {p[0], 0x80, 0x80, 0x80};
+    uint32_t c;
     size_t n = 1;
-    for (; n < length && n < left && p[n] >= low && p[n] <= high; n++) {
-        low = 0x80;
-        high = 0xBF;
+    for (; n < WM_MIN(left, sizeof whole); n++) {
+        whole[n] = p[n];
+        if (!wm_utf8_decode(whole, sizeof whole, &c)) break;
     }
     return n;
 }
 
-// Bytes as text, what is not UTF-8 as U+FFFD.
-static void put_lossy(decoder_job *job, wm_span bytes) {
+// Makes the output's bytes from `start` on text. What is not UTF-8 becomes U+FFFD: for byte
+// fallback each byte, else what could begin a character.
+static void mend(decoder_job *job, size_t start) {
+    bool each = job->step->kind == WM_DECODER_BYTE_FALLBACK;
+    wm_array broken = job->to->bytes;
+    wm_span bytes = {(const uint8_t *)broken.p + start, broken.n - start};
+    if (job->failed || wm_utf8_check(bytes) == bytes.n) return;
+    job->to->bytes = (wm_array){0};
+    put_bytes(job, broken.p, start);
     while (bytes.n) {
-        size_t good = wm_utf8_check(bytes);
-        put_bytes(job, bytes.p, good);
-        bytes = (wm_span){bytes.p + good, bytes.n - good};
-        if (!bytes.n) return;
-        if (!job->step->flag) put_replacement(job);
-        good = broken_length(bytes.p, bytes.n);
-        bytes = (wm_span){bytes.p + good, bytes.n - good};
+        size_t n = wm_utf8_check(bytes);
+        put_bytes(job, bytes.p, n);
+        if (n < bytes.n) {
+            if (each || !job->step->flag) put_replacement(job);
+            n += each ? 1 : broken_length(bytes.p + n, bytes.n - n);
+        }
+        bytes = (wm_span){bytes.p + n, bytes.n - n};
     }
+    wm_array_free(&broken, job->host);
 }
 
 // A piece in ByteLevel's alphabet as its bytes; another one as it is.
@@ -80,19 +85,6 @@ static void put_byte_level(decoder_job *job, wm_span piece) {
     }
 }
 
-// Joins all pieces' bytes, then makes them text.
-static void decode_byte_level(decoder_job *job, const wm_pieces *from) {
-    wm_pieces bytes = {{0}, {0}}, *to = job->to;
-    const uint32_t *ends = from->ends.p;
-    job->to = &bytes;
-    for (size_t i = 0, start = 0; i < from->ends.n / sizeof *ends; start = ends[i++])
-        put_byte_level(job, (wm_span){(const uint8_t *)from->bytes.p + start, ends[i] - start});
-    job->to = to;
-    if (!job->failed) put_lossy(job, (wm_span){bytes.bytes.p, bytes.bytes.n});
-    wm_array_free(&bytes.bytes, job->host);
-    end_piece(job);
-}
-
 int wm_byte_piece_read(wm_span piece) {
     int value = 0;
     if (piece.n != 6 || memcmp(piece.p, "<0x", 3) != 0 || piece.p[5] != '>') return -1;
@@ -108,68 +100,26 @@ int wm_byte_piece_read(wm_span piece) {
     return value;
 }
 
-// Puts U+FFFD in the place of each byte of the output's last `n` that is of no character.
-static void put_characters(decoder_job *job, size_t start, size_t n) {
-    wm_array broken = job->to->bytes;
-    const uint8_t *p = (const uint8_t *)broken.p + start;
-    uint32_t c;
-    job->to->bytes = (wm_array){0};
-    put_bytes(job, broken.p, start);
-    for (size_t at = 0, length; at < n; at += length) {
-        length = wm_utf8_decode(p + at, n - at, &c);
-        if (length)
-            put_bytes(job, p + at, length);
-        else
-            put_replacement(job);
-        length += !length;
-    }
-    end_piece(job);
-    wm_array_free(&broken, job->host);
-}
-
-// Ends a run of bytes that began at `start` of the output: a piece of text, or U+FFFD for each
-// byte.
-static void end_byte_run(decoder_job *job, size_t start) {
+// Ends a run of bytes: a piece of text, or U+FFFD for each byte.
+static void end_byte_run(decoder_job *job) {
     wm_array *bytes = &job->to->bytes;
-    size_t n = bytes->n - start;
-    if (job->failed || !n) return;
-    if (wm_utf8_check((wm_span){(uint8_t *)bytes->p + start, n}) == n) {
+    wm_span run = {(const uint8_t *)bytes->p + job->run, bytes->n - job->run};
+    if (job->failed || !run.n) return;
+    if (job->step->flag || wm_utf8_check(run) == run.n) {
+        mend(job, job->run);
         end_piece(job);
         return;
     }
-    if (job->step->flag) {
-        put_characters(job, start, n);
-        return;
-    }
-    bytes->n = start;
-    for (; n > 0; n--) {
+    bytes->n = job->run;
+    for (; run.n > 0; run.n--) {
         put_replacement(job);
         end_piece(job);
     }
 }
 
-static void decode_byte_fallback(decoder_job *job, const wm_pieces *from) {
-    const uint32_t *ends = from->ends.p;
-    size_t run = 0; // where the run of bytes begins
-    for (size_t i = 0, start = 0; i < from->ends.n / sizeof *ends; start = ends[i++]) {
-        wm_span piece = {(const uint8_t *)from->bytes.p + start, ends[i] - start};
-        int byte = wm_byte_piece_read(piece);
-        uint8_t value = (uint8_t)byte;
-        if (byte >= 0) {
-            put_bytes(job, &value, 1);
-            continue;
-        }
-        end_byte_run(job, run);
-        put_bytes(job, piece.p, piece.n);
-        end_piece(job);
-        run = job->to->bytes.n;
-    }
-    end_byte_run(job, run);
-}
-
 // ---- Piece by piece -----------------------------------------------------------------------------
 
-static bool begins_with(wm_span text, wm_span what) {
+static WM_NOINLINE bool begins_with(wm_span text, wm_span what) {
     return what.n && text.n >= what.n && memcmp(text.p, what.p, what.n) == 0;
 }
 
@@ -206,52 +156,60 @@ static void clean_up(decoder_job *job, size_t start) {
     }
 }
 
-static void put_stripped(decoder_job *job, wm_span piece) {
-    wm_span content = job->step->content;
-    for (uint32_t i = 0; i < job->step->start && begins_with(piece, content); i++)
+static wm_span strip_piece(const wm_decoder *step, wm_span piece) {
+    wm_span content = step->content;
+    for (uint32_t i = 0; i < step->start && begins_with(piece, content); i++)
         piece = (wm_span){piece.p + content.n, piece.n - content.n};
-    for (uint32_t i = 0; i < job->step->stop && piece.n >= content.n &&
+    for (uint32_t i = 0; i < step->stop && piece.n >= content.n &&
                          memcmp(piece.p + piece.n - content.n, content.p, content.n) == 0;
          i++)
         piece.n -= content.n;
-    put_bytes(job, piece.p, piece.n);
+    return piece;
 }
 
 static void decode_piece(decoder_job *job, wm_span piece, bool first, bool last) {
     const wm_decoder *step = job->step;
-    const wm_span meta = WM_TEXT("\xE2\x96\x81");
-    size_t start = job->to->bytes.n;
+    size_t start = job->to->bytes.n, drop = 0;
+    wm_span pattern = {0}, content = WM_TEXT(" "); // what is replaced, by what
     switch (step->kind) {
+    case WM_DECODER_BYTE_LEVEL: put_byte_level(job, piece); return;
     case WM_DECODER_WORDPIECE:
         if (!first && (!step->content.n || begins_with(piece, step->content)))
-            piece = (wm_span){piece.p + step->content.n, piece.n - step->content.n};
+            drop = step->content.n;
         else if (!first)
             put_bytes(job, " ", 1);
-        put_bytes(job, piece.p, piece.n);
-        if (step->flag) clean_up(job, start);
         break;
     case WM_DECODER_METASPACE:
-        put_replaced(job, piece, step->content,
-                     first && !step->flag ? (wm_span){piece.p, 0} : WM_TEXT(" "));
+        pattern = step->content;
+        content.n = !first || step->flag;
         break;
     case WM_DECODER_BPE:
-        put_replaced(job, piece, step->content, last ? (wm_span){piece.p, 0} : WM_TEXT(" "));
+        pattern = step->content;
+        content.n = !last;
         break;
-    case WM_DECODER_REPLACE: put_replaced(job, piece, step->pattern, step->content); break;
-    case WM_DECODER_STRIP: put_stripped(job, piece); break;
+    case WM_DECODER_REPLACE:
+        pattern = step->pattern;
+        content = step->content;
+        break;
+    case WM_DECODER_STRIP: piece = strip_piece(step, piece); break;
     case WM_DECODER_SENTENCE:
-        if (step->start && !job->begun && !start && begins_with(piece, meta)) {
-            piece = (wm_span){piece.p + meta.n, piece.n - meta.n};
+        pattern = WM_TEXT("\xE2\x96\x81");
+        if (step->start && !job->begun && !start && begins_with(piece, pattern)) {
+            drop = pattern.n;
             job->begun = !step->flag;
         }
-        put_replaced(job, piece, meta, WM_TEXT(" "));
         break;
     case WM_DECODER_SPACED:
         if (!first) put_bytes(job, " ", 1);
-        put_bytes(job, piece.p, piece.n);
         break;
-    default: put_bytes(job, piece.p, piece.n); break;
+    default: break;
     }
+    piece = (wm_span){piece.p + drop, piece.n - drop};
+    if (pattern.n)
+        put_replaced(job, piece, pattern, content);
+    else
+        put_bytes(job, piece.p, piece.n);
+    if (step->kind == WM_DECODER_WORDPIECE && step->flag) clean_up(job, start);
 }
 
 bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to,
@@ -259,17 +217,24 @@ bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to
     decoder_job job = {.step = step, .host = host, .to = to};
     const uint32_t *ends = from->ends.p;
     size_t count = from->ends.n / sizeof *ends;
+    bool joined = step->kind == WM_DECODER_BYTE_LEVEL || step->kind == WM_DECODER_FUSE;
+    bool bytes = step->kind == WM_DECODER_BYTE_FALLBACK;
     to->bytes.n = to->ends.n = 0;
-    if (step->kind == WM_DECODER_BYTE_LEVEL)
-        decode_byte_level(&job, from);
-    else if (step->kind == WM_DECODER_BYTE_FALLBACK)
-        decode_byte_fallback(&job, from);
-    else {
-        for (size_t i = 0, start = 0; i < count && !job.failed; start = ends[i++]) {
-            decode_piece(&job, (wm_span){(const uint8_t *)from->bytes.p + start, ends[i] - start},
-                         i == 0, i + 1 == count);
-            if (step->kind != WM_DECODER_FUSE || i + 1 == count) end_piece(&job);
+    for (size_t i = 0, start = 0; i < count && !job.failed; start = ends[i++]) {
+        wm_span piece = {(const uint8_t *)from->bytes.p + start, ends[i] - start};
+        int byte = bytes ? wm_byte_piece_read(piece) : -1;
+        uint8_t value = (uint8_t)byte;
+        if (byte >= 0) {
+            put_bytes(&job, &value, 1);
+            continue;
         }
+        if (bytes) end_byte_run(&job);
+        decode_piece(&job, piece, i == 0, i + 1 == count);
+        if (!joined) end_piece(&job);
+        job.run = to->bytes.n;
     }
+    if (bytes) end_byte_run(&job);
+    if (step->kind == WM_DECODER_BYTE_LEVEL) mend(&job, 0);
+    if (joined) end_piece(&job);
     return !job.failed;
 }

@@ -115,6 +115,21 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
     return true;
 }
 
+// The tokens of [start, stop): added ones of a set, and `between` them what there is.
+static bool encode_around(encode_call *call, const wm_added_set *set, const wm_text *text,
+                          size_t start, size_t stop,
+                          bool (*between)(encode_call *call, const wm_text *text, size_t start,
+                                          size_t stop)) {
+    wm_added_search search = wm_added_search_from(call->tokenizer, set, text, start, stop,
+                                                  call->options->special_as_text);
+    while (!is_full(call) && wm_added_next(&search)) {
+        if (start < search.start && !between(call, text, start, search.start)) return false;
+        if (!emit_added(call, text, &search)) return false;
+        start = search.end;
+    }
+    return is_full(call) || start == stop || between(call, text, start, stop);
+}
+
 // The tokens of [start, stop) between added tokens that are not normalized.
 static bool encode_segment(encode_call *call, const wm_text *source, size_t start, size_t stop) {
     const wm_tokenizer *tokenizer = call->tokenizer;
@@ -128,14 +143,7 @@ static bool encode_segment(encode_call *call, const wm_text *source, size_t star
         if (tokenizer->model.kind == WM_TOKENS_UNIGRAM)
             return encode_plain(call, &text, start, stop);
     }
-    wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->normalized, &text, start,
-                                                  stop, call->options->special_as_text);
-    while (!is_full(call) && wm_added_next(&search)) {
-        if (start < search.start && !encode_plain(call, &text, start, search.start)) return false;
-        if (!emit_added(call, &text, &search)) return false;
-        start = search.end;
-    }
-    return is_full(call) || encode_plain(call, &text, start, stop);
+    return encode_around(call, &tokenizer->normalized, &text, start, stop, encode_plain);
 }
 
 static bool encode_text(encode_call *call, wm_span bytes) {
@@ -148,15 +156,7 @@ static bool encode_text(encode_call *call, wm_span bytes) {
         if (!wm_normalize_lower(&tokenizer->unicode, cursor, &call->lowered)) return false;
         if (bytes.n) text = wm_writer_text(&call->lowered);
     }
-    size_t start = 0;
-    wm_added_search search = wm_added_search_from(tokenizer, &tokenizer->raw, &text, 0, text.n,
-                                                  call->options->special_as_text);
-    while (!is_full(call) && wm_added_next(&search)) {
-        if (start < search.start && !encode_segment(call, &text, start, search.start)) return false;
-        if (!emit_added(call, &text, &search)) return false;
-        start = search.end;
-    }
-    return is_full(call) || start == text.n || encode_segment(call, &text, start, text.n);
+    return encode_around(call, &tokenizer->raw, &text, 0, text.n, encode_segment);
 }
 
 // ---- The result ---------------------------------------------------------------------------------

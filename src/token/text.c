@@ -25,7 +25,7 @@ bool wm_array_push(wm_array *array, const wm_allocator *host, const void *elemen
     return true;
 }
 
-void wm_array_free(wm_array *array, const wm_allocator *host) {
+WM_NOINLINE void wm_array_free(wm_array *array, const wm_allocator *host) {
     if (array->p) host->release(host->context, array->p);
     *array = (wm_array){0};
 }
@@ -98,7 +98,7 @@ void wm_cursor_source(wm_cursor *cursor, size_t start, size_t end, uint32_t *fro
 
 // ---- Writing ------------------------------------------------------------------------------------
 
-void wm_writer_clear(wm_writer *writer) {
+WM_NOINLINE void wm_writer_clear(wm_writer *writer) {
     writer->bytes.n = writer->runs.n = 0;
     writer->failed = false;
 }
@@ -108,7 +108,7 @@ void wm_writer_free(wm_writer *writer) {
     wm_array_free(&writer->runs, writer->host);
 }
 
-wm_text wm_writer_text(const wm_writer *writer) {
+WM_NOINLINE wm_text wm_writer_text(const wm_writer *writer) {
     return (wm_text){writer->bytes.p, writer->bytes.n, writer->runs.p,
                      writer->runs.n / sizeof(wm_run)};
 }

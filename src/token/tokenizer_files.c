@@ -228,21 +228,17 @@ static wm_status add_extra_ids(wm_reading *reading, uint64_t count, bool rising)
     return WM_OK;
 }
 
-static uint64_t count_user_pieces(const wm_token_model *model) {
-    uint64_t count = 0;
-    for (uint32_t id = 0; model->types && id < model->vocabulary.ids; id++)
-        count += model->types[id] == WM_PIECE_USER;
-    return count;
-}
-
-static void add_user_pieces(wm_tokenizer *tokenizer) {
+// Counts the user-defined pieces, or adds them too.
+static uint64_t take_user_pieces(wm_tokenizer *tokenizer, bool add) {
     const wm_token_model *model = &tokenizer->model;
-    for (uint32_t id = 0; model->types && id < model->vocabulary.ids; id++)
-        if (model->types[id] == WM_PIECE_USER)
-            wm_added_append(
-                tokenizer,
-                (wm_added_token){.content = model->vocabulary.pieces[id], .normalized = true},
-                false);
+    uint64_t count = 0;
+    for (uint32_t id = 0; model->types && id < model->vocabulary.ids; id++) {
+        if (model->types[id] != WM_PIECE_USER) continue;
+        wm_added_token token = {.content = model->vocabulary.pieces[id], .normalized = true};
+        if (add) wm_added_append(tokenizer, token, false);
+        count++;
+    }
+    return count;
 }
 
 // All added tokens, as PreTrainedTokenizer and PreTrainedTokenizerFast gather them; ids[i] is that
@@ -253,20 +249,18 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     wm_json lists[] = {wm_json_get(side->tokenizer_config, "added_tokens_decoder"),
                        special_value(side, "additional_special_tokens")};
     const char *key = special_keys, *usual = family->special;
-    uint64_t count = SPECIAL_COUNT + count_user_pieces(&tokenizer->model), extra = 0;
-    int32_t id;
+    uint64_t extra = 0;
     if (family->options & EXTRA_IDS) {
         extra = family->form == WM_FORM_BYTES ? BYTE_EXTRA_IDS : 100;
         wm_json_u64(wm_json_get(side->tokenizer_config, "extra_ids"), &extra);
         if (extra > 10000) return wm_reading_bad(reading, "over 10000 extra_ids");
     }
-    for (size_t i = 0; i < 2; i++)
-        for (wm_json_iter item = wm_json_each(lists[i]); wm_json_next(&item);) count++;
-    WM_TRY(wm_added_init(tokenizer, count + extra, reading->error));
+    uint64_t count = SPECIAL_COUNT + extra + take_user_pieces(tokenizer, false);
+    for (size_t i = 0; i < 2; i++) count += wm_reading_count(&lists[i]);
+    WM_TRY(wm_added_init(tokenizer, count, reading->error));
     bool bytes = family->form == WM_FORM_BYTES;
     if (!bytes) WM_TRY(add_extra_ids(reading, extra, false));
-    for (wm_json_iter item = wm_json_each(lists[0]); wm_json_next(&item);)
-        WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){0}, true, &id));
+    WM_TRY(wm_added_read_all(reading, &lists[0], (wm_added_token){0}, true));
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {
         wm_json value = special_value(side, key);
         wm_added_token token = {.special = true};
@@ -279,10 +273,9 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
         key += strlen(key) + 1;
         usual += strlen(usual) + 1;
     }
-    for (wm_json_iter item = wm_json_each(lists[1]); wm_json_next(&item);)
-        WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){.special = true}, false, &id));
+    WM_TRY(wm_added_read_all(reading, &lists[1], (wm_added_token){.special = true}, false));
     if (bytes) WM_TRY(add_extra_ids(reading, extra, true));
-    add_user_pieces(tokenizer);
+    take_user_pieces(tokenizer, true);
     return wm_added_index(tokenizer, reading->error);
 }
 

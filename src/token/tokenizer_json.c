@@ -411,15 +411,11 @@ static const char root_keys[] =
 enum { ROOT_MODEL = 4, ROOT_ADDED, ROOT_KEYS };
 
 static wm_status read_added_tokens(wm_reading *reading, const wm_json *list) {
-    uint64_t count = 0;
-    int32_t id;
-    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);) count++;
-    WM_TRY(wm_added_init(reading->tokenizer, count, reading->error));
-    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);) {
+    WM_TRY(wm_added_init(reading->tokenizer, wm_reading_count(list), reading->error));
+    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
         if (!wm_json_present(wm_json_get(item.value, "content")))
             return wm_reading_bad(reading, "an added token without content");
-        WM_TRY(wm_added_read(reading, &item.value, (wm_added_token){0}, true, &id));
-    }
+    WM_TRY(wm_added_read_all(reading, list, (wm_added_token){0}, true));
     return wm_added_index(reading->tokenizer, reading->error);
 }
 

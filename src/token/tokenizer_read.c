@@ -278,3 +278,17 @@ wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_toke
     *id = wm_added_append(reading->tokenizer, token, update);
     return WM_OK;
 }
+
+wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_token token,
+                            bool update) {
+    int32_t id;
+    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
+        WM_TRY(wm_added_read(reading, &item.value, token, update, &id));
+    return WM_OK;
+}
+
+uint64_t wm_reading_count(const wm_json *list) {
+    uint64_t count = 0;
+    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);) count++;
+    return count;
+}

@@ -100,4 +100,9 @@ wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *
 wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
                         bool update, int32_t *id);
 
+// The same for each item of an array or member of an object, and how many they are.
+wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_token token,
+                            bool update);
+uint64_t wm_reading_count(const wm_json *list);
+
 #endif
