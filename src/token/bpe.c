@@ -2,7 +2,7 @@
 // Byte-pair encoding: a piece's bytes or characters are merged, lowest rank first, then leftmost.
 #include "model.h"
 
-enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1 };
+enum { RANK_BITS = 22, RANK_MASK = (1 << RANK_BITS) - 1, SHORT_WORD = 48 };
 
 // ---- ByteLevel's alphabet: printable Latin-1 as it is, the other bytes from U+0100 on -----------
 
@@ -166,7 +166,7 @@ static void sift_down(uint64_t *heap, size_t count, size_t at) {
 }
 
 // A piece whose symbols are merged: a linked list, and a heap of the merges that were possible when
-// they were put there.
+// they were put there; few symbols have none, all are looked through.
 typedef struct bpe_merging {
     const wm_token_model *model;
     const uint8_t *p;
@@ -183,7 +183,7 @@ static void offer_merge(bpe_merging *merging, uint32_t first) {
     left->rank = NO_RANK;
     if (left->next == UINT32_MAX) return;
     left->rank = rank_of(merging->model, merging->p, left, &merging->symbols[left->next]);
-    if (left->rank == NO_RANK) return;
+    if (left->rank == NO_RANK || !heap) return;
     uint64_t value = (uint64_t)left->rank << 32 | first;
     size_t at = merging->waiting++;
     for (; at && heap[(at - 1) / 2] > value; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
@@ -194,16 +194,24 @@ static bool merge_symbols(const wm_token_model *model, const uint8_t *p, wm_toke
                           uint32_t count) {
     bpe_symbol *symbols = sink->symbols.p;
     sink->queue.n = 0;
-    if (!wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t)))
+    if (count > SHORT_WORD &&
+        !wm_array_reserve(&sink->queue, sink->host, (uint64_t)count * 2 * sizeof(uint64_t)))
         return false;
-    bpe_merging merging = {model, p, symbols, sink->queue.p, 0};
-    uint64_t *heap = merging.heap;
+    uint64_t *heap = count > SHORT_WORD ? sink->queue.p : NULL;
+    bpe_merging merging = {model, p, symbols, heap, 0};
     symbols[count - 1].next = UINT32_MAX;
     for (uint32_t i = 0; i < count; i++) offer_merge(&merging, i);
-    while (merging.waiting) {
-        uint32_t rank = (uint32_t)(heap[0] >> 32), at = (uint32_t)heap[0];
-        heap[0] = heap[--merging.waiting];
-        if (merging.waiting) sift_down(heap, merging.waiting, 0);
+    for (;;) {
+        uint32_t rank = NO_RANK, at = 0;
+        if (merging.waiting) {
+            rank = (uint32_t)(heap[0] >> 32);
+            at = (uint32_t)heap[0];
+            heap[0] = heap[--merging.waiting];
+            if (merging.waiting) sift_down(heap, merging.waiting, 0);
+        }
+        for (uint32_t i = 0; !heap && i < count; i++)
+            if (symbols[i].rank < rank) rank = symbols[at = i].rank;
+        if (rank == NO_RANK) return true;
         bpe_symbol *left = &symbols[at];
         if (left->rank != rank && // changed since; one that makes the same will do
             (model->types || left->rank == NO_RANK || model->merges[rank].into != left->into))
@@ -218,7 +226,6 @@ static bool merge_symbols(const wm_token_model *model, const uint8_t *p, wm_toke
         offer_merge(&merging, at);
         offer_merge(&merging, left->prev);
     }
-    return true;
 }
 
 // With ignore_merges a piece that the vocabulary has is that one token.
