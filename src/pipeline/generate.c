@@ -75,7 +75,7 @@ static void keep_prefix(wm_generation *g) {
 // wrong.
 static WM_NOINLINE wm_status run_tokens_left(wm_generation *g, wm_error *error) {
     wm_pipeline *p = g->pipeline;
-    const float *hidden;
+    const float *hidden = NULL;
     size_t from = p->remembered_count;
     for (size_t known = from; known < g->count;) {
         wm_sequence part = {g->ids + known, NULL, WM_MIN(g->count - known, (size_t)PROMPT_TOKENS)};
@@ -121,7 +121,7 @@ static wm_status search_beams(wm_generation *g, wm_error *error) {
     wm_beams *beams = &g->beams;
     size_t V = g->pipeline->model->arch.vocabulary, D = g->pipeline->model->arch.width;
     wm_sequence sequences[WM_LIMIT_SEQUENCES];
-    const float *hidden;
+    const float *hidden = NULL;
     g->pipeline->remembered_count = 0;
     while (!beams->done) {
         WM_TRY(wm_beams_next(beams, g->logits, error));
@@ -154,7 +154,7 @@ static float log_probability(const float *logits, size_t V, int32_t id) {
 static wm_status run_ids(wm_pipeline *p, const int32_t *ids, size_t count, float *logits,
                          float *values, wm_error *error) {
     size_t V = p->model->arch.vocabulary;
-    const float *hidden;
+    const float *hidden = NULL;
     wm_session_rewind(p->session, 0);
     p->remembered_count = 0;
     for (size_t done = 0; done == 0 || done < count;) {
@@ -176,7 +176,7 @@ static wm_status run_ids(wm_pipeline *p, const int32_t *ids, size_t count, float
 static wm_status score_ids(wm_pipeline *p, wm_sequence ids, wm_sequence decoder, float *logits,
                            float *values, wm_error *error) {
     const wm_arch *arch = &p->model->arch;
-    const float *hidden;
+    const float *hidden = NULL;
     if (!p->model->weights.head.data)
         return wm_fail(error, WM_ERROR_STATE, 0, "this model has no output head for logits");
     if (arch->kind != WM_ENCODER_DECODER) {
@@ -214,7 +214,7 @@ wm_status wm_pipeline_log_probabilities(wm_pipeline *p, const int32_t *ids, size
 // Where the decoder begins: the prompt, or the start token of a decoder that attends to it.
 static wm_status begin_prompt(wm_generation *g, wm_sequence *prompt, wm_error *error) {
     wm_pipeline *p = g->pipeline;
-    const float *hidden;
+    const float *hidden = NULL;
     if (!has_encoder(g)) return WM_OK;
     if (p->decoder_start < 0)
         return wm_fail(error, WM_ERROR_MISSING, 0,
