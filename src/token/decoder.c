@@ -52,8 +52,9 @@ static size_t broken_length(const uint8_t *p, size_t left) {
 static void mend(decoder_job *job, size_t start) {
     bool each = job->step->kind == WM_DECODER_BYTE_FALLBACK;
     wm_array broken = job->to->bytes;
+    if (job->failed || broken.n == start) return;
     wm_span bytes = {(const uint8_t *)broken.p + start, broken.n - start};
-    if (job->failed || wm_utf8_check(bytes) == bytes.n) return;
+    if (wm_utf8_check(bytes) == bytes.n) return;
     job->to->bytes = (wm_array){0};
     put_bytes(job, broken.p, start);
     while (bytes.n) {
@@ -103,8 +104,8 @@ int wm_byte_piece_read(wm_span piece) {
 // Ends a run of bytes: a piece of text, or U+FFFD for each byte.
 static void end_byte_run(decoder_job *job) {
     wm_array *bytes = &job->to->bytes;
+    if (job->failed || bytes->n == job->run) return;
     wm_span run = {(const uint8_t *)bytes->p + job->run, bytes->n - job->run};
-    if (job->failed || !run.n) return;
     if (job->step->flag || wm_utf8_check(run) == run.n) {
         mend(job, job->run);
         end_piece(job);
