@@ -6,8 +6,6 @@
 import { fail, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
-export { fail };
-
 // Repository, revision, and of each file its path, bytes and SHA-256.
 // prettier-ignore
 const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', '1110a243fdf4706b3f48f1d95db1a4f5529b4d41', [
@@ -104,7 +102,7 @@ export async function* download({ url, size, hash }, o, progress) {
   for (let tries = 1, got = 0, etag; ; tries++) {
     const headers = token ? { authorization: `Bearer ${token}` } : {},
       silence = new AbortController();
-    let timer, response, status, problem;
+    let timer, response, status;
     const stop = () => silence.abort(signal.reason);
     const wait = (promise) => {
       clearTimeout(timer);
@@ -203,7 +201,10 @@ const gather = async (repo, revision, files, o) => {
     const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`;
     const file = { repo, revision, path, size, hash, oid, url };
     const progress = (bytes) => o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
-    const fetched = (failed) => streamOf(download(file, o, progress), failed, (o.fetched = true));
+    const fetched = (failed) => {
+      o.fetched = true;
+      return streamOf(download(file, o, progress), failed);
+    };
     found[path] = await store?.find(file);
     if (!found[path] && store && !o.offline)
       try {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro/hub: a model by the name of its repository, and what the cache holds.
-import { download, fail, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
+import { fail } from './engine.js';
+import { download, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
 
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const PLAIN = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\0-\x1f\x7f\\:%]+$/; // leads nowhere else
