@@ -5,12 +5,8 @@
 #include "../src/token/normalizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static wm_unicode unicode;
-    static wm_arena arena;
-    if (!unicode.classes) {
-        wm_arena_init(&arena, NULL);
-        if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 0;
-    }
+    const wm_unicode *unicode = fuzz_unicode();
+    if (!unicode) return 0;
     wm_span blob, given = fuzz_take_text(data, size, &blob), to;
     wm_normalizer step = {.kind = WM_NORMALIZER_CHARSMAP};
     wm_error error;
@@ -23,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(n <= given.n - at);
     }
     given.n = wm_utf8_check(given);
-    wm_normalizing state = {.unicode = &unicode};
-    state.writers[0].host = state.writers[1].host = &arena.host;
+    wm_normalizing state = {.unicode = unicode};
+    state.writers[0].host = state.writers[1].host = &wm_allocator_default;
     const wm_run same = {0, 0, WM_RUN_SAME};
     wm_text text = {given.p, given.n, &same, 1};
     size_t start = 0, stop = given.n;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Chains of normalizers over any text: what comes out is UTF-8 whose places are in the source, in
 // order; the forms are idempotent. Bytes: how many steps, a kind and options each, the text.
-#include "fuzz.h"
+#include "fuzz_text.h"
 
 #include "../src/token/normalizer.h"
 
@@ -18,12 +18,8 @@ static void check_text(const wm_text *text, size_t start, size_t stop, size_t so
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static wm_unicode unicode;
-    static wm_arena arena;
-    if (!unicode.classes) {
-        wm_arena_init(&arena, NULL);
-        if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 0;
-    }
+    const wm_unicode *unicode = fuzz_unicode();
+    if (!unicode) return 0;
     wm_normalizer steps[4] = {0};
     size_t count = size ? data[0] % 4u + 1 : 1;
     if (size < 1 + count * 2) return 0;
@@ -36,8 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     data += 1 + count * 2;
     size -= 1 + count * 2;
     size_t good = wm_utf8_check((wm_span){data, size});
-    wm_normalizing state = {.unicode = &unicode}, again = {.unicode = &unicode};
-    for (int i = 0; i < 2; i++) state.writers[i].host = again.writers[i].host = &arena.host;
+    wm_normalizing state = {.unicode = unicode}, again = {.unicode = unicode};
+    for (int i = 0; i < 2; i++)
+        state.writers[i].host = again.writers[i].host = &wm_allocator_default;
     const wm_run same = {0, 0, WM_RUN_SAME};
     wm_text text = {data, good, &same, 1};
     size_t start = 0, stop = good;

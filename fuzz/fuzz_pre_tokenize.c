@@ -2,17 +2,13 @@
 // Chains of pre-tokenizers over any text: the pieces are whole characters of the text, in order,
 // and where nothing is removed or rewritten, all of it. Bytes: steps, a kind and options each,
 // text.
-#include "fuzz.h"
+#include "fuzz_text.h"
 
 #include "../src/token/pre_tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static wm_unicode unicode;
-    static wm_arena arena;
-    if (!unicode.classes) {
-        wm_arena_init(&arena, NULL);
-        if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 0;
-    }
+    const wm_unicode *unicode = fuzz_unicode();
+    if (!unicode) return 0;
     wm_splitter steps[4] = {0};
     size_t count = size ? data[0] % 4u + 1 : 1;
     bool whole = true;
@@ -30,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     data += 1 + count * 2;
     size -= 1 + count * 2;
     size_t good = wm_utf8_check((wm_span){data, size});
-    wm_splitting state = {.unicode = &unicode};
-    state.writers[0].host = state.writers[1].host = &arena.host;
+    wm_splitting state = {.unicode = unicode};
+    state.writers[0].host = state.writers[1].host = &wm_allocator_default;
     const wm_run same = {0, 0, WM_RUN_SAME};
     wm_text text = {data, good, &same, 1};
     const wm_array *pieces;

@@ -4,6 +4,7 @@
 #define WM_FUZZ_TEXT_H
 
 #include "../src/base/utf8.h"
+#include "../src/unicode/unicode.h"
 #include "fuzz.h"
 
 static inline void fuzz_check_encoding(const wm_tokenizer *tokenizer, const wm_encoding *encoding,
@@ -48,6 +49,17 @@ static inline void fuzz_tokenizer(wm_tokenizer *tokenizer, wm_span text) {
     }
     wm_encoding_free(&encoding);
     wm_tokenizer_close(tokenizer);
+}
+
+// The character tables, unpacked once. NULL: no memory.
+static inline const wm_unicode *fuzz_unicode(void) {
+    static wm_unicode unicode;
+    static wm_arena arena;
+    if (!unicode.classes) {
+        wm_arena_init(&arena, NULL);
+        if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return NULL;
+    }
+    return &unicode;
 }
 
 // The text at the front of the input: its length in a byte, then its bytes. `rest`: what follows.
