@@ -14,7 +14,7 @@
 
 enum { SIZES = 68, MOST = 2048, FLOAT_TYPES = WM_BF16 + 1 };
 
-static const char *const names[] = {"scalar", "simd128", "relaxed", "sse2", "avx2", "avx512", "neon"};
+static const char *const names[] = {TEST_ISAS};
 
 // The i-th instruction set's table, NULL where this machine has no such one.
 static const wm_kernels *table(size_t i) { return wm_kernels_select(names[i]); }
