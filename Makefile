@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # make            what this machine has tools for: library, command line, wasm
-# make run        the demonstration: fetches a model, ranks sentences by meaning
+# make run        the demonstration: fetches two models, ranks sentences by meaning, answers a question
 # make test       every test; the last line says how many passed
 #
 # make lib        build/libwasmicro.a

