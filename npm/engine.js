@@ -33,11 +33,14 @@ export const wrong = (what) => fail('ARG', what);
 
 // ---- Arguments: judged by what they can do; instanceof would fail those of another realm --------
 
+const NOTHING = { __proto__: null };
+
 // The own properties of an options object: what sits on Object.prototype has no say. A number in
 // its place is the option `short`.
 export const optionsOf = (options, short) => {
+  if ((options ?? NOTHING) === NOTHING) return NOTHING;
   if (short && typeof options === 'number') options = { [short]: options };
-  if (typeof (options ?? {}) !== 'object') wrong('options must be an object');
+  if (typeof options !== 'object') wrong('options must be an object');
   return { __proto__: null, ...options };
 };
 
@@ -50,16 +53,23 @@ const OPTIONS = (
 ).split(' ');
 const WORDS = [false, true, 'mean', 'cls', 'max', 'last', 'end', 'start', 'error', 'never'];
 
+const NOTHING_GIVEN = new Float64Array(OPTIONS.length);
+
 // The options as numbers: words as those below 0; 0 for undefined and null, which are not given; a 0
 // that is given as -0.
-export const numbersOf = (given) => {
-  const options = optionsOf(given);
-  return Float64Array.from(OPTIONS, (name) => {
-    const value = options[name] ?? undefined;
-    if (value === undefined) return 0;
-    if (typeof value === 'number') return value || -value;
-    return -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
+export const numbersOf = (options) => {
+  options = optionsOf(options);
+  if (options === NOTHING) return NOTHING_GIVEN;
+  const numbers = NOTHING_GIVEN.slice();
+  OPTIONS.forEach((name, i) => {
+    const value = options[name];
+    if (value != null)
+      numbers[i] =
+        typeof value === 'number'
+          ? value || -value
+          : -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
   });
+  return numbers;
 };
 
 export const textsOf = (texts) =>
@@ -90,7 +100,7 @@ export const bytesOf = (source, name) => {
 export const ABSENT = { at: 0, length: 0 }; // in a list
 
 const engineOf = ({ exports }) => {
-  let trap;
+  let trap, heap, out;
   const outOf =
     exports[VERSION] ?? fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
 
@@ -111,11 +121,11 @@ const engineOf = ({ exports }) => {
   // A text in memory; without a length it ends with NUL.
   const text = (at, length = view(0).indexOf(0, at) - at) => decoder.decode(view(at, length));
 
-  // Calls what answers with a status; the numbers that it left.
+  // Calls what answers with a status; the numbers that it left, until the next call.
   const run = (name, ...args) => {
     const status = call(name, ...args);
     if (status) call('error');
-    const out = view(outOf(), 16, Float64Array).slice();
+    if (!out?.length) out = view(outOf(), 16, Float64Array); // the memory has grown
     if (status) throw new WasmicroError(text(out[1]), text(out[2]), out[0]);
     return out;
   };
@@ -126,23 +136,31 @@ const engineOf = ({ exports }) => {
   const malloc = (bytes) => (bytes <= ADDRESSABLE && call('malloc', bytes)) || noMemory(bytes);
 
   // A block of the items' (address, bytes) pairs and of the items, but for those that have an
-  // address already.
+  // address already. A short string is encoded where it is to lie: at most three bytes a unit.
   const list = (items) => {
-    const parts = items.map((item) =>
-      item?.at >= 0 ? item : (bytesOf(item) ?? wrong('a text must be a string')),
-    );
-    const block = malloc(
-      parts.reduce((sum, { at, length }) => sum + (at >= 0 ? 0 : length) + 16, 0),
-    );
-    let to = block + 8 * parts.length;
-    parts.forEach((part, i) => {
-      let { at, length } = part;
-      if (!(at >= 0)) {
-        view((at = to), length).set(part);
-        to += length + (-length & 7);
+    let room = 16 * items.length;
+    const parts = items.map((item) => {
+      if (typeof item !== 'string' || item.length > 2 ** 16) {
+        if (item?.at >= 0) return item;
+        item = bytesOf(item) ?? wrong('a text must be a string');
       }
-      view(block + 8 * i, 2, Uint32Array).set([at, length]);
+      room += item.byteLength ?? 3 * item.length;
+      return item;
     });
+    const block = malloc(room),
+      pairs = view(block, 2 * parts.length, Uint32Array);
+    if (!heap?.length) heap = view(0);
+    let to = block + 8 * parts.length,
+      i = 0;
+    for (const part of parts) {
+      let { length } = part;
+      const at = part.at >= 0 ? part.at : to;
+      if (typeof part === 'string') length = encoder.encodeInto(part, heap.subarray(at)).written;
+      else if (at === to) heap.set(part, at);
+      if (at === to) to += length + (-length & 7);
+      pairs[i++] = at;
+      pairs[i++] = length;
+    }
     return block;
   };
 

@@ -70,7 +70,8 @@ export class Tokenizer {
   }
 
   tokenize(text, options) {
-    return this.encode(text, options).ids;
+    const [ids, n] = this.#encode(text, optionsOf(options, 'maxLength'));
+    return this.#engine.view(ids, n, Int32Array).slice();
   }
 
   decode(ids, options) {
