@@ -133,7 +133,7 @@ typedef struct wm_pipeline_options {
     size_t size;
     const wm_allocator *allocator; // NULL: malloc and free
     const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "neon", …
-    uint64_t max_bytes;            // 0: no limit; else NOMEM rather than allocate more than this
+    uint64_t max_bytes;            // 0: no limit; else LIMIT rather than allocate more than this
     wm_compute compute;
     // That work on one call side by side, the caller's own counted; 0 and 1: the caller's alone. The
     // results are bit for bit the same.

@@ -344,6 +344,54 @@ static void an_encoded_text_is_its_ids_states(void **state) {
     wm_arena_free(&arena);
 }
 
+// Each of a pipeline's calls, the cheaper first.
+static wm_status call(wm_pipeline *pipeline, size_t which, wm_error *error) {
+    const int32_t ids[] = {52, 57, 68, 9, 9, 9, 9, 9};
+    bool both = pipeline->model->arch.kind == WM_ENCODER_DECODER;
+    float room[8 * 512];
+    const float *hidden;
+    size_t count;
+    wm_generation *generation;
+    wm_generated token;
+    if (which == 0) return wm_pipeline_hidden(pipeline, ids, 8, room, error);
+    if (which == 1) return wm_pipeline_logits(pipeline, ids, both ? 8 : 1, ids, both, room, error);
+    if (which == 2)
+        return wm_pipeline_log_probabilities(pipeline, ids, 8, ids, both ? 8 : 0, room, error);
+    if (which == 3 && both)
+        return wm_pipeline_encode_t5(pipeline, WM_TEXT("One two."), &hidden, &count, error);
+    wm_generate_options options = {.size = sizeof options, .num_beams = 3, .max_new_tokens = 8};
+    wm_status status = wm_generation_open_ids(&generation, pipeline, ids, 8, &options, error);
+    if (status == WM_OK) status = wm_generation_next(generation, &token, error);
+    wm_generation_close(generation);
+    return status;
+}
+
+static void memory_over_max_bytes_is_limit(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "t5-f32"};
+    for (size_t i = 0; i < 2; i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[i]);
+        for (size_t which = 0; which < 5; which++) {
+            wm_pipeline_options options = {.size = sizeof options, .max_bytes = 10000};
+            wm_status status = WM_ERROR_LIMIT;
+            for (; status != WM_OK; options.max_bytes += 500) {
+                wm_pipeline *pipeline;
+                wm_error error = {0};
+                status = wm_pipeline_open(&pipeline, folder.files, folder.count, &options, &error);
+                if (status == WM_OK) {
+                    status = call(pipeline, which, &error);
+                    if (status != WM_OK)
+                        tiny_expect("call", status, &error, WM_ERROR_LIMIT, "max_");
+                    wm_pipeline_close(pipeline);
+                }
+                assert_true(status == WM_OK || status == WM_ERROR_LIMIT);
+            }
+        }
+        wm_arena_free(&arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_tokens_are_hugging_faces),
@@ -355,6 +403,7 @@ int main(void) {
         cmocka_unit_test(logits_and_their_arguments),
         cmocka_unit_test(an_encoded_text_is_its_ids_states),
         cmocka_unit_test(no_memory_is_survived),
+        cmocka_unit_test(memory_over_max_bytes_is_limit),
     };
     return cmocka_run_group_tests_name("generate", tests, NULL, NULL);
 }

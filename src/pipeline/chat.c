@@ -221,7 +221,6 @@ wm_status wm_pipeline_chat(wm_pipeline *p, const wm_message *messages, size_t co
                            wm_span *prompt, wm_error *error) {
     wm_arena_free(&p->results);
     p->chat.n = 0;
-    p->budget.refused = false;
     wm_status status =
         wm_pipeline_within_budget(p, write_chat(p, messages, count, answer, error), error);
     wm_arena_free(&p->results);
@@ -232,11 +231,11 @@ wm_status wm_pipeline_chat(wm_pipeline *p, const wm_message *messages, size_t co
 wm_status wm_generation_open_chat(wm_generation **generation, wm_pipeline *p,
                                   const wm_message *messages, size_t count,
                                   const wm_generate_options *options, wm_error *error) {
-    wm_encoding *encoding = &p->encodings[0];
+    const wm_encoding *encoding = &p->encodings[0];
     wm_encode_options plain = {.size = sizeof plain, .special = WM_OFF};
     wm_span prompt;
     *generation = NULL;
     WM_TRY(wm_pipeline_chat(p, messages, count, true, &prompt, error));
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, prompt, NULL, &plain, encoding, error));
+    WM_TRY(wm_pipeline_encode(p, prompt, &plain, error));
     return wm_generation_open_ids(generation, p, encoding->ids, encoding->count, options, error);
 }

@@ -198,15 +198,21 @@ static wm_status score_ids(wm_pipeline *p, wm_sequence ids, wm_sequence decoder,
 wm_status wm_pipeline_logits(wm_pipeline *p, const int32_t *ids, size_t count,
                              const int32_t *decoder_ids, size_t decoder_count, float *logits,
                              wm_error *error) {
-    return score_ids(p, (wm_sequence){ids, NULL, count},
-                     (wm_sequence){decoder_ids, NULL, decoder_count}, logits, NULL, error);
+    return wm_pipeline_within_budget(p,
+                                     score_ids(p, (wm_sequence){ids, NULL, count},
+                                               (wm_sequence){decoder_ids, NULL, decoder_count},
+                                               logits, NULL, error),
+                                     error);
 }
 
 wm_status wm_pipeline_log_probabilities(wm_pipeline *p, const int32_t *ids, size_t count,
                                         const int32_t *decoder_ids, size_t decoder_count,
                                         float *values, wm_error *error) {
-    return score_ids(p, (wm_sequence){ids, NULL, count},
-                     (wm_sequence){decoder_ids, NULL, decoder_count}, NULL, values, error);
+    return wm_pipeline_within_budget(p,
+                                     score_ids(p, (wm_sequence){ids, NULL, count},
+                                               (wm_sequence){decoder_ids, NULL, decoder_count},
+                                               NULL, values, error),
+                                     error);
 }
 
 // ---- The caller's side --------------------------------------------------------------------------
@@ -254,22 +260,24 @@ wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, con
     wm_arena arena;
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);
-    WM_TRY(WM_ALLOC(&arena, g, 1, error));
-    *g = (wm_generation){
-        .pipeline = p, .arena = arena, .stream = {.decoding = {.allocator = p->allocator}}};
-    wm_status status = open_generation(g, (wm_sequence){ids, NULL, count}, options, error);
-    if (status == WM_OK)
-        *generation = g;
-    else
-        wm_generation_close(g);
-    return status;
+    wm_status status = WM_ALLOC(&arena, g, 1, error);
+    if (status == WM_OK) {
+        *g = (wm_generation){
+            .pipeline = p, .arena = arena, .stream = {.decoding = {.allocator = p->allocator}}};
+        status = open_generation(g, (wm_sequence){ids, NULL, count}, options, error);
+        if (status == WM_OK)
+            *generation = g;
+        else
+            wm_generation_close(g);
+    }
+    return wm_pipeline_within_budget(p, status, error);
 }
 
 wm_status wm_generation_open(wm_generation **generation, wm_pipeline *p, wm_span prompt,
                              const wm_generate_options *options, wm_error *error) {
-    wm_encoding *encoding = &p->encodings[0];
+    const wm_encoding *encoding = &p->encodings[0];
     *generation = NULL;
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, prompt, NULL, NULL, encoding, error));
+    WM_TRY(wm_pipeline_encode(p, prompt, NULL, error));
     return wm_generation_open_ids(generation, p, encoding->ids, encoding->count, options, error);
 }
 
@@ -320,7 +328,7 @@ static wm_status next_sequence(wm_generation *g, bool beams, wm_error *error) {
     return WM_OK;
 }
 
-wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *error) {
+static wm_status next_token(wm_generation *g, wm_generated *out, wm_error *error) {
     bool beams = g->sampler.options.num_beams > 1;
     int32_t id = -1;
     wm_span text = {NULL, 0};
@@ -335,4 +343,8 @@ wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *erro
     *out = (wm_generated){
         .id = id, .sequence = (uint32_t)g->sequence, .finish = g->finish, .text = text};
     return WM_OK;
+}
+
+wm_status wm_generation_next(wm_generation *g, wm_generated *out, wm_error *error) {
+    return wm_pipeline_within_budget(g->pipeline, next_token(g, out, error), error);
 }

@@ -451,7 +451,6 @@ wm_status wm_pipeline_predict(wm_pipeline *p, wm_task task, const wm_span *texts
     wm_options_read(&call.options, sizeof call.options, options);
     *predictions = (wm_predictions){0};
     wm_arena_free(&p->results);
-    p->budget.refused = false;
     wm_status status = wm_pipeline_within_budget(p, predict(&call, task), error);
     predictions->count = status == WM_OK ? call.kept : 0;
     return status;

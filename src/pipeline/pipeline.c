@@ -88,9 +88,17 @@ wm_status wm_pipeline_json(wm_pipeline *p, const char *name, wm_json *root, wm_e
 }
 
 wm_status wm_pipeline_within_budget(wm_pipeline *p, wm_status status, wm_error *error) {
-    if (status != WM_ERROR_NOMEM || !p->budget.refused) return status;
+    bool refused = p->budget.refused;
+    p->budget.refused = false;
+    if (status != WM_ERROR_NOMEM || !refused) return status;
     return wm_fail(error, WM_ERROR_LIMIT, 0, "more memory is needed than max_bytes %u",
                    p->budget.limit);
+}
+
+wm_status wm_pipeline_encode(wm_pipeline *p, wm_span text, const wm_encode_options *options,
+                             wm_error *error) {
+    return wm_pipeline_within_budget(
+        p, wm_tokenizer_encode(p->tokenizer, text, NULL, options, &p->encodings[0], error), error);
 }
 
 wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_t file_count,
@@ -327,7 +335,6 @@ wm_status wm_pipeline_embed_batch(wm_pipeline *p, const wm_span *texts, size_t c
     if (count > WM_LIMIT_BATCH)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "%u texts in one batch, the limit is %u",
                        (uint64_t)count, (uint64_t)WM_LIMIT_BATCH);
-    p->budget.refused = false;
     return wm_pipeline_within_budget(p, embed_texts(&call, texts, count, vectors, infos), error);
 }
 
@@ -338,15 +345,15 @@ wm_status wm_pipeline_embed(wm_pipeline *p, wm_span text, const wm_embed_options
 
 wm_status wm_pipeline_hidden(wm_pipeline *p, const int32_t *ids, size_t count, float *hidden,
                              wm_error *error) {
-    return wm_session_hidden(p->session, ids, count, hidden, error);
+    return wm_pipeline_within_budget(p, wm_session_hidden(p->session, ids, count, hidden, error),
+                                     error);
 }
 
 wm_status wm_pipeline_encode_t5(wm_pipeline *p, wm_span text, const float **hidden, size_t *count,
                                 wm_error *error) {
-    wm_encoding *encoding = &p->encodings[0];
-    WM_TRY(wm_tokenizer_encode(p->tokenizer, text, NULL, NULL, encoding, error));
-    *count = encoding->count;
-    return wm_pipeline_run(p, 1, hidden, error);
+    WM_TRY(wm_pipeline_encode(p, text, NULL, error));
+    *count = p->encodings[0].count;
+    return wm_pipeline_within_budget(p, wm_pipeline_run(p, 1, hidden, error), error);
 }
 
 // ---- Facts --------------------------------------------------------------------------------------

@@ -62,6 +62,10 @@ wm_status wm_pipeline_json(wm_pipeline *pipeline, const char *name, wm_json *roo
 // LIMIT in the place of NOMEM where it was the caller's max_bytes that refused.
 wm_status wm_pipeline_within_budget(wm_pipeline *pipeline, wm_status status, wm_error *error);
 
+// Tokenizes into the first encoding, within the budget.
+wm_status wm_pipeline_encode(wm_pipeline *pipeline, wm_span text, const wm_encode_options *options,
+                             wm_error *error);
+
 wm_span wm_python_strip(const wm_pipeline *pipeline, wm_span text); // str.strip()
 
 #endif
