@@ -72,7 +72,9 @@ typedef struct source_row {
 } source_row;
 
 static float number(const source_row *row, uint64_t k) {
-    return wm_tensor_number(row->tensor, row->at + k * row->step);
+    uint64_t i = row->at + k * row->step;
+    if (row->tensor->dtype == WM_DTYPE_F32) return wm_read_f32(row->tensor->bytes.p + 4 * i);
+    return wm_tensor_number(row->tensor, i);
 }
 
 // The nearest integer, of two the even one; |x| < 2²².
@@ -101,7 +103,8 @@ static void pack_i8(uint8_t *to, float *scale, const source_row *row) {
     range_of(row, &low, &high);
     *scale = WM_MAX(-low, high) / 127;
     for (uint64_t k = 0; k < row->n; k++)
-        to[k] = (uint8_t)(*scale > 0 ? clamp(nearest_integer(number(row, k) / *scale), -127, 127) : 0);
+        to[k] =
+            (uint8_t)(*scale > 0 ? clamp(nearest_integer(number(row, k) / *scale), -127, 127) : 0);
 }
 
 // [min, max] with 0 in it in 255 steps, q = w / scale + zero
@@ -116,42 +119,64 @@ static void pack_u8(uint8_t *to, float *scale, uint8_t *zero, const source_row *
     }
 }
 
-// Of a block: q + 8.
-static int32_t q4_of(float w, float scale) {
-    return scale != 0 ? clamp(nearest_integer(w / scale), -8, 7) + 8 : 8;
+// Four numbers at once, in the compiler's own terms. Sums of a block are eight lanes, each in its
+// order, and then lane after lane.
+typedef float floats __attribute__((vector_size(16)));
+typedef int32_t integers __attribute__((vector_size(16)));
+
+enum { Q4_PARTS = WM_Q4_BLOCK / 4 };
+
+// The nearest integers, of two the even ones, but not below -8 nor above 7.
+static integers q4_round(floats x) {
+    integers q = (integers)(x + 0x1.8p23f) - 0x4B400000, low = q < -8, high = q > 7;
+    return (q & ~(low | high)) | (-8 & low) | (7 & high);
 }
 
-// The scale, an f16, that leaves the least sum of squared errors of those that put the block's
-// largest number at -9.5, -9.25, … -6.5; the first of equals.
-static uint16_t q4_scale(const float *block) {
-    float most = 0;
-    uint16_t best = 0;
-    double least = 0;
-    for (size_t i = 0; i < WM_Q4_BLOCK; i++)
-        if (WM_MAX(block[i], -block[i]) > WM_MAX(most, -most)) most = block[i];
-    for (int32_t quarter = -38; quarter <= -26; quarter++) {
-        uint16_t half = wm_f32_to_f16(most / ((float)quarter / 4));
-        float scale = wm_f16_to_f32(half);
-        double sum = 0;
-        for (size_t i = 0; i < WM_Q4_BLOCK; i++) {
-            double off = (double)block[i] - (double)scale * (double)(q4_of(block[i], scale) - 8);
-            sum += off * off;
-        }
-        if (quarter == -38 || sum < least) least = sum, best = half;
+// With q = w · factor, rounded: *wq = Σ w · q, *qq = Σ q².
+static void q4_sums(const floats *block, float factor, float *wq, float *qq) {
+    floats by_w[2] = {{0}}, by_q[2] = {{0}};
+    for (size_t i = 0; i < Q4_PARTS; i++) {
+        floats q = __builtin_convertvector(q4_round(block[i] * factor), floats);
+        by_w[i % 2] += block[i] * q;
+        by_q[i % 2] += q * q;
     }
-    return best;
+    *wq = *qq = 0;
+    for (size_t j = 0; j < 8; j++) *wq += by_w[j / 4][j % 4], *qq += by_q[j / 4][j % 4];
+}
+
+// The scale, an f16. Each of nine, which put the block's largest number at -9.5, -9.125, … -6.5,
+// rounds it to whole numbers q. These are best scaled by Σ w · q / Σ q², and leave squared errors
+// of Σ w² - (Σ w · q)² / Σ q². The best of them; of equals, the first.
+static uint16_t q4_scale(const floats *block) {
+    float most = 0, scale = 0, wq, qq;
+    double gain = 0;
+    for (size_t i = 0; i < WM_Q4_BLOCK; i++) {
+        float w = block[i / 4][i % 4];
+        if (WM_MAX(w, -w) > WM_MAX(most, -most)) most = w;
+    }
+    if (!(wm_f32_to_f16(most / 6) & 0x7FFF)) return 0;
+    for (int32_t eighths = -76; eighths <= -52; eighths += 3) {
+        q4_sums(block, (float)eighths / 8 / most, &wq, &qq);
+        double now = (double)wq * (double)wq / (double)qq;
+        if (now > gain) gain = now, scale = wq / qq;
+    }
+    return wm_f32_to_f16(scale);
 }
 
 static void pack_q4(uint8_t *to, uint8_t *scales, const source_row *row) {
-    for (uint64_t start = 0; start < row->n; start += WM_Q4_BLOCK, to += WM_Q4_BYTES, scales += 2) {
-        float block[WM_Q4_BLOCK] = {0};
+    for (uint64_t start = 0; start < row->n; start += WM_Q4_BLOCK, scales += 2) {
+        floats block[Q4_PARTS] = {{0}};
         for (size_t i = 0; i < WM_Q4_BLOCK && start + i < row->n; i++)
-            block[i] = number(row, start + i);
+            block[i / 4][i % 4] = number(row, start + i);
         uint16_t half = q4_scale(block);
         float scale = wm_f16_to_f32(half);
         memcpy(scales, &half, sizeof half);
-        for (size_t i = 0; i < WM_Q4_BYTES; i++)
-            to[i] = (uint8_t)(q4_of(block[2 * i], scale) | q4_of(block[2 * i + 1], scale) << 4);
+        if (scale == 0) scale = __builtin_inff();
+        for (size_t i = 0; i < Q4_PARTS; i++) {
+            integers q = q4_round(block[i] / scale) + 8;
+            *to++ = (uint8_t)(q[0] | q[1] << 4);
+            *to++ = (uint8_t)(q[2] | q[3] << 4);
+        }
     }
 }
 
@@ -165,7 +190,7 @@ static void pack_f16(uint8_t *to, const source_row *row) {
 // Numbers that the layout can hold: none that rounds to f16's infinity.
 static bool is_in_range(const source_row *row, wm_quant kind) {
     float most = kind == WM_QUANT_F16  ? 65520.0f
-                 : kind == WM_QUANT_Q4 ? 65520.0f * 6.5f
+                 : kind == WM_QUANT_Q4 ? 65520.0f * 6
                                        : __builtin_inff();
     for (uint64_t k = 0; k < row->n; k++) {
         float w = number(row, k);
@@ -194,19 +219,27 @@ wm_status wm_quantize(const wm_quant_plan *plan, const wm_tensor *tensor, void *
     return WM_OK;
 }
 
+static void unpack_q4(const uint8_t *from, const uint8_t *scales, uint64_t cols, float *y) {
+    for (uint64_t start = 0; start < cols; start += WM_Q4_BLOCK, from += WM_Q4_BYTES, scales += 2) {
+        float scale = wm_f16_to_f32(wm_read_u16(scales));
+        for (size_t i = 0; i < WM_Q4_BLOCK && start + i < cols; i++)
+            y[start + i] = (float)((from[i / 2] >> i % 2 * 4 & 15) - 8) * scale;
+    }
+}
+
 void wm_dequantize_row(const wm_quant_plan *plan, const void *data, const void *scale,
                        const void *zero, uint64_t row, float *y) {
     uint64_t bytes = plan->data.bytes.n / WM_MAX(plan->rows, 1), blocks = bytes / WM_Q4_BYTES;
     const uint8_t *from = (const uint8_t *)data + row * bytes, *scales = scale;
+    if (plan->kind == WM_QUANT_Q4) {
+        unpack_q4(from, scales + row * blocks * 2, plan->cols, y);
+        return;
+    }
     for (uint64_t k = 0; k < plan->cols; k++) {
         switch (plan->kind) {
         case WM_QUANT_I8: y[k] = (float)(int8_t)from[k] * wm_read_f32(scales + 4 * row); break;
         case WM_QUANT_U8:
             y[k] = (float)(from[k] - ((const uint8_t *)zero)[row]) * wm_read_f32(scales + 4 * row);
-            break;
-        case WM_QUANT_Q4:
-            y[k] = (float)((from[k / 2] >> k % 2 * 4 & 15) - 8) *
-                   wm_f16_to_f32(wm_read_u16(scales + (row * blocks + k / WM_Q4_BLOCK) * 2));
             break;
         default: y[k] = wm_f16_to_f32(wm_read_u16(from + 2 * k)); break;
         }
