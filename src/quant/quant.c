@@ -37,7 +37,8 @@ wm_status wm_quantize_plan(wm_quant_plan *plan, const wm_tensor *tensor, wm_quan
                        &tensor->name, (uint64_t)tensor->rank);
     if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 &&
         tensor->dtype != WM_DTYPE_BF16 && tensor->dtype != WM_DTYPE_F64)
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: not of floats", &tensor->name);
+        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: not of q4_floats",
+                       &tensor->name);
     bool turned = role == WM_QUANT_TRANSPOSE && kind != WM_QUANT_F16, fits;
     uint64_t N = tensor->shape[turned], K = tensor->shape[!turned];
     uint64_t blocks = K / WM_Q4_BLOCK + (K % WM_Q4_BLOCK != 0);
@@ -121,22 +122,22 @@ static void pack_u8(uint8_t *to, float *scale, uint8_t *zero, const source_row *
 
 // Four numbers at once, in the compiler's own terms. Sums of a block are eight lanes, each in its
 // order, and then lane after lane.
-typedef float floats __attribute__((vector_size(16)));
-typedef int32_t integers __attribute__((vector_size(16)));
+typedef float q4_floats __attribute__((vector_size(16)));
+typedef int32_t q4_integers __attribute__((vector_size(16)));
 
 enum { Q4_PARTS = WM_Q4_BLOCK / 4 };
 
 // The nearest integers, of two the even ones, but not below -8 nor above 7.
-static integers q4_round(floats x) {
-    integers q = (integers)(x + 0x1.8p23f) - 0x4B400000, low = q < -8, high = q > 7;
+static q4_integers q4_round(q4_floats x) {
+    q4_integers q = (q4_integers)(x + 0x1.8p23f) - 0x4B400000, low = q < -8, high = q > 7;
     return (q & ~(low | high)) | (-8 & low) | (7 & high);
 }
 
 // With q = w · factor, rounded: *wq = Σ w · q, *qq = Σ q².
-static void q4_sums(const floats *block, float factor, float *wq, float *qq) {
-    floats by_w[2] = {{0}}, by_q[2] = {{0}};
+static void q4_sums(const q4_floats *block, float factor, float *wq, float *qq) {
+    q4_floats by_w[2] = {{0}}, by_q[2] = {{0}};
     for (size_t i = 0; i < Q4_PARTS; i++) {
-        floats q = __builtin_convertvector(q4_round(block[i] * factor), floats);
+        q4_floats q = __builtin_convertvector(q4_round(block[i] * factor), q4_floats);
         by_w[i % 2] += block[i] * q;
         by_q[i % 2] += q * q;
     }
@@ -147,7 +148,7 @@ static void q4_sums(const floats *block, float factor, float *wq, float *qq) {
 // The scale, an f16. Each of nine, which put the block's largest number at -9.5, -9.125, … -6.5,
 // rounds it to whole numbers q. These are best scaled by Σ w · q / Σ q², and leave squared errors
 // of Σ w² - (Σ w · q)² / Σ q². The best of them; of equals, the first.
-static uint16_t q4_scale(const floats *block) {
+static uint16_t q4_scale(const q4_floats *block) {
     float most = 0, scale = 0, wq, qq;
     double gain = 0;
     for (size_t i = 0; i < WM_Q4_BLOCK; i++) {
@@ -165,7 +166,7 @@ static uint16_t q4_scale(const floats *block) {
 
 static void pack_q4(uint8_t *to, uint8_t *scales, const source_row *row) {
     for (uint64_t start = 0; start < row->n; start += WM_Q4_BLOCK, scales += 2) {
-        floats block[Q4_PARTS] = {{0}};
+        q4_floats block[Q4_PARTS] = {{0}};
         for (size_t i = 0; i < WM_Q4_BLOCK && start + i < row->n; i++)
             block[i / 4][i % 4] = number(row, start + i);
         uint16_t half = q4_scale(block);
@@ -173,7 +174,7 @@ static void pack_q4(uint8_t *to, uint8_t *scales, const source_row *row) {
         memcpy(scales, &half, sizeof half);
         if (scale == 0) scale = __builtin_inff();
         for (size_t i = 0; i < Q4_PARTS; i++) {
-            integers q = q4_round(block[i] / scale) + 8;
+            q4_integers q = q4_round(block[i] / scale) + 8;
             *to++ = (uint8_t)(q[0] | q[1] << 4);
             *to++ = (uint8_t)(q[2] | q[3] << 4);
         }
