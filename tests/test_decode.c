@@ -128,9 +128,77 @@ static void streams_give_the_whole_text(void **state) {
     }
 }
 
+// ---- clean_up_tokenization_spaces ------------------------------------------------------------------
+
+// Every character a token: a run of ids is a text.
+#define LETTERS " '.?!,ntmsvredo"
+#define LETTERS_FILE(model, decoder) "{\"model\":{\"type\":\"" model "\",\"unk_token\":\"x\",\"merges\":[],\"vocab\":{\"x\":15,\" \":0,\"'\":1," \
+    "\".\":2,\"?\":3,\"!\":4,\",\":5,\"n\":6,\"t\":7,\"m\":8,\"s\":9,\"v\":10,\"r\":11,\"e\":12,\"d\":13,\"o\":14}},\"decoder\":" decoder "}"
+#define FUSED "{\"type\":\"Fuse\"}"
+
+static wm_tokenizer *open_letters(const char *file, const char *config) {
+    wm_source files[] = {{WM_TEXT("tokenizer.json"), wm_span_of(file)}, {WM_TEXT("tokenizer_config.json"), wm_span_of(config)}};
+    wm_tokenizer *tokenizer;
+    wm_error error = {0};
+    if (wm_tokenizer_open(&tokenizer, files, 2, NULL, &error) != WM_OK) fail_msg("%s", error.text);
+    return tokenizer;
+}
+
+static size_t letters_of(const char *text, int32_t *ids) {
+    size_t n = 0;
+    for (; *text; text++) {
+        ids[n] = 0;
+        while (LETTERS[ids[n]] != *text) ids[n]++;
+        n++;
+    }
+    return n;
+}
+
+#define CLEAN "{\"clean_up_tokenization_spaces\":true}"
+
+// What transformers 5.23 makes of the texts.
+static void text_is_cleaned_up_where_the_files_say_so(void **state) {
+    (void)state;
+    static const struct { const char *file, *config, *text, *want; } cleaned[] = {
+        {LETTERS_FILE("WordLevel", FUSED), CLEAN, "to . do ? no ! so , ' es", "to. do? no! so,'es"},
+        {LETTERS_FILE("WordLevel", FUSED), CLEAN, "do n't 'm 's 've 're do not", "don't'm's've're do not"},
+        {LETTERS_FILE("WordLevel", FUSED), CLEAN, "not ' s  ' ve ' ' ' .", "not's've'' '."},
+        {LETTERS_FILE("WordLevel", FUSED), CLEAN, "", ""},
+        {LETTERS_FILE("WordLevel", "null"), CLEAN, "no.", "n o."}, // the wheel puts spaces between pieces
+        {LETTERS_FILE("WordLevel", FUSED), "{\"clean_up_tokenization_spaces\":false}", "to .", "to ."},
+        {LETTERS_FILE("WordLevel", FUSED), "{}", "to .", "to ."},
+        {LETTERS_FILE("BPE", FUSED), CLEAN, "to .", "to ."}, // not what BPE wrote
+    };
+    wm_decoding decoding = {0};
+    int32_t ids[64];
+    for (size_t i = 0; i < WM_COUNT(cleaned); i++) {
+        wm_tokenizer *tokenizer = open_letters(cleaned[i].file, cleaned[i].config);
+        size_t n = letters_of(cleaned[i].text, ids);
+        assert_int_equal(wm_tokenizer_decode(tokenizer, ids, n, true, &decoding, NULL), WM_OK);
+        assert_string_equal(decoding.text, cleaned[i].want);
+        wm_tokenizer_close(tokenizer);
+    }
+    wm_decoding_free(&decoding);
+}
+
+// Nothing is given that a later token would still change.
+static void streams_wait_for_what_may_be_cleaned_up(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer = open_letters(LETTERS_FILE("WordLevel", FUSED), CLEAN);
+    int32_t ids[40];
+    uint32_t seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        size_t most = round % 2 ? 15 : 3, count = 1 + (seed >> 8) % WM_COUNT(ids); // half of them of spaces, ' and .
+        for (size_t k = 0; k < count; k++) ids[k] = (int32_t)(((seed = seed * 1664525u + 1013904223u) >> 8) % most);
+        check_stream(tokenizer, ids, count);
+    }
+    wm_tokenizer_close(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decoders_as_the_wheel), cmocka_unit_test(text_comes_back_from_its_ids),
-        cmocka_unit_test(an_unknown_decoder_is_refused), cmocka_unit_test(streams_give_the_whole_text), cmocka_unit_test(every_allocation_may_fail_in_decoding)};
+        cmocka_unit_test(an_unknown_decoder_is_refused), cmocka_unit_test(streams_give_the_whole_text), cmocka_unit_test(every_allocation_may_fail_in_decoding),
+        cmocka_unit_test(text_is_cleaned_up_where_the_files_say_so), cmocka_unit_test(streams_wait_for_what_may_be_cleaned_up)};
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
 }

@@ -9,16 +9,18 @@ static wm_unicode unicode;
 static const char *const names[] = {
     [WM_SPLITTER_GPT2] = "GPT2",
     [WM_SPLITTER_QWEN] = "QWEN",
+    [WM_SPLITTER_QWEN35] = "QWEN35",
     [WM_SPLITTER_CL100K] = "CL100K",
     [WM_SPLITTER_O200K] = "O200K",
     [WM_SPLITTER_TEKKEN] = "TEKKEN",
     [WM_SPLITTER_DEEPSEEK] = "DEEPSEEK",
     [WM_SPLITTER_THREE_NUMBERS] = "THREE_NUMBERS",
-    [WM_SPLITTER_IDEOGRAPHS] = "IDEOGRAPHS",
     [WM_SPLITTER_LINE_ENDS] = "LINE_ENDS",
     [WM_SPLITTER_SPACE_LETTERS] = "SPACE_LETTERS",
     [WM_SPLITTER_SPACE_PUNCTUATION] = "SPACE_PUNCTUATION",
-    [WM_SPLITTER_WIDE] = "WIDE",
+    [WM_SPLITTER_END_SPACES] = "END_SPACES",
+    [WM_SPLITTER_LIST] = "LIST",
+    [WM_SPLITTER_SPACE_LIST] = "SPACE_LIST",
     [WM_SPLITTER_NUMBERS] = "NUMBERS",
     [WM_SPLITTER_SPACES] = "SPACES",
 };
@@ -40,18 +42,20 @@ static void patterns_split_as_the_wheel(void **state) {
     wm_splitting splitting = {.unicode = &unicode};
     splitting.writers[0].host = splitting.writers[1].host = &arena.host;
     wm_splitter step = {0};
-    uint8_t bytes[1024];
+    uint8_t bytes[1024], pattern[1024];
     size_t count = 0;
     for (; p < end; p++) {
         if (*p == '=') {
             const uint8_t *name = ++p;
             while (*p != ' ') p++;
             size_t n = (size_t)(p++ - name);
-            int kind = wm_splitter_find(from_hex(&p, end, bytes));
+            int kind = wm_splitter_find(from_hex(&p, end, pattern), &step.content);
             assert_true(kind >= 0 && (size_t)kind < WM_COUNT(names));
             assert_int_equal(strlen(names[kind]), n);
             assert_memory_equal(names[kind], name, n);
             step.kind = (wm_splitter_kind)kind;
+            if (kind != WM_SPLITTER_LIST && kind != WM_SPLITTER_SPACE_LIST)
+                step.content = (wm_span){0};
             continue;
         }
         wm_span whole = from_hex(&p, end, bytes);
@@ -80,11 +84,13 @@ static void patterns_split_as_the_wheel(void **state) {
 static void others_are_not_known(void **state) {
     (void)state;
     static const char *const patterns[] = {
-        "", "\\s+", "\\p{L}+",
+        "", "\\s+", "\\p{L}+", "[]+", "[^a]+", "[a-]+", "[a\\d]+", "[a&&b]+", "[[:alpha:]]+", "[ab]", "[ab", "\\s?[a]",
+        "\\s?a]+", "\\s?", "]+",
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s*"};
+    wm_span list;
     for (size_t i = 0; i < WM_COUNT(patterns); i++)
         assert_int_equal(
-            wm_splitter_find((wm_span){(const uint8_t *)patterns[i], strlen(patterns[i])}), -1);
+            wm_splitter_find((wm_span){(const uint8_t *)patterns[i], strlen(patterns[i])}, &list), -1);
 }
 
 int main(void) {

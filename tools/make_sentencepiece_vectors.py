@@ -80,6 +80,8 @@ train("bpe", model_type="bpe", byte_fallback=True, remove_extra_whitespaces=Fals
 train("bpe-rules", model_type="bpe", rules=True, add_dummy_prefix=False, character_coverage=0.98)
 train("suffix", model_type="unigram", rules=True, treat_whitespace_as_suffix=True)
 train("word", model_type="word")
-for each in ("unigram", "unigram-user", "bpe", "bpe-rules", "suffix"):
+train("suffix-word", model_type="word", rules=True, treat_whitespace_as_suffix=True, user_defined_symbols=USER)
+train("char", model_type="char", rules=True, user_defined_symbols=USER)
+for each in ("unigram", "unigram-user", "bpe", "bpe-rules", "suffix", "word", "suffix-word", "char"):
     cases(each)
 families()

@@ -170,21 +170,35 @@ def cased(short, numbers):
     return rf"{before}{UPPER}*{LOWER}+{short}|{before}{UPPER}+{LOWER}*{short}|{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*{LINES_TAIL}"
 
 
+# Of DeepSeek V2: cased letters, as its pattern lists them.
+DEEPSEEK_LETTERS = "".join("-".join(chr(int(end, 16)) for end in each.split("-")) for each in (
+    "41-5A 61-7A B5 C0-D6 D8-F6 F8-1BA 1BC-1BF 1C4-293 295-2AF 370-373 376 377 37B-37D 37F 386 388-38A 38C 38E-3A1 "
+    "3A3-3F5 3F7-481 48A-52F 531-556 10A0-10C5 13A0-13F5 13F8-13FD 1C90-1CBA 1CBD-1CBF 1D00-1D2B 1D6B-1D77 1D79-1D9A "
+    "1E00-1F15 1F18-1F1D 1F20-1F45 1F48-1F4D 1F50-1F57 1F59 1F5B 1F5D 1F5F-1F7D 1F80-1FB4 1FB6-1FBC 1FBE 1FC2-1FC4 "
+    "1FC6-1FCC 1FD0-1FD3 1FD6-1FDB 1FE0-1FEC 1FF2-1FF4 1FF6-1FFC 2102 2107 210A-2113 2115 2119-211D 2124 2126 2128 "
+    "212A-212D 212F-2134 2139 213C-213F 2145-2149 214E 2183 2184 2C00-2C7B 2C7E-2CE4 2CEB-2CEE 2CF2 2CF3 A640-A66D "
+    "A680-A69B A722-A76F A771-A787 A78B-A78E AB70-ABBF FB00-FB06 FB13-FB17 FF21-FF3A FF41-FF5A 10400-1044F "
+    "104B0-104D3 104D8-104FB 10C80-10CB2 10CC0-10CF2 118A0-118DF 1E900-1E943").split())
+
 # Patterns as files write them: the name in wm_splitter_kind, without its prefix.
 SPLITS = [
     ("GPT2", SHORT + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
     ("QWEN", LINES_HEAD + r"| ?[^\s\p{L}\p{N}]+[\r\n]*" + LINES_TAIL),
+    ("QWEN35", rf"(?i:{SHORT})|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*" + LINES_TAIL),
     ("CL100K", LINES),
     ("O200K", cased(f"(?i:{SHORT})?", r"\p{N}{1,3}")),
     ("TEKKEN", cased("", r"\p{N}")),
     ("DEEPSEEK", "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
                  "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
     ("THREE_NUMBERS", r"\p{N}{1,3}"),
-    ("IDEOGRAPHS", "[一-龥぀-ゟ゠-ヿ]+"),
+    ("LIST", "[一-龥぀-ゟ゠-ヿ]+"),
     ("LINE_ENDS", "[\r\n]"),
     ("SPACE_LETTERS", r"\s?\p{L}+"),
     ("SPACE_PUNCTUATION", r"\s?\p{P}+"),
-    ("WIDE", "[一-龥ࠀ-一가-퟿]+"),
+    ("LIST", "[一-龥ࠀ-一가-퟿]+"),
+    ("SPACE_LIST", rf"\s?[{DEEPSEEK_LETTERS}]+"),
+    ("SPACE_LIST", r"\s?[!-/:-~！-／：-～‘-‟　-。]+"),
+    ("END_SPACES", r"\s+$"),
     ("NUMBERS", r"\p{N}"),
     ("SPACES", r"\s"),
 ]
@@ -233,6 +247,19 @@ def make_others():
     t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("merged_with_previous"),
                                                pre_tokenizers.Digits(False), pre_tokenizers.Split("an", "merged_with_next")])
     write("wordpiece-splits", t)
+    t = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    t.normalizer = normalizers.Lowercase()
+    t.pre_tokenizer = pre_tokenizers.Whitespace()
+    t.train_from_iterator(corpus(), trainers.WordLevelTrainer(vocab_size=120, special_tokens=["[UNK]", "[CLS]"], show_progress=False))
+    t.post_processor = processors.TemplateProcessing(single="[CLS] $A", pair="[CLS] $A $B:1", special_tokens=[("[CLS]", 1)])
+    write("wordlevel", t)
+    t = byte_bpe(["<|begin|>"])
+    patterns = dict((pattern, name) for name, pattern in SPLITS)
+    lists = [pattern for pattern, name in patterns.items() if "LIST" in name and "぀" not in pattern]
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in ("[\r\n]", *lists[1:], r"\s+$", lists[0])] +
+        [pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    write("bpe-lists", t)
 
 
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]

@@ -6,13 +6,16 @@
     python3 verify/tokenizers_check.py FOLDER… [--scalars] [--lines FILE…] [--cldr FOLDER] [--blocks N] [--random N] [--seed N]
 
 FOLDER holds tokenizer.json; a folder of vocab.txt, or vocab.json and merges.txt, is compared with what
-`transformers` 4.40 makes of it, if that is installed. --scalars: every Unicode scalar value alone and
+`transformers` 4.40 makes of it, if that is installed. A file NAME.model in the place of a folder is compared with
+what `sentencepiece` makes of it; --models writes each Unigram tokenizer.json as such a file too. Where
+tokenizer_config.json asks for it, decoded text is cleaned up as transformers 5 does. --scalars: every Unicode scalar value alone and
 as a<scalar>b. --lines: every line of the files. --cldr: the names of emoji in a hundred languages
 (tools/fetch.py cldr-annotations). --blocks: N lines of words from each 128 code points. --random: N
 strings of pieces that hurt, a fifth as pairs, cut pairs and random ids to decode.
-Prints one line a set, exits 1 with the first 10 differences of each.
+--once: a tokenizer.json that a folder before has too is passed over. Prints one line a set, exits 1 with the first 10 differences of each.
 """
 import argparse
+import contextlib
 import ctypes as c
 import itertools
 import json
@@ -24,6 +27,8 @@ import sys
 import tempfile
 import time
 import unicodedata
+
+import sentencepiece_check
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -72,7 +77,10 @@ class Tokenizer:
 
     def __init__(self, folder, lib, host=None):
         self.lib = lib
-        self.files = [(n, (folder / n).read_bytes()) for n in self.names if (folder / n).exists()]
+        if folder.suffix == ".model":
+            self.files = [("spiece.model", folder.read_bytes())]
+        else:
+            self.files = [(n, (folder / n).read_bytes()) for n in self.names if (folder / n).exists()]
         table = (Source * len(self.files))(*[Source(Span(n.encode(), len(n)), Span(b, len(b))) for n, b in self.files])
         self.handle, self.error, self.encoding, self.out = c.c_void_p(), Error(), Encoding(), Decoding()
         started = time.perf_counter()
@@ -109,11 +117,31 @@ class Tokenizer:
 
 
 def options(**given):
-    return Options(c.sizeof(Options), offsets=1, **given)
+    return Options(c.sizeof(Options), **{"offsets": 1, **given})
+
+
+CLEAN = [(" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"),
+         (" 're", "'re")]
+
+
+def clean_up(text):
+    for old, new in CLEAN:
+        text = text.replace(old, new)
+    return text
+
+
+def asks_for_clean_up(folder, wheel):
+    """tokenizer_config.json says so, and the model is no BPE: of that transformers 5 leaves it out."""
+    with contextlib.suppress(OSError):
+        config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        return config.get("clean_up_tokenization_spaces") is True and type(wheel.model).__name__ != "BPE"
+    return False
 
 
 def oracle(folder):
     """The wheel's tokenizer of the same files."""
+    if folder.suffix == ".model":
+        return sentencepiece_check.Oracle(folder)
     import tokenizers
     if (folder / "tokenizer.json").exists():
         backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -175,6 +203,8 @@ def texts_of(args):
 
 
 class Report:
+    texts = 0
+
     def __init__(self, name):
         self.name, self.failed = name, False
 
@@ -189,25 +219,28 @@ class Report:
                 print(f"DIFFERENT {detail()}")
 
     def end(self):
+        Report.texts += self.count
         if self.count:
             scripts = f", {len(self.scripts)} scripts" if len(self.scripts) > 1 else ""
             print(f"{self.name}: {self.what}: {self.different} of {self.count} differ{scripts}", flush=True)
         self.failed |= self.different > 0
 
 
-def compare(report, ours, wheel, texts, special):
-    plain = options(**({} if special else {"special": 2}))
-    decode = wheel.decode
+def compare(report, ours, wheel, decode, texts, special):
+    pieces = isinstance(wheel, sentencepiece_check.Oracle)
+    plain = options(**({} if special else {"special": 2}), **({"offsets": 0} if pieces else {}))
     texts = iter(texts)
     while chunk := list(itertools.islice(texts, 2000)):
         chunk_in = [text if pair is None else (text, pair) for text, pair in chunk]
         for (text, pair), expected in zip(chunk, wheel.encode_batch(chunk_in, add_special_tokens=special)):
             ids, types, offsets = ours.encode(text, pair, plain)
+            if pieces:
+                offsets = [start for start, _ in offsets]
             wanted = expected.ids
             skip = report.count % 2 == 0
             same = ids == wanted and offsets == expected.offsets and (pair is None or types == expected.type_ids)
             if same and (report.count % 8 < 2 or len(text) > 1 and pair is None):
-                same = ours.decode(ids, skip) == decode(wanted, skip_special_tokens=skip)
+                same = ours.decode(ids, skip and not pieces) == decode(wanted, skip_special_tokens=skip)
             report.add(same, lambda: f"{text!r} {pair!r}\n  ours   {ids} {types} {offsets} {ours.decode(ids, skip)!r}\n  oracle "
                                      f"{wanted} {expected.type_ids} {expected.offsets} {decode(wanted, skip_special_tokens=skip)!r}")
             if "lines" in report.what and report.count % 16 == 0:
@@ -229,13 +262,14 @@ def compare_truncations(report, ours, wheel, count, choose):
     report.end()
 
 
-def compare_decodings(report, ours, wheel, count, choose):
+def compare_decodings(report, ours, wheel, decode, count, choose):
     report.set("decodings")
-    size = wheel.get_vocab_size() + 3
+    pieces = isinstance(wheel, sentencepiece_check.Oracle)
+    size = wheel.get_vocab_size() + (0 if pieces else 3)
     for _ in range(count):
         ids = [choose.randrange(size) for _ in range(choose.randint(0, 12))]
-        skip = choose.random() < 0.5
-        got, expected = ours.decode(ids, skip), wheel.decode(ids, skip_special_tokens=skip)
+        skip = choose.random() < 0.5 and not pieces
+        got, expected = ours.decode(ids, skip), decode(ids, skip_special_tokens=skip)
         report.add(got == expected, lambda: f"decoding of {ids}: {got!r}, expected {expected!r}")
     report.end()
 
@@ -247,13 +281,27 @@ def check(folder, args, lib):
     print(f"{folder.name}: loads in {ours.load_seconds * 1e3:.0f} ms, oracle {(time.perf_counter() - started) * 1e3:.0f} ms",
           flush=True)
     report = Report(folder.name)
+    pieces, decode = isinstance(wheel, sentencepiece_check.Oracle), wheel.decode
+    if not pieces and asks_for_clean_up(folder, wheel):
+        decode = lambda ids, skip_special_tokens: clean_up(wheel.decode(ids, skip_special_tokens=skip_special_tokens))
     for what, texts in texts_of(args):
         report.set(what)
-        compare(report, ours, wheel, texts, not args.no_special)
+        if not (pieces and "pairs" in what):
+            compare(report, ours, wheel, decode, texts, not args.no_special)
     choose = random.Random(args.seed)
-    compare_truncations(report, ours, wheel, args.random // 50, choose)
-    compare_decodings(report, ours, wheel, args.random // 10, choose)
+    if not pieces:
+        compare_truncations(report, ours, wheel, args.random // 50, choose)
+    compare_decodings(report, ours, wheel, decode, args.random // 10, choose)
     return report.failed
+
+
+def as_model_files(folders, to):
+    """Each Unigram tokenizer.json of the folders as a .model in the folder `to`."""
+    for folder in folders:
+        made = sentencepiece_check.model_of_json(folder / "tokenizer.json") if (folder / "tokenizer.json").exists() else None
+        if made:
+            (to / f"{folder.name}.model").write_bytes(made)
+            yield to / f"{folder.name}.model"
 
 
 def main():
@@ -266,9 +314,18 @@ def main():
     parser.add_argument("--random", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-special", action="store_true")
+    parser.add_argument("--models", action="store_true")
+    parser.add_argument("--once", action="store_true")
     args = parser.parse_args()
     lib = build()
+    if args.once:
+        args.folders = list({f.read_bytes() if (f := folder / "tokenizer.json").exists() else folder: folder
+                             for folder in reversed(args.folders)}.values())[::-1]
     failed = [folder.name for folder in args.folders if check(folder, args, lib)]
+    with tempfile.TemporaryDirectory() as to:
+        for path in as_model_files(args.folders, pathlib.Path(to)) if args.models else ():
+            failed += [path.name] * check(path, args, lib)
+    print(f"{Report.texts} texts and runs of ids, {len(args.folders)} tokenizers")
     print("tokenizers: " + (f"DIFFERENT: {', '.join(failed)}" if failed else "the same everywhere"))
     sys.exit(bool(failed))
 

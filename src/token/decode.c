@@ -39,8 +39,6 @@ static wm_span piece_of(const wm_tokenizer *tokenizer, int32_t id, bool skip_spe
 wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
                               bool skip_special, wm_decoding *decoding, wm_error *error) {
     const wm_allocator *host = &tokenizer->arena.host;
-    const wm_decoder spaced = {.kind = WM_DECODER_SPACED};
-    const wm_decoder *steps = tokenizer->decoder_count ? tokenizer->decoders : &spaced;
     wm_pieces pieces[2] = {{{0}, {0}}, {{0}, {0}}};
     bool fine = true;
     int turn = 0;
@@ -48,9 +46,8 @@ wm_status wm_tokenizer_decode(const wm_tokenizer *tokenizer, const int32_t *ids,
         wm_span piece = piece_of(tokenizer, ids[i], skip_special);
         fine = !piece.p || wm_pieces_push(&pieces[0], host, piece);
     }
-    uint32_t step_count = WM_MAX(tokenizer->decoder_count, 1);
-    for (uint32_t i = 0; fine && i < step_count; i++, turn ^= 1)
-        fine = wm_decoder_run(&steps[i], &pieces[turn], &pieces[turn ^ 1], host);
+    for (uint32_t i = 0; fine && i < tokenizer->decoder_count; i++, turn ^= 1)
+        fine = wm_decoder_run(&tokenizer->decoders[i], &pieces[turn], &pieces[turn ^ 1], host);
     wm_decoding_free(decoding);
     wm_array *text = &pieces[turn].bytes;
     if (fine) fine = wm_array_push(text, host, "", 1);
@@ -93,6 +90,14 @@ static bool ends_in_bytes(const wm_tokenizer *tokenizer, const int32_t *ids, siz
     return piece.p && wm_byte_piece_read(piece) >= 0;
 }
 
+// The end may yet be cleaned up: a space near it, or an apostrophe, which " ' " may have been.
+static bool may_change(const wm_tokenizer *tokenizer, const char *text, size_t n) {
+    bool change = false;
+    if (tokenizer->decoders[tokenizer->decoder_count - 1].kind != WM_DECODER_CLEAN) return false;
+    for (size_t i = n - WM_MIN(n, 3); i < n; i++) change |= text[i] == ' ' || text[i] == '\'';
+    return change;
+}
+
 wm_status wm_tokenizer_decode_next(const wm_tokenizer *tokenizer, const int32_t *ids, size_t count,
                                    bool last, bool skip_special, wm_text_stream *stream,
                                    wm_error *error) {
@@ -111,7 +116,9 @@ wm_status wm_tokenizer_decode_next(const wm_tokenizer *tokenizer, const int32_t 
     WM_TRY(wm_tokenizer_decode(tokenizer, ids + stream->from, count - stream->from, skip_special,
                                decoding, error));
     size_t end = decoding->n - (last ? 0 : half_character(decoding));
-    if (!last && ends_in_bytes(tokenizer, ids + stream->from, count - stream->from, skip_special))
+    if (!last &&
+        (ends_in_bytes(tokenizer, ids + stream->from, count - stream->from, skip_special) ||
+         may_change(tokenizer, decoding->text, end)))
         end = 0;
     end = WM_MAX(end, stream->taken);
     stream->count = count;

@@ -133,13 +133,16 @@ static void put_replaced(decoder_job *job, wm_span text, wm_span pattern, wm_spa
     }
 }
 
-// What the last `n` bytes of the output are is replaced, as `tokenizers` cleans up English.
+// The output from `start` on, cleaned up: English as `tokenizers` does; transformers has not the
+// first rule.
 static void clean_up(decoder_job *job, size_t start) {
     static const char rules[] =
-        " .\0.\0 ?\0?\0 !\0!\0 ,\0,\0 ' \0'\0 n't\0n't\0 'm\0'm\0 do not\0 don't\0 's\0's\0"
+        " do not\0 don't\0 .\0.\0 ?\0?\0 !\0!\0 ,\0,\0 ' \0'\0 n't\0n't\0 'm\0'm\0 's\0's\0"
         " 've\0've\0 're\0're\0";
     wm_array *bytes = &job->to->bytes;
-    for (const char *rule = rules; *rule && !job->failed;) {
+    const char *rule =
+        job->step->kind == WM_DECODER_CLEAN ? rules + sizeof " do not\0 don't" : rules;
+    while (*rule && !job->failed) {
         wm_span pattern = wm_span_of(rule), content = wm_span_of(rule + pattern.n + 1);
         uint8_t *p = (uint8_t *)bytes->p + start;
         size_t n = bytes->n - start, kept = 0;
@@ -218,7 +221,8 @@ bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to
     decoder_job job = {.step = step, .host = host, .to = to};
     const uint32_t *ends = from->ends.p;
     size_t count = from->ends.n / sizeof *ends;
-    bool joined = step->kind == WM_DECODER_BYTE_LEVEL || step->kind == WM_DECODER_FUSE;
+    bool clean = step->kind == WM_DECODER_CLEAN;
+    bool joined = step->kind == WM_DECODER_BYTE_LEVEL || step->kind == WM_DECODER_FUSE || clean;
     bool bytes = step->kind == WM_DECODER_BYTE_FALLBACK;
     to->bytes.n = to->ends.n = 0;
     for (size_t i = 0, start = 0; i < count && !job.failed; start = ends[i++]) {
@@ -236,6 +240,7 @@ bool wm_decoder_run(const wm_decoder *step, const wm_pieces *from, wm_pieces *to
     }
     if (bytes) end_byte_run(&job);
     if (step->kind == WM_DECODER_BYTE_LEVEL) mend(&job, 0);
+    if (clean) clean_up(&job, 0);
     if (joined) end_piece(&job);
     return !job.failed;
 }

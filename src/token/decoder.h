@@ -16,6 +16,7 @@ typedef enum wm_decoder_kind {
     WM_DECODER_REPLACE,       // `pattern` by `content`
     WM_DECODER_BPE,      // `content`, the suffix of words, to a space, in the last piece to nothing
     WM_DECODER_SPACED,   // a space between pieces: where there is no decoder
+    WM_DECODER_CLEAN,    // all pieces one, cleaned up as transformers does
     WM_DECODER_SENTENCE, // U+2581 to a space; with `start` one at the text's start is dropped
 } wm_decoder_kind;
 

@@ -86,12 +86,24 @@ static bool emit_added(encode_call *call, const wm_text *text, const wm_added_se
 }
 
 static bool encode_piece(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
+    wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
     switch (model->kind) {
     case WM_TOKENS_WORDPIECE: return wm_wordpiece_encode(model, piece, sink);
     case WM_TOKENS_BPE: return wm_bpe_encode(model, piece, sink);
     case WM_TOKENS_UNIGRAM: return wm_unigram_encode(model, piece, sink);
+    case WM_TOKENS_WORDLEVEL: break;
     }
-    return false;
+    int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    return wm_token_emit(sink, id < 0 ? model->unk : id, piece.start, piece.end);
+}
+
+// SentencePiece's words: an unknown one at `at` is one token with an unknown one before it.
+static void join_unknown(encode_call *call, size_t at) {
+    wm_token *tokens = (wm_token *)call->sink.tokens.p + at;
+    int32_t unk = call->tokenizer->model.unk;
+    if (tokens[0].id != unk || tokens[-1].id != unk) return;
+    tokens[-1].end = tokens[0].end;
+    call->sink.tokens.n -= sizeof *tokens;
 }
 
 // The tokens of [start, stop), which is normalized and holds no added token.
@@ -109,6 +121,7 @@ static bool encode_plain(encode_call *call, const wm_text *normal, size_t start,
     for (size_t i = 0; i < count && !is_full(call); i++) {
         size_t at = call->sink.tokens.n / sizeof(wm_token);
         if (!encode_piece(&tokenizer->model, piece[i], &call->sink)) return false;
+        if (tokenizer->model.types && at > before) join_unknown(call, at);
         note_word(call, at);
     }
     note_spaces(call, before, NULL);
@@ -139,9 +152,8 @@ static bool encode_segment(encode_call *call, const wm_text *source, size_t star
         return false;
     if (tokenizer->sentence.used) {
         if (!wm_sentence_normalize(tokenizer, &call->sentence, &text, &start, &stop)) return false;
-        // A Unigram model scores its user-defined pieces.
-        if (tokenizer->model.kind == WM_TOKENS_UNIGRAM)
-            return encode_plain(call, &text, start, stop);
+        // A Unigram model scores its user-defined pieces, words are words.
+        if (tokenizer->model.kind != WM_TOKENS_BPE) return encode_plain(call, &text, start, stop);
     }
     return encode_around(call, &tokenizer->normalized, &text, start, stop, encode_plain);
 }

@@ -6,7 +6,12 @@
 #include "text.h"
 #include "vocabulary.h"
 
-typedef enum wm_model_kind { WM_TOKENS_WORDPIECE, WM_TOKENS_BPE, WM_TOKENS_UNIGRAM } wm_model_kind;
+typedef enum wm_model_kind {
+    WM_TOKENS_WORDPIECE,
+    WM_TOKENS_BPE,
+    WM_TOKENS_UNIGRAM,
+    WM_TOKENS_WORDLEVEL, // a piece is a token as a whole, or unknown
+} wm_model_kind;
 
 // What a piece of a SentencePiece file is, by the file's own numbers; 0: there is none.
 enum {

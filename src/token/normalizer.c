@@ -310,18 +310,13 @@ static void give_char(charsmap_job *job, uint32_t c, int change) {
     job->waiting = true;
 }
 
-static int count_chars(wm_span text) {
-    int count = 0;
-    for (size_t i = 0; i < text.n; i++) count += (text.p[i] & 0xC0) != 0x80;
-    return count;
-}
-
 // `part` as the map has it; false: it has nothing.
 static bool give_mapped(charsmap_job *job, const wm_charsmap *map, wm_span part) {
     wm_span text;
     uint32_t c;
     if (!wm_charsmap_find(map, part, false, &text)) return false;
-    int old = count_chars(part), left = count_chars(text), added = left - old;
+    int old = (int)wm_count_characters(part), left = (int)wm_count_characters(text),
+        added = left - old;
     for (size_t at = 0, length; at < text.n; at += length, left--) {
         length = wm_utf8_decode(text.p + at, text.n - at, &c);
         if (!length) break;

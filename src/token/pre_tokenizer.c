@@ -10,6 +10,7 @@ typedef struct splitter_job {
     const wm_text *text;
     const wm_splitter *step;
     const char *pattern; // of the step; NULL: a literal
+    wm_span list;        // of its class i
     wm_array *to;
     size_t end; // of the piece
     bool failed;
@@ -63,13 +64,14 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
 static const char splitter_patterns[] = // by wm_splitter_kind
     "'1|_?l+|_?n+|_?o+" PATTERN_SPACES  // GPT2
     "\"1|b?l+|n1|_?o+r*" PATTERN_LINES  // QWEN
+    "\"1|b?m+|n1|_?f+r*" PATTERN_LINES  // QWEN35
     "\"1|b?l+|n3|_?o+r*" PATTERN_LINES  // CL100K
         PATTERN_CASED("\"?", "n3")      // O200K
     PATTERN_CASED("", "n1")             // TEKKEN
     "p1a+|e?m+|_?g+r*" PATTERN_LINES    // DEEPSEEK
-    "n3\0i+\0"                          // THREE_NUMBERS, IDEOGRAPHS
-    "r1\0s?l+\0s?d+\0w+\0"              // LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION, WIDE
-    "s1\0x1\0n1\0k+|y+\0";              // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
+    "n3\0r1\0s?l+\0s?d+\0" // THREE_NUMBERS, LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION
+    "s+z!\0i+\0s?i+\0"     // END_SPACES, LIST, SPACE_LIST
+    "s1\0x1\0n1\0k+|y+\0"; // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
 
 enum { // in the place of the combining class
     IS_ANY = 1,
@@ -77,8 +79,8 @@ enum { // in the place of the combining class
     IS_LINE = 4,
     IS_SLASH = 8,
     IS_BLANK = 16,
-    IS_IDEOGRAPH = 32,
-    IS_WIDE = 64,
+    IS_LISTED = 32,
+    IS_FEED = 64,
     IS_BODY = WM_CHAR_LETTER | WM_CHAR_NUMBER,
     IS_CASED = WM_CHAR_LETTER | WM_CHAR_MARK,
     IS_SIGN = WM_CHAR_PUNCTUATION | WM_CHAR_SYMBOL,
@@ -88,26 +90,27 @@ enum { // in the place of the combining class
 #define CHAR_CLASS(name) [name - '_']
 static const uint32_t char_classes[][2] = {
     CHAR_CLASS('_') = {IS_BLANK, 0},
-    CHAR_CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                  // [A-Za-z]
-    CHAR_CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                  // [^\r\n\p{L}\p{N}]
-    CHAR_CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                     // \p{P}
-    CHAR_CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN}, // [^\r\n\p{L}\p{P}\p{S}]
-    CHAR_CLASS('g') = {IS_SIGN, 0},                                 // [\p{P}\p{S}]
-    CHAR_CLASS('h') = {IS_LINE | IS_SLASH, 0},                      // [\r\n/]
-    CHAR_CLASS('i') = {IS_IDEOGRAPH, 0},                            // [一-龥぀-ゟ゠-ヿ]
-    CHAR_CLASS('k') = {WM_CHAR_WORD, 0},                            // \w
-    CHAR_CLASS('l') = {WM_CHAR_LETTER, 0},                          // \p{L}
-    CHAR_CLASS('m') = {IS_CASED, 0},                                // [\p{L}\p{M}]
-    CHAR_CLASS('n') = {WM_CHAR_NUMBER, 0},                          // \p{N}
-    CHAR_CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},            // [^\s\p{L}\p{N}]
-    CHAR_CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                  // [!-/:-@[-`{-~]
-    CHAR_CLASS('r') = {IS_LINE, 0},                                 // [\r\n]
-    CHAR_CLASS('s') = {WM_CHAR_SPACE, 0},                           // \s
+    CHAR_CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                      // [A-Za-z]
+    CHAR_CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                      // [^\r\n\p{L}\p{N}]
+    CHAR_CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                         // \p{P}
+    CHAR_CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN},     // [^\r\n\p{L}\p{P}\p{S}]
+    CHAR_CLASS('f') = {IS_ANY, WM_CHAR_SPACE | WM_CHAR_MARK | IS_BODY}, // [^\s\p{L}\p{M}\p{N}]
+    CHAR_CLASS('g') = {IS_SIGN, 0},                                     // [\p{P}\p{S}]
+    CHAR_CLASS('h') = {IS_LINE | IS_SLASH, 0},                          // [\r\n/]
+    CHAR_CLASS('i') = {IS_LISTED, 0},                                   // what the pattern lists
+    CHAR_CLASS('k') = {WM_CHAR_WORD, 0},                                // \w
+    CHAR_CLASS('l') = {WM_CHAR_LETTER, 0},                              // \p{L}
+    CHAR_CLASS('m') = {IS_CASED, 0},                                    // [\p{L}\p{M}]
+    CHAR_CLASS('n') = {WM_CHAR_NUMBER, 0},                              // \p{N}
+    CHAR_CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},                // [^\s\p{L}\p{N}]
+    CHAR_CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                      // [!-/:-@[-`{-~]
+    CHAR_CLASS('r') = {IS_LINE, 0},                                     // [\r\n]
+    CHAR_CLASS('s') = {WM_CHAR_SPACE, 0},                               // \s
     CHAR_CLASS('u') = {IS_CASED, WM_CHAR_LOWER},              // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
     CHAR_CLASS('v') = {IS_CASED, WM_CHAR_UPPER},              // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
-    CHAR_CLASS('w') = {IS_WIDE, 0},                           // [一-龥ࠀ-一가-퟿]
     CHAR_CLASS('x') = {WM_CHAR_SPLITS, 0},                    // BERT's punctuation
     CHAR_CLASS('y') = {IS_ANY, WM_CHAR_WORD | WM_CHAR_SPACE}, // [^\w\s]
+    CHAR_CLASS('z') = {IS_FEED, 0},                           // \n
 };
 
 // The patterns' texts by wm_hash and length.
@@ -117,28 +120,48 @@ static const struct {
 } splitters_known[] = {
     {0xC03EA5B4, 74, WM_SPLITTER_GPT2},
     {0x480DD619, 110, WM_SPLITTER_QWEN},
+    {0x2B82CDDE, 122, WM_SPLITTER_QWEN35},
     {0x38AC9C20, 115, WM_SPLITTER_CL100K},
     {0xC130D551, 274, WM_SPLITTER_O200K},
     {0xD50780AB, 211, WM_SPLITTER_TEKKEN},
     {0x382CCB1A, 126, WM_SPLITTER_DEEPSEEK},
     {0x34DB2BCC, 132, WM_SPLITTER_DEEPSEEK},
     {0x4855D405, 10, WM_SPLITTER_THREE_NUMBERS},
-    {0xB5FADD95, 24, WM_SPLITTER_IDEOGRAPHS},
     {0xE5BF9D89, 4, WM_SPLITTER_LINE_ENDS},
     {0x71A716EF, 6, WM_SPLITTER_LINE_ENDS},
     {0x776FA806, 9, WM_SPLITTER_SPACE_LETTERS},
     {0x90701510, 9, WM_SPLITTER_SPACE_PUNCTUATION},
-    {0x906A13B9, 24, WM_SPLITTER_WIDE},
+    {0x6D1D756E, 4, WM_SPLITTER_END_SPACES},
     {0x578C3179, 5, WM_SPLITTER_NUMBERS},
     {0x6E53277E, 2, WM_SPLITTER_SPACES},
 };
 
-int wm_splitter_find(wm_span pattern) {
+int wm_splitter_find(wm_span pattern, wm_span *list) {
     uint32_t hash = wm_hash(pattern);
     for (size_t i = 0; i < WM_COUNT(splitters_known); i++)
         if (splitters_known[i].hash == hash && splitters_known[i].length == pattern.n)
             return splitters_known[i].kind;
-    return -1;
+    if (!pattern.n) return -1;
+    size_t space = pattern.n > 3 && memcmp(pattern.p, "\\s?", 3) == 0 ? 3 : 0,
+           n = pattern.n - space;
+    const uint8_t *p = pattern.p + space;
+    if (n < 4 || *p != '[' || memcmp(p + n - 2, "]+", 2) != 0 || p[n - 3] == '-') return -1;
+    *list = (wm_span){p + 1, n - 3};
+    for (size_t i = 1; i < n - 2; i++)
+        if ((p[i] >= '[' && p[i] <= '^') || p[i] == '&') return -1; // it is more than a list
+    return space ? WM_SPLITTER_SPACE_LIST : WM_SPLITTER_LIST;
+}
+
+// Whether a list has the character, alone or in a range.
+static bool is_listed(wm_span list, uint32_t c) {
+    uint32_t low, high;
+    for (size_t at = 0; at < list.n;) {
+        at += wm_utf8_decode(list.p + at, 4, &low);
+        high = low;
+        if (list.p[at] == '-') at += 1 + wm_utf8_decode(list.p + at + 1, 4, &high);
+        if (c >= low && c <= high) return true;
+    }
+    return false;
 }
 
 // The flags of the character at `at` and its length, 0 at the piece's end.
@@ -151,14 +174,13 @@ static inline uint32_t flags_at(const splitter_job *job, size_t at, size_t *leng
     if (c < 0x80) {
         if (c == ' ') flags |= IS_BLANK;
         if (c == '/') flags |= IS_SLASH;
-        if (c == '\n' || c == '\r') flags |= IS_LINE;
+        if (c == '\n' || c == '\r') flags |= c == '\n' ? IS_LINE | IS_FEED : IS_LINE;
     } else {
         *length = wm_utf8_decode(p, job->end - at, &c);
         if (!*length) return 0;
         flags |= IS_BEYOND;
-        if (c - 0x4E00 <= 0x9FA5 - 0x4E00 || c - 0x3040 < 0xC0) flags |= IS_IDEOGRAPH;
-        if (c - 0x800 <= 0x9FA5 - 0x800 || c - 0xAC00 < 0x2C00) flags |= IS_WIDE;
     }
+    if (job->list.n && is_listed(job->list, c)) flags |= IS_LISTED;
     return flags | (wm_char_flags(job->unicode, c) & ~(uint32_t)WM_CHAR_COMBINING);
 }
 
@@ -308,6 +330,7 @@ bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state
         const char *pattern = splitter_patterns;
         for (uint32_t k = 0; k < (uint32_t)steps[i].kind; k++) pattern += strlen(pattern) + 1;
         job.pattern = steps[i].kind < WM_SPLITTER_LITERAL ? pattern : NULL;
+        job.list = job.pattern ? steps[i].content : (wm_span){0};
         for (size_t k = 0; k < piece_count; k++) {
             job.end = piece[k].end;
             split_piece(&job, piece[k].start);

@@ -11,6 +11,8 @@
 //   CL100K  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
 //           ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //   QWEN    the same with \p{N} in the place of \p{N}{1,3}
+//   QWEN35  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|
+//           ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //   O200K   [^\r\n\p{L}\p{N}]?U*V+S?|[^\r\n\p{L}\p{N}]?U+V*S?|\p{N}{1,3}|
 //   ?[^\s\p{L}\p{N}]+[\r\n/]*|
 //           \s*[\r\n]+|\s+(?!\S)|\s+, where U is [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}],
@@ -19,27 +21,30 @@
 typedef enum wm_splitter_kind {
     WM_SPLITTER_GPT2,
     WM_SPLITTER_QWEN,
+    WM_SPLITTER_QWEN35,
     WM_SPLITTER_CL100K, // Llama 3 too
     WM_SPLITTER_O200K,
     WM_SPLITTER_TEKKEN,
     WM_SPLITTER_DEEPSEEK,          // the third one of DeepSeek V3
     WM_SPLITTER_THREE_NUMBERS,     // \p{N}{1,3}
-    WM_SPLITTER_IDEOGRAPHS,        // [一-龥぀-ゟ゠-ヿ]+
     WM_SPLITTER_LINE_ENDS,         // [\r\n]
     WM_SPLITTER_SPACE_LETTERS,     // \s?\p{L}+
     WM_SPLITTER_SPACE_PUNCTUATION, // \s?\p{P}+
-    WM_SPLITTER_WIDE,              // [一-龥ࠀ-一가-퟿]+
-    WM_SPLITTER_SPACES,            // each space
-    WM_SPLITTER_PUNCTUATION,       // each punctuation mark
-    WM_SPLITTER_NUMBERS,           // each digit or other number
-    WM_SPLITTER_WORD_RUNS,         // \w+|[^\w\s]+
-    WM_SPLITTER_LITERAL,           // each `content`
-    WM_SPLITTER_PREFIX_SPACE,      // no split: puts ' ' before a piece that does not begin with one
-    WM_SPLITTER_METASPACE, // no split: spaces become `content`, which may go before a piece too
+    WM_SPLITTER_END_SPACES,        // \s+$
+    WM_SPLITTER_LIST,         // [一-龥ࠀ-一가-퟿]+: any characters and ranges, in `content`
+    WM_SPLITTER_SPACE_LIST,   // \s?[A-Za-zµÀ-Ö]+, the same
+    WM_SPLITTER_SPACES,       // each space
+    WM_SPLITTER_PUNCTUATION,  // each punctuation mark
+    WM_SPLITTER_NUMBERS,      // each digit or other number
+    WM_SPLITTER_WORD_RUNS,    // \w+|[^\w\s]+
+    WM_SPLITTER_LITERAL,      // each `content`
+    WM_SPLITTER_PREFIX_SPACE, // no split: puts ' ' before a piece that does not begin with one
+    WM_SPLITTER_METASPACE,    // no split: spaces become `content`, which may go before a piece too
 } wm_splitter_kind;
 
-// The kind of a regular expression that is known by its text; -1: it is not.
-int wm_splitter_find(wm_span pattern);
+// The kind of a regular expression that is known by its text, or is a list of characters; -1:
+// neither. *list then is what the brackets hold.
+int wm_splitter_find(wm_span pattern, wm_span *list);
 
 // What becomes of a match (tokenizers' SplitDelimiterBehavior).
 typedef enum wm_split_behavior {

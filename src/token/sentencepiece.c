@@ -131,14 +131,21 @@ wm_status wm_sentencepiece_read(wm_reading *reading, wm_span file, const uint8_t
         return wm_fail(reading->error, WM_ERROR_FORMAT, (uint64_t)(rest.p - file.p),
                        "%z: broken: byte %u begins no field", reading->file,
                        (uint64_t)(rest.p - file.p));
-    if (kind != 1 && kind != 2)
-        return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, "a model of type WORD or CHAR", NULL);
-    tokenizer->model.kind = kind == 1 ? WM_TOKENS_UNIGRAM : WM_TOKENS_BPE;
+    static const uint8_t kinds[] = {WM_TOKENS_UNIGRAM, WM_TOKENS_BPE, WM_TOKENS_WORDLEVEL,
+                                    WM_TOKENS_BPE};
+    if (kind - 1 >= WM_COUNT(kinds)) return wm_reading_bad(reading, "an odd type of model");
+    tokenizer->model.kind = (wm_model_kind)kinds[kind - 1];
     tokenizer->model.unk = -1;
     WM_TRY(wm_vocabulary_read(reading, entries));
     if (tokenizer->model.unk < 0) return wm_reading_bad(reading, "no piece of type UNKNOWN");
     if (first && !tokenizer->model.types[1]) // between <s> and </s>, in no file
         tokenizer->model.vocabulary.pieces[1] = WM_TEXT("<pad>");
     tokenizer->model.vocabulary.count = tokenizer->model.vocabulary.ids;
+    if (kind == 4) tokenizer->model.vocabulary.longest = 0; // CHAR: nothing is merged
+    if (kind == 3)
+        tokenizer->splitters[tokenizer->splitter_count++] =
+            (wm_splitter){.kind = WM_SPLITTER_LITERAL,
+                          .behavior = WM_SPLIT_WITH_NEXT,
+                          .content = WM_TEXT("\xE2\x96\x81")};
     return WM_OK;
 }

@@ -30,6 +30,12 @@ WM_NOINLINE void wm_array_free(wm_array *array, const wm_allocator *host) {
     *array = (wm_array){0};
 }
 
+size_t wm_count_characters(wm_span text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.n; i++) count += (text.p[i] & 0xC0) != 0x80;
+    return count;
+}
+
 // ---- Reading ------------------------------------------------------------------------------------
 
 // The last run that begins at `at` or before it.

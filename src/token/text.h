@@ -26,6 +26,9 @@ typedef struct wm_piece {
     uint32_t start, end;
 } wm_piece;
 
+// The characters of a text that is UTF-8.
+size_t wm_count_characters(wm_span text);
+
 // ---- Texts --------------------------------------------------------------------------------------
 
 // From byte `at` of a text on: each byte is that of the source from `start` on, if `end` is

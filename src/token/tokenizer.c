@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "tokenizer_read.h"
 
-// model_max_length; HF writes 1e30 for "none".
-static wm_status read_max_length(wm_tokenizer *tokenizer, const wm_source *config,
-                                 wm_error *error) {
+// model_max_length (HF writes 1e30 for "none"), and whether decoding ends in a clean-up: of BPE's
+// texts transformers leaves that out, too.
+static wm_status read_config(wm_tokenizer *tokenizer, const wm_source *config, wm_error *error) {
     wm_json root;
     double length;
     if (!config) return WM_OK;
@@ -11,6 +11,10 @@ static wm_status read_max_length(wm_tokenizer *tokenizer, const wm_source *confi
     if (wm_json_f64(wm_json_get(root, "model_max_length"), &length) && length >= 1 &&
         length < INT32_MAX)
         tokenizer->model_max_length = (uint32_t)length;
+    if (tokenizer->model.kind == WM_TOKENS_BPE ||
+        !wm_json_flag(root, "clean_up_tokenization_spaces", false))
+        return WM_OK;
+    tokenizer->decoders[tokenizer->decoder_count++].kind = WM_DECODER_CLEAN;
     return WM_OK;
 }
 
@@ -18,10 +22,12 @@ static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files,
                                 wm_error *error) {
     const wm_source *json = wm_form_find(files, file_count, WM_FORM_WHOLE);
     WM_TRY(wm_unicode_open(&tokenizer->unicode, &tokenizer->arena, error));
-    WM_TRY(read_max_length(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"),
-                           error));
-    if (json) return wm_tokenizer_read_json(tokenizer, json->bytes, error);
-    return wm_tokenizer_read_vocabulary(tokenizer, files, file_count, error);
+    WM_TRY(json ? wm_tokenizer_read_json(tokenizer, json->bytes, error)
+                : wm_tokenizer_read_vocabulary(tokenizer, files, file_count, error));
+    if (!tokenizer->decoder_count)
+        tokenizer->decoders[tokenizer->decoder_count++].kind = WM_DECODER_SPACED;
+    return read_config(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"),
+                       error);
 }
 
 wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files, size_t file_count,
@@ -54,6 +60,6 @@ uint32_t wm_tokenizer_model_max_length(const wm_tokenizer *tokenizer) {
 size_t wm_tokenizer_vocabulary(const wm_tokenizer *tokenizer) { return tokenizer->vocabulary; }
 
 const char *wm_tokenizer_kind(const wm_tokenizer *tokenizer) {
-    static const char *const kinds[] = {"wordpiece", "bpe", "unigram"};
+    static const char *const kinds[] = {"wordpiece", "bpe", "unigram", "wordlevel"};
     return kinds[tokenizer->model.kind];
 }

@@ -210,19 +210,14 @@ static wm_json special_value(const side_files *side, const char *key) {
 
 // T5's <extra_id_N>, N falling; ByT5's, rising.
 static wm_status add_extra_ids(wm_reading *reading, uint64_t count, bool rising) {
-    static const char name[] = "<extra_id_";
+    wm_error name;
     uint8_t *to;
     WM_TRY(WM_ALLOC(&reading->tokenizer->arena, to, count * 16, reading->error));
     for (uint64_t i = 0; i < count; i++, to += 16) {
-        wm_added_token token = {.content = {to, sizeof name - 1},
-                                .lstrip = !rising,
-                                .rstrip = !rising,
-                                .special = true};
-        uint64_t number = rising ? i : count - 1 - i, power = 1;
-        memcpy(to, name, sizeof name - 1);
-        while (number / power >= 10) power *= 10;
-        for (; power; power /= 10) to[token.content.n++] = (uint8_t)('0' + number / power % 10);
-        to[token.content.n++] = '>';
+        wm_added_token token = {.lstrip = !rising, .rstrip = !rising, .special = true};
+        wm_fail(&name, WM_OK, 0, "<extra_id_%u>", rising ? i : count - 1 - i);
+        token.content = (wm_span){to, strlen(name.text)}; // at most 15
+        memcpy(to, name.text, token.content.n);
         wm_added_append(reading->tokenizer, token, false);
     }
     return WM_OK;

@@ -44,15 +44,16 @@ static wm_status refuse(const wm_reading *reading, const char *what, const wm_sp
                    name);
 }
 
-// A pattern: its String in *text, or its Regex as a place in the list `known`, else -1.
-static wm_status read_pattern(wm_reading *reading, const char *known, wm_span *text, int *regex) {
+// A pattern: its Regex, else its String.
+static wm_status read_pattern(wm_reading *reading, wm_span *text, bool *regex) {
     wm_json pattern = part_of(reading, "pattern"), value = wm_json_get(pattern, "Regex");
-    *regex = find_name(&value, known);
-    if (*regex >= 0) return WM_OK;
-    bool unknown = wm_json_present(value);
-    if (!unknown) value = wm_json_get(pattern, "String");
-    WM_TRY(wm_reading_string(reading, &value, text));
-    return unknown ? refuse(reading, "the pattern", text) : WM_OK;
+    *regex = wm_json_present(value);
+    if (!*regex) value = wm_json_get(pattern, "String");
+    return wm_reading_string(reading, &value, text);
+}
+
+static wm_status refuse_pattern(const wm_reading *reading, const wm_span *text) {
+    return refuse(reading, "the pattern", text);
 }
 
 // ---- Normalizers --------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ static wm_status read_charsmap(wm_reading *reading, wm_charsmap *map) {
 static wm_status read_normalizer(wm_reading *reading, int kind) {
     wm_tokenizer *tokenizer = reading->tokenizer;
     wm_normalizer *step = &tokenizer->normalizers[tokenizer->normalizer_count++];
-    int regex;
+    bool regex;
     step->kind = (wm_normalizer_kind)kind;
     switch (step->kind) {
     case WM_NORMALIZER_BERT: {
@@ -86,8 +87,13 @@ static wm_status read_normalizer(wm_reading *reading, int kind) {
         return WM_OK;
     case WM_NORMALIZER_PREPEND: return string_of(reading, "prepend", &step->content);
     case WM_NORMALIZER_REPLACE:
-        WM_TRY(read_pattern(reading, " {2,}\0", &step->pattern, &regex));
-        if (regex < 0 && !step->pattern.n) tokenizer->normalizer_count--; // nothing matches
+        WM_TRY(read_pattern(reading, &step->pattern, &regex));
+        if (regex && !wm_span_is(step->pattern, " {2,}"))
+            return refuse_pattern(reading, &step->pattern);
+        if (regex)
+            step->pattern.n = 0;
+        else if (!step->pattern.n) // nothing matches
+            tokenizer->normalizer_count--;
         return string_of(reading, "content", &step->content);
     case WM_NORMALIZER_CHARSMAP: return read_charsmap(reading, &step->charsmap);
     default: return WM_OK;
@@ -99,18 +105,16 @@ static wm_status read_normalizer(wm_reading *reading, int kind) {
 static const char behaviors[] =
     "Isolated\0Removed\0Contiguous\0MergedWithPrevious\0MergedWithNext\0";
 
-static wm_status read_split(wm_reading *reading, wm_splitter *step) {
-    wm_json pattern = part_of(reading, "pattern"), value = wm_json_get(pattern, "Regex");
-    int behavior = choice_of(reading, "behavior", behaviors), kind = WM_SPLITTER_LITERAL;
-    bool regex = wm_json_present(value);
-    if (!regex) value = wm_json_get(pattern, "String");
-    WM_TRY(wm_reading_string(reading, &value, &step->content));
-    if (regex) kind = wm_splitter_find(step->content);
-    if (kind < 0) return refuse(reading, "the pattern", &step->content);
+static wm_status read_split(wm_reading *reading, wm_splitter *step, bool fine) {
+    int kind = WM_SPLITTER_LITERAL;
+    bool regex;
+    wm_span list = {0};
+    WM_TRY(read_pattern(reading, &step->content, &regex));
+    fine = fine && step->content.n;
+    if (regex) kind = wm_splitter_find(step->content, &list);
+    if (kind < 0) return refuse_pattern(reading, &step->content);
+    if (regex) step->content = list;
     step->kind = (wm_splitter_kind)kind;
-    step->behavior = (wm_split_behavior)behavior;
-    step->invert = flag_of(reading, "invert", false);
-    bool fine = behavior >= 0 && step->content.n;
     return fine ? WM_OK : refuse(reading, "a Split with this behavior or pattern", NULL);
 }
 
@@ -118,7 +122,6 @@ static wm_status read_metaspace(wm_reading *reading, wm_splitter *step) {
     int scheme = choice_of(reading, "prepend_scheme", "never\0always\0first\0");
     WM_TRY(string_of(reading, "replacement", &step->content));
     if (!step->content.n) return wm_reading_bad(reading, "Metaspace without replacement");
-    step->kind = WM_SPLITTER_METASPACE;
     step->options = scheme < 0 ? WM_METASPACE_ALWAYS : (uint32_t)scheme;
     if (!flag_of(reading, "add_prefix_space", true)) step->options = 0;
     if (!flag_of(reading, "split", true)) return WM_OK;
@@ -133,39 +136,32 @@ enum { SPLIT_BERT, SPLIT_BYTE_LEVEL, SPLIT_METASPACE, SPLIT_PATTERN, SPLIT_WHITE
 enum { SPLIT_SPACES = 5, SPLIT_PUNCTUATION, SPLIT_DIGITS };
 
 static wm_status read_pre_tokenizer(wm_reading *reading, int kind) {
+    static const uint8_t kinds[] = {[SPLIT_BERT] = WM_SPLITTER_SPACES,
+                                    [SPLIT_WHITESPACE] = WM_SPLITTER_WORD_RUNS,
+                                    [SPLIT_SPACES] = WM_SPLITTER_SPACES,
+                                    [SPLIT_METASPACE] = WM_SPLITTER_METASPACE,
+                                    [SPLIT_PUNCTUATION] = WM_SPLITTER_PUNCTUATION,
+                                    [SPLIT_DIGITS] = WM_SPLITTER_NUMBERS};
     wm_tokenizer *tokenizer = reading->tokenizer;
-    wm_splitter *step = &tokenizer->splitters[tokenizer->splitter_count++];
-    step->kind = WM_SPLITTER_SPACES;
-    step->behavior = WM_SPLIT_REMOVED;
-    switch (kind) {
-    case SPLIT_BERT:
-        step[1].kind = WM_SPLITTER_PUNCTUATION;
-        tokenizer->splitter_count++;
-        break;
-    case SPLIT_BYTE_LEVEL:
-        tokenizer->splitter_count--;
+    int behavior = choice_of(reading, "behavior", behaviors);
+    if (kind == SPLIT_BYTE_LEVEL) {
         wm_splitters_byte_level(tokenizer, flag_of(reading, "add_prefix_space", true),
                                 flag_of(reading, "use_regex", true));
-        break;
-    case SPLIT_METASPACE: return read_metaspace(reading, step);
-    case SPLIT_PATTERN: return read_split(reading, step);
-    case SPLIT_WHITESPACE:
-        step->kind = WM_SPLITTER_WORD_RUNS;
-        step->invert = true;
-        break;
-    case SPLIT_PUNCTUATION: {
-        int behavior = choice_of(reading, "behavior", behaviors);
-        step->kind = WM_SPLITTER_PUNCTUATION;
-        step->behavior = (wm_split_behavior)WM_MAX(behavior, 0);
-        break;
+        return WM_OK;
     }
-    case SPLIT_DIGITS:
-        step->kind = WM_SPLITTER_NUMBERS;
-        step->behavior =
-            flag_of(reading, "individual_digits", false) ? WM_SPLIT_ISOLATED : WM_SPLIT_CONTIGUOUS;
-        break;
-    default: break;
-    }
+    wm_splitter *step = &tokenizer->splitters[tokenizer->splitter_count++];
+    bool fine = behavior >= 0;
+    if (!fine) behavior = WM_SPLIT_ISOLATED;
+    if (kind == SPLIT_DIGITS && !flag_of(reading, "individual_digits", false))
+        behavior = WM_SPLIT_CONTIGUOUS;
+    if (kind < SPLIT_PUNCTUATION && kind != SPLIT_PATTERN) behavior = WM_SPLIT_REMOVED;
+    step->kind = (wm_splitter_kind)kinds[kind];
+    step->behavior = (wm_split_behavior)behavior;
+    step->invert = kind == SPLIT_WHITESPACE || flag_of(reading, "invert", false);
+    if (kind == SPLIT_METASPACE) return read_metaspace(reading, step);
+    if (kind == SPLIT_PATTERN) return read_split(reading, step, fine);
+    if (kind == SPLIT_BERT)
+        tokenizer->splitters[tokenizer->splitter_count++].kind = WM_SPLITTER_PUNCTUATION;
     return WM_OK;
 }
 
@@ -187,7 +183,7 @@ static wm_status read_decoder(wm_reading *reading, int kind) {
         [WM_DECODER_STRIP] = "content",    [WM_DECODER_REPLACE] = "content",
         [WM_DECODER_BPE] = "suffix",
     };
-    int regex;
+    bool regex = false;
     step->kind = (wm_decoder_kind)kind;
     if (kind == WM_DECODER_WORDPIECE) step->flag = flag_of(reading, "cleanup", true);
     if (kind == WM_DECODER_METASPACE)
@@ -196,7 +192,8 @@ static wm_status read_decoder(wm_reading *reading, int kind) {
     if (kind == WM_DECODER_STRIP &&
         (!count_of(reading, "start", &step->start) || !count_of(reading, "stop", &step->stop)))
         return wm_reading_bad(reading, "a Strip without start or stop");
-    if (kind == WM_DECODER_REPLACE) WM_TRY(read_pattern(reading, "", &step->pattern, &regex));
+    if (kind == WM_DECODER_REPLACE) WM_TRY(read_pattern(reading, &step->pattern, &regex));
+    if (regex) return refuse_pattern(reading, &step->pattern);
     return contents[kind] ? string_of(reading, contents[kind], &step->content) : WM_OK;
 }
 
@@ -374,7 +371,7 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     if (wm_json_null(root)) return wm_reading_bad(reading, "no model");
     read_members(root, model_keys, members);
     wm_span name = {members[MODEL_TYPE].p, members[MODEL_TYPE].n};
-    int kind = find_name(&members[MODEL_TYPE], "WordPiece\0BPE\0Unigram\0");
+    int kind = find_name(&members[MODEL_TYPE], "WordPiece\0BPE\0Unigram\0WordLevel\0");
     if (!name.p) { // files before tokenizers 0.8 do not say
         if (wm_json_present(members[MODEL_CHARACTERS])) kind = WM_TOKENS_WORDPIECE;
         if (wm_json_present(members[MODEL_MERGES])) kind = WM_TOKENS_BPE;
@@ -399,7 +396,7 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     if (kind == WM_TOKENS_BPE) return read_bpe(reading, members);
     bool given = wm_json_u64(members[MODEL_CHARACTERS], &characters);
     model->max_characters = (uint32_t)characters;
-    if (kind == WM_TOKENS_UNIGRAM || (given && characters <= WM_WORDPIECE_CHARACTERS)) return WM_OK;
+    if (kind >= WM_TOKENS_UNIGRAM || (given && characters <= WM_WORDPIECE_CHARACTERS)) return WM_OK;
     return wm_reading_fail(reading, given ? WM_ERROR_LIMIT : WM_ERROR_FORMAT,
                            "max_input_chars_per_word: expected 0 to 65536", NULL);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "vocabulary.h"
 
+#include "text.h"
+
 enum { SLOT_ID_BITS = 22, SLOT_ID_MASK = (1 << SLOT_ID_BITS) - 1 };
 
 // FNV-1a, which can stop at any byte, and a finish that spreads it.
@@ -97,7 +99,7 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
             return wm_fail(error, WM_ERROR_LIMIT, 0,
                            "vocabulary: piece %u has %u bytes, the limit is %u", (uint64_t)id,
                            (uint64_t)piece.n, (uint64_t)WM_LIMIT_PIECE);
-        for (size_t i = 0; i < piece.n; i++) characters += (piece.p[i] & 0xC0) != 0x80;
+        characters += wm_count_characters(piece);
     }
     uint32_t bits = power_of_two(characters * 6);
     if (!bits)

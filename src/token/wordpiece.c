@@ -2,18 +2,12 @@
 // WordPiece: the longest piece that fits, again and again; a word with a gap is unknown as a whole.
 #include "model.h"
 
-static bool is_too_long(wm_span word, uint32_t max_characters) {
-    if (word.n <= max_characters) return false;
-    size_t characters = 0;
-    for (size_t i = 0; i < word.n; i++) characters += (word.p[i] & 0xC0) != 0x80;
-    return characters > max_characters;
-}
-
 bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
     const uint8_t *p = sink->cursor.text->p;
+    wm_span word = {p + piece.start, piece.end - piece.start};
     size_t before = sink->tokens.n, at = piece.start;
     bool known =
-        !is_too_long((wm_span){p + piece.start, piece.end - piece.start}, model->max_characters);
+        word.n <= model->max_characters || wm_count_characters(word) <= model->max_characters;
     wm_cursor cursor = sink->cursor;
     while (known && at < piece.end) {
         wm_span prefix = at > piece.start ? model->prefix : (wm_span){0};
