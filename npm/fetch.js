@@ -6,16 +6,16 @@
 import { fail, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
-// Repository, revision, and of each file its path, bytes and SHA-256.
+// Repository, and what gives its revision, and of each file path, bytes and SHA-256.
 // prettier-ignore
-const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', '1110a243fdf4706b3f48f1d95db1a4f5529b4d41', [
+const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', () => ['1110a243fdf4706b3f48f1d95db1a4f5529b4d41', [
   ['1_Pooling/config.json', 190, '4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23'],
   ['config.json', 612, '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41'],
   ['modules.json', 349, '84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf'],
   ['sentence_bert_config.json', 53, 'fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7'],
   ['tokenizer.json', 466247, 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037'],
   ['model.safetensors', 90868376, '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db'],
-]];
+]]];
 
 // ---- SHA-256 of what streams by: crypto.subtle takes whole buffers alone ------------------------
 
@@ -94,81 +94,90 @@ const pause = (ms, signal) =>
     signal?.addEventListener('abort', stop);
   });
 
-// The bytes behind a URL, taken up again where a connection broke. Where size and hash are known,
-// the last bytes go out only if they fit.
-export async function* download({ url, size, hash }, o, progress) {
-  const { fetch = globalThis.fetch, token, signal, idle = 30_000, retries = 3 } = o,
-    sum = hash && sha256();
-  for (let tries = 1, got = 0, etag; ; tries++) {
-    const headers = token ? { authorization: `Bearer ${token}` } : {},
-      silence = new AbortController();
-    let timer, response, status;
-    const stop = () => silence.abort(signal.reason);
+// The bytes behind a URL, taken up again where a connection broke; a store that has the first `got`
+// already says so in the file, with their sum. Where size and hash are known, the last bytes go out
+// only if they fit.
+export async function* download(file, o, progress) {
+  const { url, size, hash, sum = hash && sha256() } = file,
+    { fetch = globalThis.fetch, token, signal, idle = 30_000, retries = 3 } = o;
+  let { got = 0 } = file,
+    etag,
+    whole; // Range was of no use: what is here already is skipped
+  const misfit = () => fail('HASH', `${url} is not the file of ${size} bytes and SHA-256 ${hash}`);
+  progress(got);
+  for (let tries = 1; ; tries++) {
+    const silence = new AbortController(),
+      headers = {
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(got && !whole && { range: `bytes=${got}-` }), // no If-Range, which a preflight would ask about
+      };
+    let timer, response, status, after;
     const wait = (promise) => {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(Error(`nothing came for ${idle / 1000} s`)), idle);
       return promise;
     };
-    if (got) headers.range = `bytes=${got}-`; // no If-Range, which a preflight would ask about
     try {
       signal?.throwIfAborted();
-      signal?.addEventListener('abort', stop);
+      signal?.addEventListener('abort', () => silence.abort(signal.reason), silence);
       response = await wait(fetch(url, { headers, signal: silence.signal }));
       const header = (name) => response.headers.get(name) ?? '';
       status = response.status;
-      if (!response.ok)
+      // Of a whole file, and of a part that begins too early, what is here.
+      let skip = status === 206 ? got - (/\d+/.exec(header('content-range')) ?? got) : got;
+      whole ||= status === 416 || skip < 0;
+      if (!response.ok || skip < 0)
         throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or private, or not there?' : ''}`);
       if (header('content-type').startsWith('text/html')) fail('FORMAT', `${url} is an HTML page`);
-      if (got && etag !== header('etag')) fail('HASH', `${url} changed while it was fetched`);
+      if (got && !hash && etag !== header('etag')) misfit();
       etag = header('etag');
-      let skip = status === 206 ? 0 : got; // a server that begins anew
-      if (got > skip && !header('content-range').startsWith(`bytes ${got}-`))
-        fail('HTTP', `${url}: a wrong Content-Range`);
       const reader = response.body.getReader();
       for (;;) {
         const { done, value } = await wait(reader.read());
         if (done) break;
         const bytes = value.subarray(skip);
-        skip = Math.max(0, skip - value.length);
+        skip -= value.length - bytes.length;
         got += bytes.length;
         sum?.update(bytes);
-        if (got > size || (got === size && sum && sum.digest() !== hash))
-          fail('HASH', `${url}: not the ${size} bytes of SHA-256 ${hash}`);
+        if (got > size || (got === size && sum?.digest() !== hash)) misfit();
         if (bytes.length) {
           tries = 0;
-          progress?.(bytes.length);
+          progress(bytes.length);
+          clearTimeout(timer);
           yield bytes;
         }
         if (got === size) return; // however the connection ends
       }
-      if (got >= (size ?? 0)) return;
-      throw Error(`${got} bytes of ${size}`);
+      return got < size && misfit();
     } catch (cause) {
       signal?.throwIfAborted();
-      const last = tries > retries || (status >= 400 && status < 500 && status !== 408 && status !== 429);
       if (cause instanceof WasmicroError) throw cause;
-      if (last) fail(status >= 400 ? 'HTTP' : 'IO', `${url}: ${cause.message}`, cause);
+      after = response?.headers.get('retry-after') * 1000;
+      if (tries > retries || after > 60_000 || /^4(?!08|16|29)/.test(status))
+        fail(status >= 400 ? 'HTTP' : 'IO', `${url}: ${cause.message}`, cause);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', stop);
-      silence.abort(); // whatever is still on its way
+      silence.abort(); // whatever is still on its way, and the listener
     }
-    await pause(response?.headers.get('retry-after') * 1000 || 2 ** tries * 250 * (1 + Math.random()), signal);
+    await pause(after || 2 ** tries * 250 * (1 + Math.random()), signal);
   }
 }
 
-// `failed` hears of what goes wrong: a Cache that reads the stream would put its own error before it.
-const streamOf = (chunks, failed) =>
-  new ReadableStream({
-    pull: async (controller) => {
-      const { done, value } = await chunks.next().catch((cause) => {
-        failed?.(cause);
-        throw cause;
-      });
-      done ? controller.close() : controller.enqueue(value);
+// Nothing is asked for before somebody reads. What goes wrong is noted in the file: a Cache that reads
+// the stream would put its own error before it.
+const streamOf = (chunks, file) =>
+  new ReadableStream(
+    {
+      pull: async (controller) => {
+        const { done, value } = await chunks.next().catch((cause) => {
+          throw (file.problem = cause);
+        });
+        done ? controller.close() : controller.enqueue(value);
+      },
+      cancel: () => chunks.return(),
     },
-    cancel: () => chunks.return(),
-  });
+    { highWaterMark: 0 },
+  );
 
 // ---- Where files are kept -----------------------------------------------------------------------
 
@@ -182,7 +191,10 @@ export const openStore = async ({ cache }) => {
     const kept = await caches.open(cache ?? 'wasmicro');
     return {
       kept,
-      find: ({ url }) => kept.match(url),
+      find: async ({ url, size }) => {
+        const found = await kept.match(url);
+        if (found?.headers.get('content-length') == size) return found;
+      },
       put: ({ url, size, hash }, stream) =>
         kept.put(url, new Response(stream, { headers: { 'content-length': size, 'x-sha256': hash } })),
     };
@@ -197,44 +209,49 @@ const gather = async (repo, revision, files, o) => {
     total = files.reduce((sum, file) => sum + file[1], 0),
     found = {};
   let loaded = 0;
-  for (const [path, size, hash, oid] of files) {
-    const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`;
-    const file = { repo, revision, path, size, hash, oid, url };
-    const progress = (bytes) => o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
-    const fetched = (failed) => {
+  for (const [path, size, hash, oid, as = path] of files) {
+    const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`,
+      before = loaded,
+      file = { __proto__: null, repo, revision, path, size, hash, oid, url, signal: o.signal };
+    const progress = (bytes) =>
+      bytes && o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
+    const fetched = () => {
       o.fetched = true;
-      return streamOf(download(file, o, progress), failed);
+      return streamOf(download(file, o, progress), file);
     };
-    found[path] = await store?.find(file);
-    if (!found[path] && store && !o.offline)
+    let ours = o.offline;
+    while (!(found[as] = await store?.find(file)) && store && !ours)
       try {
-        let problem;
-        const failed = (cause) => (problem = cause);
-        if (!fetching.has(url))
+        ours = !fetching.has(url);
+        if (ours)
           fetching.set(
             url,
             store
-              .put(file, fetched(failed))
+              .put(file, fetched())
               .catch((cause) => {
-                throw problem ?? cause;
+                throw file.problem ?? cause;
               })
               .finally(() => fetching.delete(url)),
           );
-        await fetching.get(url);
-        found[path] = await store.find(file);
+        // Another's: its end may be an abort that does not concern us, ours must not wait for it.
+        await Promise.race([fetching.get(url), ...(ours ? [] : [pause(50, o.signal)])]);
       } catch (cause) {
         o.signal?.throwIfAborted();
         if (cause instanceof WasmicroError) throw cause;
-        console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
+        if (ours) console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
       }
-    if (o.offline && !found[path]) fail('IO', `${path} of ${repo} is not in the cache`);
-    found[path] ??= fetched();
+    if (found[as]) o.fetched ? progress(size + before - loaded) : (loaded += size);
+    else if (o.offline) fail('IO', `${path} of ${repo} is not in the cache`);
+    else {
+      loaded = before;
+      found[as] = fetched();
+    }
   }
   return found;
 };
 
 // A pipeline from a hub's files, with the surroundings' settings where `options` has none.
-export const openFrom = async (repo, revision, files, options) => {
+export const openFrom = async (repo, list, options) => {
   const env = globalThis.process?.env ?? {};
   const o = {
     __proto__: null,
@@ -243,8 +260,7 @@ export const openFrom = async (repo, revision, files, options) => {
     offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE),
     ...options,
   };
-  if (typeof files === 'function') [revision, files] = await files(o);
-  o.files = await gather(repo, revision, files, o);
+  o.files = await gather(repo, ...(await list(o)), o);
   return WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
 };
 

@@ -5,7 +5,7 @@
 const node = process.getBuiltinModule; // not imports, which bundlers for browsers would stumble over
 const { createHash } = node('node:crypto');
 const fs = node('node:fs/promises');
-const { homedir } = node('node:os');
+const { homedir, hostname } = node('node:os');
 const { dirname, join, relative } = node('node:path');
 const { pathToFileURL } = node('node:url');
 
@@ -26,15 +26,27 @@ const sha256Of = async (path) => {
   return hash.digest('hex');
 };
 
+// Whether a process of this machine left the lock behind that is no more.
+const isOrphan = async (lock) => {
+  const [pid, host] = (await fs.readFile(lock, 'utf8').catch(() => '')).split(' ');
+  try {
+    return host === hostname() && !process.kill(pid, 0);
+  } catch (cause) {
+    return cause.code === 'ESRCH';
+  }
+};
+
 // Runs `work` as the only one of all processes that hold `lock`, unless `done` says it is done.
-const alone = async (lock, done, work) => {
+const alone = async (lock, signal, done, work) => {
   await fs.mkdir(dirname(lock), { recursive: true });
   for (;;) {
+    signal?.throwIfAborted();
     if (await done()) return;
     const handle = await fs.open(lock, 'wx').catch((cause) => {
       if (cause.code !== 'EEXIST') throw cause;
     });
     if (handle) {
+      await handle.writeFile(`${process.pid} ${hostname()}`);
       const alive = setInterval(() => fs.utimes(lock, new Date(), new Date()).catch(() => {}), STALE / 4);
       alive.unref();
       try {
@@ -46,13 +58,16 @@ const alone = async (lock, done, work) => {
       }
     }
     const held = await exists(lock);
-    if (held && Date.now() - held.mtimeMs > STALE) await fs.rm(lock, { force: true });
-    await new Promise((wake) => setTimeout(wake, 100));
+    if (held && (Date.now() - held.mtimeMs > STALE || (await isOrphan(lock))))
+      await fs.rm(lock, { force: true });
+    await new Promise((wake) => setTimeout(wake, 25));
   }
 };
 
+const beside = (path) => `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.incomplete`;
+
 const writeWhole = async (path, chunks) => {
-  const part = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.incomplete`;
+  const part = beside(path);
   await fs.mkdir(dirname(path), { recursive: true });
   try {
     const handle = await fs.open(part, 'wx');
@@ -65,6 +80,41 @@ const writeWhole = async (path, chunks) => {
     await fs.rename(part, path);
   } finally {
     await fs.rm(part, { force: true });
+  }
+};
+
+// As writeWhole, for a file of known hash: where the stream breaks off its part stays, and the next
+// call, of whatever process, goes on behind it.
+const grow = async (path, file, stream) => {
+  const part = `${path}.wasmicro.incomplete`,
+    hash = createHash('sha256');
+  await fs.mkdir(dirname(path), { recursive: true });
+  const handle = await fs.open(part, 'a+');
+  try {
+    let { size } = await handle.stat();
+    if (size >= file.size) await handle.truncate((size = 0));
+    if (size)
+      for await (const chunk of handle.createReadStream({ start: 0, end: size - 1, autoClose: false })) {
+        file.signal?.throwIfAborted();
+        hash.update(chunk);
+      }
+    file.got = size;
+    file.sum = { update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') };
+    for await (const chunk of stream) await handle.writeFile(chunk);
+    await handle.sync();
+    ({ size } = await handle.stat());
+    if (size !== file.size) throw Error(`${part} has ${size} bytes: does another write to it?`);
+    await fs.rename(part, path);
+  } catch (cause) {
+    const stays = file.signal?.aborted || /^(IO|HTTP|FORMAT)$/.test(cause.code);
+    if (!stays || !(await handle.stat()).size) await fs.rm(part, { force: true });
+    if (!file.got || cause.code !== 'HASH') throw cause;
+    delete file.problem;
+    throw Error('what was here of it was damaged', { cause });
+  } finally {
+    delete file.got;
+    delete file.sum;
+    await handle.close();
   }
 };
 
@@ -85,17 +135,19 @@ export const open = async (folder) => {
     try {
       await alone(
         lock,
+        file.signal,
         async () => (await exists(blob))?.size === file.size,
-        () => writeWhole(blob, stream),
+        () => (file.hash ? grow(blob, file, stream) : writeWhole(blob, stream)),
       );
     } finally {
-      if (!stream.locked) await stream.cancel();
+      if (!stream.locked) await stream.cancel().catch(() => {}); // it may have failed
     }
+    const fresh = beside(place);
     await fs.mkdir(dirname(place), { recursive: true });
-    await fs.rm(place, { force: true });
     await fs
-      .symlink(relative(dirname(place), blob), place)
-      .catch(() => fs.copyFile(blob, place)); // no right to make links
+      .symlink(relative(dirname(place), blob), fresh)
+      .catch(() => fs.copyFile(blob, fresh)); // no right to make links
+    await fs.rename(fresh, place);
   };
 
   // The commit and the files that are here of a revision.
@@ -104,7 +156,7 @@ export const open = async (folder) => {
     const snapshot = at(repo, 'snapshots', ref.trim());
     const names = await fs.readdir(snapshot, { recursive: true }).catch(() => []);
     const files = [];
-    for (const name of names) {
+    for (const name of names.filter((name) => !name.endsWith('.incomplete'))) {
       const { size, ...found } = (await exists(join(snapshot, name))) ?? {};
       if (size !== undefined && (found.mode & 0o170000) === 0o100000)
         files.push([name.replaceAll('\\', '/'), size]);

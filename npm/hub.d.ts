@@ -21,6 +21,12 @@ export interface StoredFile {
 export interface HubOptions extends Omit<LoadOptions, 'model' | 'tokenizer' | 'config' | 'merges' | 'files'> {
   /** A branch, tag or commit. Default: "main". */
   revision?: string;
+  /**
+   * Smaller weights, if the repository has them beside its own under the names model.i8.safetensors, model.u8.safetensors,
+   * model.q4.safetensors, model.f16.safetensors (or model.fp16.safetensors); true: the first of i8, u8, q4. MISSING if it
+   * has none. `wasmicro convert --quantize` makes such files.
+   */
+  quantized?: 'i8' | 'u8' | 'q4' | 'f16' | boolean;
   /** Sent to the endpoint alone. Default: HF_TOKEN. */
   token?: string;
   /** Default: HF_ENDPOINT, else https://huggingface.co. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro/hub: a model by the name of its repository, and what the cache holds.
-import { fail } from './engine.js';
+import { fail, optionsOf, wrong } from './engine.js';
 import { download, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
 
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
@@ -15,15 +15,30 @@ const NAMES = new RegExp(
     'model(-\\d+-of-\\d+)?\\.safetensors)$',
 );
 
+// Smaller weights that a repository may have beside its own, in the files' names: model.i8.safetensors.
+const QUANTIZED = { i8: ['i8'], u8: ['u8'], q4: ['q4'], f16: ['f16', 'fp16'], true: ['i8', 'u8', 'q4'] };
+
+const smaller = (repo, files, quantized) => {
+  const names = (Object.hasOwn(QUANTIZED, quantized) ? QUANTIZED[quantized] : wrong(`quantized cannot be ${quantized}`))
+    .map((kind) => `model.${kind}.safetensors`);
+  for (const name of names)
+    for (const [path, size, hash, oid] of files)
+      if (path === name) return [path, size, hash, oid, 'model.safetensors'];
+  fail('MISSING', `${repo} has no ${names.join(' or ')}: \`wasmicro convert --quantize\` makes one`);
+};
+
 // Of a repository's files, [path, size, …] each, those that its model is opened from.
-const needed = (repo, files) => {
+const needed = (repo, files, quantized) => {
   const has = (name) => files.some(([path]) => path === name);
+  const chosen = quantized && smaller(repo, files, quantized);
   const wanted = files.filter(
     ([path]) =>
       NAMES.test(path) &&
       !(has('tokenizer.json') && /^(vocab|merges)\.|\.model$/.test(path)) &&
-      !(has('model.safetensors') && /^model(-|.*index)/.test(path)),
+      !((chosen || has('model.safetensors')) && /^model(-|.*index)/.test(path)) &&
+      !(chosen && path === 'model.safetensors'),
   );
+  if (chosen) wanted.push(chosen);
   if (!wanted.some(([path]) => path.endsWith('.safetensors')))
     fail(
       'UNSUPPORTED',
@@ -42,7 +57,7 @@ const textOf = async (chunks) => {
 // The commit that the hub has at a revision, and its files.
 const ask = async (repo, revision, o) => {
   const url = `${o.endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const text = await textOf(download({ url }, o));
+  const text = await textOf(download({ __proto__: null, url }, o, () => {}));
   try {
     const { sha, siblings } = JSON.parse(text);
     const hex = (hash) => (/^[0-9a-f]{40,64}$/.test(hash) ? hash : fail('FORMAT', `not a hash: ${hash}`));
@@ -91,15 +106,19 @@ const storeOf = async (options) => full(await openStore(options));
 const listOf = (repo, revision) => async (o) => {
   const store = await storeOf(o);
   const kept = await store?.list?.(repo, revision);
-  let list = kept;
   try {
     if (o.offline) fail('IO', `${repo} at ${revision} is not in the cache, and the hub is not asked`);
-    list = await ask(repo, revision, { ...o, ...(kept && { retries: 0 }) });
+    const list = await ask(repo, revision, { __proto__: null, ...o, ...(kept && { retries: 0 }) });
     await store?.keep?.(repo, revision, list).catch(() => {});
+    return [list[0], needed(repo, list[1], o.quantized)];
   } catch (cause) {
     if (cause.code !== 'IO' || !kept) throw cause;
+    try {
+      return [kept[0], needed(repo, kept[1], o.quantized)];
+    } catch {
+      throw cause; // what is here is not all that there is
+    }
   }
-  return [list[0], needed(repo, list[1])];
 };
 
 const checkRepo = (repo) =>
@@ -114,11 +133,12 @@ const PROMPTS = [
 ];
 
 // A model from a hub: options of WasmPipeline.load, and revision, token, endpoint, fetch,
-// cache (a Cache's name, a folder, a store, or false), offline, signal, onProgress.
-export const fromHub = async (repo, options = {}) => {
-  const { revision = 'main' } = options ?? {};
+// quantized, cache (a Cache's name, a folder, a store, or false), offline, signal, onProgress.
+export const fromHub = async (repo, options) => {
+  options = optionsOf(options);
+  const { revision = 'main' } = options;
   if (!PLAIN.test(revision)) fail('ARG', `not a revision: ${revision}`);
-  const pipeline = await openFrom(repo, revision, listOf(checkRepo(repo), revision), options);
+  const pipeline = await openFrom(repo, listOf(checkRepo(repo), revision), options);
   const [, query, document] = PROMPTS.find(([name]) => name.test(repo)) ?? [];
   pipeline.prompts = { query, document };
   return pipeline;
@@ -150,13 +170,13 @@ export const cache = {
 // ---- With nothing to configure ------------------------------------------------------------------
 
 // prettier-ignore
-const WRITER = ['HuggingFaceTB/SmolLM2-135M-Instruct', '12fd25f77366fa6b3b4b768ec3050bf629380bac', [
+const WRITER = ['HuggingFaceTB/SmolLM2-135M-Instruct', () => ['12fd25f77366fa6b3b4b768ec3050bf629380bac', [
   ['config.json', 861, '8eb740e8bbe4cff95ea7b4588d17a2432deb16e8075bc5828ff7ba9be94d982a'],
   ['generation_config.json', 132, '87b916edaaab66b3899b9d0dd0752727dff6666686da0504d89ae0a6e055a013'],
   ['tokenizer.json', 2104556, '9ca9acddb6525a194ec8ac7a87f24fbba7232a9a15ffa1af0c1224fcd888e47c'],
   ['tokenizer_config.json', 3764, '4ec77d44f62efeb38d7e044a1db318f6a939438425312dfa333b8382dbad98df'],
   ['model.safetensors', 269060552, '5af571cbf074e6d21a03528d2330792e532ca608f24ac70a143f6b369968ab8c'],
-]];
+]]];
 
 // What SmolLM2-135M-Instruct writes after a prompt, or answers in a conversation.
 export const generate = async (prompt, options) => (await pipelineOf(WRITER)).generate(prompt, options);

@@ -9,6 +9,8 @@
 // or as a program for tests in other languages, `node server.mjs <SPEC.json`: prints {"endpoint","cdn"}, then
 // POST /_test/faults sets the faults, GET /_test/log gives {log, leaks} and empties it. It ends with its stdin.
 //
+// Browsers may ask from any origin; the hub allows a token, the CDN no header of the asker's own.
+//
 // repos[ID]: files {path: string | Uint8Array} or folder; lfs: paths that are served by the CDN (default: *.safetensors
 // and *.bin); commit; refs {name: commit}; gated: the token that opens it; sizes: false leaves blobs out of the listing.
 // Keys of faults: "api" (listing), "hub:PATH" (resolve), "cdn:PATH". A fault, all parts optional:
@@ -56,7 +58,7 @@ export async function startHub({ repos = {} } = {}) {
   const hub = createServer((request, response) => answerHub(state, request, response));
   const cdn = createServer((request, response) => answerCdn(state, request, response));
   for (const server of [hub, cdn]) {
-    server.keepAliveTimeout = 200;
+    server.keepAliveTimeout = 20_000; // no connection is closed while a request is on its way
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
   }
   state.endpoint = `http://127.0.0.1:${hub.address().port}`;
@@ -87,6 +89,7 @@ function note(state, where, request) {
 async function answerHub(state, request, response) {
   const { pathname, searchParams } = new URL(request.url, "http://hub");
   if (pathname.startsWith("/_test/")) return answerTest(state, request, response, pathname);
+  if (request.method === "OPTIONS") return allow(response, "authorization");
   note(state, "hub", request);
   const api = /^\/api\/models\/(.+?)(?:\/(revision|tree)\/([^/]+))?$/.exec(pathname);
   const resolve = /^\/(.+?)\/resolve\/([^/]+)\/(.+)$/.exec(pathname);
@@ -134,6 +137,9 @@ function listing(repo, commit, kind, query) {
 
 const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "*" };
 
+// A browser's question before a request of another origin that is not plain.
+const allow = (response, headers) => response.writeHead(204, { ...cors, "access-control-allow-headers": headers }).end();
+
 function refuse(request, response, status, code, message) {
   const body = JSON.stringify({ error: message });
   response.writeHead(status, { ...cors, "x-error-code": code, "x-error-message": message, "content-type": "application/json",
@@ -144,8 +150,10 @@ function refuse(request, response, status, code, message) {
 // ---- The second host -----------------------------------------------------------------------------
 
 async function answerCdn(state, request, response) {
+  const { authorization, cookie, "access-control-request-headers": asked } = request.headers;
+  if (authorization || cookie || /authorization|cookie/i.test(asked)) state.leaks.push(request.url);
+  if (request.method === "OPTIONS") return allow(response, "none");
   note(state, "cdn", request);
-  if (request.headers.authorization || request.headers.cookie) state.leaks.push(request.url);
   const path = decodeURIComponent(new URL(request.url, "http://cdn").pathname).slice(1);
   for (const repo of state.repos.values()) {
     const file = path.startsWith(repo.id + "/") && repo.files.get(path.slice(repo.id.length + 1));

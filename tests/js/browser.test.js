@@ -2,26 +2,14 @@
 // The ES module in a real browser: headless Chromium imports it from a local static server, loads a
 // checkpoint by Response, and gives the bits that Node gives.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { extname, join, normalize } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { after, before } from 'node:test';
-import { startHub } from '../hub/server.mjs';
 import init, { WasmPipeline } from '../../npm/index.js';
-import { MINILM, NO_MINILM, ROOT, bits, filesOf } from './support.js';
+import { NO_CHROMIUM, serve, startChromium } from './hosts.js';
+import { MINILM, NO_MINILM, bits, filesOf } from './support.js';
 
-const CHROMIUM =
-  process.env.CHROMIUM ??
-  ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const skip = CHROMIUM ? false : 'no chromium: tools/setup brings it, or set CHROMIUM';
-const TYPES = {
-  '.js': 'text/javascript',
-  '.wasm': 'application/wasm',
-  '.html': 'text/html',
-  '.json': 'application/json',
-  '.css': 'text/css',
-};
+const skip = NO_CHROMIUM;
 const TEXTS = [
   'The river runs past the old mill.',
   '',
@@ -32,33 +20,14 @@ const TEXTS = [
 let server, browser, page;
 before(async () => {
   if (skip) return;
-  server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
-    const policy = path === '/strict' && { 'content-security-policy': "script-src 'self'" };
-    if (path === '/' || policy)
-      return response
-        .writeHead(200, { 'content-type': 'text/html', ...policy })
-        .end('<!doctype html>');
-    const file = /^\/(npm|models|demo|tests\/tiny)\//.test(path) && join(ROOT, path);
-    if (!file || !existsSync(file)) return response.writeHead(404).end();
-    response
-      .writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' })
-      .end(readFileSync(file));
-  }).listen(0, '127.0.0.1');
-  const puppeteer = createRequire(join(ROOT, 'tools/npm/package.json'))('puppeteer-core');
-  browser = await puppeteer.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
+  const policy = { 'content-security-policy': "script-src 'self'" };
+  server = await serve({
+    '/': [200, 'text/html', '<!doctype html>'],
+    '/strict': [200, 'text/html', '<!doctype html>', policy],
   });
+  browser = await startChromium();
   page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.goto(`${server.origin}/`);
 });
 after(async () => {
   await browser?.close();
@@ -267,43 +236,4 @@ test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, asy
   assert.match(await textOf(demo, '.results li'), /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
   assert.deepEqual(errors, []);
   await demo.close();
-});
-
-test('fromHub in a page: a Cache keeps what was checked, and nothing else', { skip }, async () => {
-  const repos = { 'org/tiny': { files: filesOf('bert-f32') } };
-  const hub = await startHub({ repos });
-  const run = (endpoint) =>
-    page.evaluate(async (endpoint) => {
-      const { cache, fromHub } = await import('/npm/hub.js');
-      const options = { endpoint, cache: 'hub-test' };
-      try {
-        const pipeline = await fromHub('org/tiny', options);
-        const hex = Array.from(new Uint32Array(pipeline.embed('some text').buffer)).join();
-        const kept = await cache.list(options);
-        return { hex, kept: kept.length, damaged: (await cache.verify(options)).length };
-      } catch ({ code, message }) {
-        return { code, message, kept: (await cache.list(options)).map(({ path }) => path) };
-      }
-    }, endpoint);
-  try {
-    const { endpoint } = hub;
-    hub.faults['cdn:model.safetensors'] = [{ corrupt: true }, { cut: 5000 }];
-    const refused = await run(endpoint);
-    assert.equal(refused.code, 'HASH', refused.message);
-    assert.ok(!refused.kept.includes('model.safetensors'));
-    const fetched = await run(endpoint);
-    assert.ok(fetched.kept > 2, fetched.message);
-    assert.equal(fetched.damaged, 0);
-    hub.log.length = 0;
-    assert.deepEqual(await run(endpoint), fetched);
-    assert.equal(hub.log.length, 1);
-    await init();
-    const { files } = repos['org/tiny'];
-    const here = WasmPipeline.fromBytes(null, null, null, null, { files }).embed('some text');
-    assert.equal(fetched.hex, Array.from(new Uint32Array(here.buffer)).join());
-    await hub.close();
-    assert.deepEqual(await run(endpoint), fetched); // the hub is gone
-  } finally {
-    await hub.close();
-  }
 });

@@ -1,225 +1,539 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// wasmicro/hub against the double of the hub: what goes right, and every way it can go wrong.
+// wasmicro/hub against the double of the hub: what goes right, and every way it can go wrong. One
+// table of cases, run in Node and in headless Chromium (hosts.js).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { sha256 } from '../../npm/fetch.js';
-import { cache, fromHub } from '../../npm/hub.js';
+import { generate } from '../../npm/hub.js';
 import init, { WasmPipeline } from '../../npm/index.js';
 import { startHub } from '../hub/server.mjs';
-import { errorOf, filesOf, ROOT } from './support.js';
+import { NO_CHROMIUM, chromiumHost, nodeHost, serve } from './hosts.js';
+import { TEXT } from './hub-host.js';
+import { errorOf, filesOf, wasmBytes } from './support.js';
 
 const REPO = 'org/tiny';
-const FILES = filesOf('bert-f32');
 const MODEL = 'model.safetensors';
-const TEXT = 'some text';
+const FILES = filesOf('bert-f32');
+const SIZE = FILES[MODEL].length;
+const HALF = SIZE >> 1;
+const CDN = `cdn:${MODEL}`;
 
 await init();
-const EXPECTED = WasmPipeline.fromBytes(null, null, null, null, { files: FILES }).embed(TEXT);
+const hexOf = (vector) => Array.from(new Uint32Array(vector.buffer), (word) => word.toString(16)).join();
+const vectorOf = (files) =>
+  hexOf(WasmPipeline.fromBytes(null, null, null, null, { files }).embed(TEXT));
+const EXPECTED = vectorOf(FILES);
 
-// A hub with one repository, and a cache folder of its own.
-async function withHub(run, repo = { files: FILES }) {
-  const hub = await startHub({ repos: { [REPO]: repo } });
-  const folder = mkdtempSync(join(tmpdir(), 'wasmicro-hub-'));
-  try {
-    await run(hub, { endpoint: hub.endpoint, cache: folder }, folder);
-    assert.deepEqual(hub.leaks, [], 'no token goes to another host');
-  } finally {
-    await hub.close();
-    rmSync(folder, { recursive: true });
+// ---- Of one case: a hub, and a cache of its own -------------------------------------------------
+
+class Case {
+  constructor(host, hub, cache) {
+    Object.assign(this, { host, hub, cache, name: host.name, expected: EXPECTED });
+    this.options = { endpoint: hub.endpoint, cache };
+  }
+
+  // Opens with each of `all` at once, in `way`: here, elsewhere, …
+  async open(all = [{}], way = 'run', ...more) {
+    all = all.map((options) => ({ ...this.options, ...options }));
+    return this.host[way]('open', { repo: REPO, all }, ...more);
+  }
+
+  async works(...all) {
+    const { outcomes, warnings } = await this.open(all.length ? all : [{}]);
+    for (const { vector, error } of outcomes) assert.equal(vector, this.expected, JSON.stringify(error));
+    return { ...outcomes[0], warnings };
+  }
+
+  async fails(code, pattern, options) {
+    const { outcomes } = await this.open([options]);
+    const { error } = outcomes[0];
+    assert.equal(error?.code, code, JSON.stringify(outcomes[0]));
+    assert.match(error.message, pattern);
+    return outcomes[0];
+  }
+
+  // With these faults it still works, or does not, and then does without them.
+  async survives(faults, options) {
+    this.hub.faults = structuredClone(faults); // which the hub uses up
+    const outcome = await this.works(options);
+    await this.whole();
+    return outcome;
+  }
+
+  async failsOnce(faults, code, pattern) {
+    const [refused] = Object.keys(faults).map((key) => key.split(':')[1]);
+    this.hub.faults = structuredClone(faults); // which the hub uses up
+    await this.fails(code, pattern);
+    assert.ok(!(await this.look()).paths.includes(refused));
+    this.hub.faults = {};
+    await this.works();
+    await this.whole();
+  }
+
+  look() {
+    return this.host.run('look', { options: this.options });
+  }
+
+  // Nothing in the cache is half-written, and all of it is what was promised.
+  async whole() {
+    assert.deepEqual(await this.host.leftovers(this.cache), []);
+    assert.deepEqual((await this.look()).damaged, []);
+  }
+
+  asked(pattern) {
+    return this.hub.log.filter(({ where, url }) => pattern.test(where + url));
+  }
+
+  ranges() {
+    return this.asked(/^cdn.*safetensors/).map(({ range }) => range);
   }
 }
 
-const filesIn = (folder) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => entry.name);
+async function run(host, repo, body) {
+  const hub = await startHub({ repos: { [REPO]: repo } });
+  const cache = await host.newCache();
+  const test = new Case(host, hub, cache);
+  try {
+    await body(test);
+    assert.deepEqual(hub.leaks, [], 'no token goes to another host');
+  } finally {
+    await hub.close();
+    await host.dropCache(cache);
+  }
+}
 
-const works = async (options) =>
-  assert.deepEqual((await fromHub(REPO, options)).embed(TEXT), EXPECTED);
+// ---- The table: row of what may go wrong, what it is, the case, the repository -------------------
 
-// Loading fails with this code, and leaves no file of `path` nor part of one; then it works.
-const failsOnce = (faults, code, pattern) =>
-  withHub(async (hub, options, folder) => {
-    hub.faults = faults;
-    const error = await errorOf(() => fromHub(REPO, options));
-    assert.equal(error.code, code, error.stack);
-    assert.match(error.message, pattern);
-    assert.deepEqual(
-      filesIn(folder).filter((name) => /incomplete|\.safetensors$|wasmicro/.test(name)),
-      [],
-    );
-    hub.faults = {};
-    await works(options);
-  });
+const plain = { files: FILES };
+const of = (changes) => ({ files: { ...FILES, ...changes } });
+const committed = (content) => ({ files: { ...FILES, [MODEL]: content }, lfs: [] });
+const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n';
 
-const survives = (faults, check = () => {}, idle = undefined) =>
-  withHub(async (hub, options) => {
-    hub.faults = faults;
-    await works({ ...options, idle });
-    check(hub);
-  });
+// A repository whose weights are in two shards.
+function sharded(change) {
+  const { [MODEL]: weights, ...files } = FILES;
+  return { files: { ...files, [SHARD]: weights, ...change } };
+}
+const INDEX = 'model.safetensors.index.json';
+const tensors = Object.keys(JSON.parse(FILES[MODEL].subarray(8, 8 + Number(FILES[MODEL].readBigUInt64LE()))));
+const names = tensors.filter((name) => name !== '__metadata__');
+const SHARD = 'model-00001-of-00002.safetensors';
+const OTHER = 'model-00002-of-00002.safetensors';
+const indexOf = (changes = {}, more = {}) =>
+  JSON.stringify({ weight_map: { ...Object.fromEntries(names.map((name) => [name, SHARD])), ...changes }, ...more });
+const withoutShard = () => {
+  const { [SHARD]: weights, ...files } = sharded({ [INDEX]: indexOf() }).files;
+  return { files: { ...files, [OTHER]: weights } };
+};
+const OTHERS = Buffer.from(FILES[MODEL]); // other weights: some signs
+for (let at = OTHERS.length - 1; at > OTHERS.length / 2; at -= 28) OTHERS[at] ^= 0x80;
+const BY_OTHERS = vectorOf({ ...FILES, [MODEL]: OTHERS });
+assert.notEqual(BY_OTHERS, EXPECTED);
+const POLLUTED = `
+  Array.prototype.extra = () => {};
+  Object.assign(Object.prototype, {
+    maxLength: 2, pooling: 'max', normalize: true, prompt: 'boo', truncate: 'error', files: 7, merges: 7,
+    onProgress: 7, revision: 'x', token: 'x', endpoint: 'x', offline: true, quantized: true, idle: 1, retries: 0,
+    got: 7, sum: 7, problem: 7, isa: 'none', compute: 'int8',
+  });`;
+const refuses = (code, pattern) => (t) => t.fails(code, pattern);
+const works = (t) => t.works();
 
-describe('fromHub', { concurrency: 8 }, () => {
-  test('fetches once, then asks for the list alone', () =>
-    withHub(async (hub, options) => {
-      const seen = [];
-      await works({ ...options, onProgress: (event) => seen.push(event) });
-      const total = seen[0].total;
-      assert.ok(seen.every((event, i) => event.total === total && event.loaded > (seen[i - 1]?.loaded ?? 0)));
-      assert.equal(seen.at(-1).loaded, total);
-      hub.log.length = 0;
-      await works(options);
-      assert.deepEqual(hub.log.map(({ url }) => url.split('?')[0]), [`/api/models/${REPO}/revision/main`]);
-    }));
+const survivals = [
+  ['98 500 twice, 503', { api: [{ status: 500, times: 2 }], [CDN]: [{ status: 503 }] }],
+  ['98 408', { [CDN]: [{ status: 408 }] }],
+  ['98 a reset at half', { [CDN]: [{ cut: HALF }, { cut: 100 }] }, {}, (t) => assert.equal(t.ranges()[1], `bytes=${HALF}-`)],
+  ['98 a reset at once', { [CDN]: [{ cut: 0 }] }, {}, (t) => assert.deepEqual(t.ranges(), [null, null])],
+  ['98 a stall', { [CDN]: [{ stall: HALF }] }, { idle: 500 }, (t) => assert.equal(t.ranges()[1], `bytes=${HALF}-`)],
+  ['98 no length', { [CDN]: [{ chunked: true }], api: [{ chunked: true }] }],
+  ['98 a length too long', { [CDN]: [{ length: SIZE + 1000 }] }],
+  ['98 gzip', { 'hub:config.json': [{ gzip: true }], [CDN]: [{ gzip: true }], api: [{ gzip: true, chunked: true }] }],
+  ['98 416', { [CDN]: [{ cut: HALF }, { status: 416 }] }, {}, (t) => assert.equal(t.ranges()[2], null)],
+  ['101 200 in place of 206', { [CDN]: [{ cut: HALF }, { range: 'ignore' }] }],
+  ['101 another ETag', { [CDN]: [{ cut: HALF }, { etag: 'other' }] }],
+  ['101 a wrong Content-Range', { [CDN]: [{ cut: HALF }, { range: 'wrong' }] }, {}, (t) => assert.equal(t.ranges()[2], null)],
+  ['97 a few bytes at a time', {}, { dribble: true }],
+];
 
-  test('works from the cache when the hub is gone, or is not to be asked', () =>
-    withHub(async (hub, options) => {
-      await works(options);
-      await hub.close();
-      await works({ ...options, offline: true });
-      await works({ ...options, endpoint: hub.endpoint });
-      const error = await errorOf(() => fromHub('org/other', { ...options, offline: true }));
-      assert.equal(error.code, 'IO');
-    }));
+const refusals = [
+  ['98 404', { [CDN]: [{ status: 404 }] }, 'HTTP', /404/],
+  ['98 500 for ever', { [CDN]: [{ status: 500, times: -1 }] }, 'HTTP', /500/],
+  ['98 429 for an hour', { [CDN]: [{ status: 429, headers: { 'retry-after': '3600' } }] }, 'HTTP', /429/],
+  ['98 redirected for ever', { [CDN]: [{ location: 'loop', times: -1 }] }, 'IO', /fetch/i],
+  ['98 redirected to another scheme', { [CDN]: [{ location: 'file:///etc/passwd', times: -1 }] }, 'IO', /fetch/i],
+  ['98 a length too short', { [CDN]: [{ length: HALF }] }, 'HASH', /not the file/],
+  ['99 HTML', { [CDN]: [{ html: true }] }, 'FORMAT', /HTML/],
+  ['99 HTML as the listing', { api: [{ html: true }] }, 'FORMAT', /HTML/],
+  ['99 JSON that is no listing', { api: [{ status: 200, body: '[]' }] }, 'FORMAT', /no list of files/],
+  ['99 HTML, said to be text', { 'hub:config.json': [{ status: 200, headers: { 'content-type': 'text/plain' }, body: '<!DOCTYPE html>' }] }, 'HASH', /not the file/],
+  ['99 an error in JSON', { [CDN]: [{ status: 200, body: '{"error":"quota"}' }] }, 'HASH', /not the file/],
+  ['37 an LFS pointer sent', { [CDN]: [{ status: 200, body: POINTER }] }, 'HASH', /not the file/],
+  ['100 another SHA-256', { [CDN]: [{ corrupt: true }] }, 'HASH', /SHA-256/],
+  ['100 too long', { [CDN]: [{ status: 200, body: 'x'.repeat(2e6) }] }, 'HASH', /not the file/],
+  ['101 a file of no known hash that changes', { 'hub:tokenizer.json': [{ cut: 2500 }, { etag: 'other' }] }, 'HASH', /not the file/],
+];
 
-  test('a token opens what is gated, and goes to no other host', () =>
-    withHub(
-      async (hub, options) => {
-        const closed = await errorOf(() => fromHub(REPO, options));
-        assert.equal(closed.code, 'HTTP');
-        assert.match(closed.message, /401.*gated/);
-        assert.match((await errorOf(() => fromHub(REPO, { ...options, token: 'x' }))).message, /403/);
-        await works({ ...options, token: 'secret' });
-        assert.ok(hub.log.some(({ where }) => where === 'cdn'));
-      },
-      { files: FILES, gated: 'secret' },
-    ));
+const cases = [
+  ...survivals.map(([name, faults, options, check]) => [
+    name,
+    async (t) => {
+      await t.survives(faults, options);
+      check?.(t);
+    },
+  ]),
+  ...refusals.map(([name, faults, code, pattern]) => [name, (t) => t.failsOnce(faults, code, pattern)]),
 
-  test('without a cache, straight into the engine', () =>
-    withHub(async (hub, options, folder) => {
-      await works({ ...options, cache: false });
-      assert.deepEqual(filesIn(folder), []);
-    }));
+  ['fetched once, then the list alone; progress', async (t) => {
+    const { events } = await t.works();
+    const total = events[0][1];
+    assert.ok(events.every((event, i) => event[1] === total && event[0] > (events[i - 1]?.[0] ?? 0)));
+    assert.equal(events.at(-1)[0], total);
+    t.hub.log.length = 0;
+    await t.works();
+    assert.deepEqual(t.hub.log.map(({ url }) => url.split('?')[0]), [`/api/models/${REPO}/revision/main`]);
+    await t.whole();
+  }],
+  ['progress counts what the cache has', async (t) => {
+    t.hub.faults = { [CDN]: [{ status: 404 }] };
+    await t.fails('HTTP', /404/);
+    const { events } = await t.works();
+    assert.equal(events.at(-1)[0], events[0][1]);
+  }],
+  ['from the cache when the hub is gone, or is not to be asked', async (t) => {
+    await t.works();
+    await t.hub.close();
+    await t.works({ offline: true }, {});
+    t.options.revision = 'v9';
+    await t.fails('IO', /v9.*not in the cache/, { offline: true });
+  }],
+  ['an interrupted load is no model, offline', async (t) => {
+    t.hub.faults = { [CDN]: [{ status: 404 }] };
+    await t.fails('HTTP', /404/);
+    await t.fails('IO', /not in the cache/, { offline: true });
+  }],
+  ['98 401 and 403: a token opens what is gated, and goes to no other host', async (t) => {
+    await t.fails('HTTP', /401.*gated/);
+    await t.fails('HTTP', /403/, { token: 'x' });
+    assert.equal(t.asked(/^hub/).length, 2, 'neither is tried again');
+    await t.works({ token: 'secret' });
+    const answered = t.hub.log.slice(2);
+    assert.ok(answered.some(({ where }) => where === 'cdn'));
+    assert.ok(answered.every(({ where, token }) => (token === 'Bearer secret') === (where === 'hub')));
+  }, { ...plain, gated: 'secret' }],
+  ['a token that the CDN would see by a redirect of its own', async (t) => {
+    t.hub.faults = { 'hub:config.json': [{ location: `${t.hub.cdn}/${REPO}/config.json` }] };
+    await t.works({ token: 'secret' });
+  }],
+  ['98 429 with Retry-After is waited for', async (t) => {
+    const start = performance.now();
+    await t.survives({ [`hub:${MODEL}`]: [{ status: 429, headers: { 'retry-after': '1' } }] });
+    assert.ok(performance.now() - start >= 1000);
+  }],
+  ['98 301 and 307 are followed', (t) =>
+    t.survives({
+      'hub:config.json': [{ status: 307, location: `${t.hub.endpoint}/${REPO}/resolve/main/config.json` }],
+      'hub:tokenizer.json': [{ status: 301, location: `${t.hub.endpoint}/${REPO}/resolve/main/tokenizer.json` }],
+    })],
+  ['99 a portal at another address', (t) =>
+    t.failsOnce(
+      { 'hub:config.json': [{ location: `${t.hub.cdn}/${REPO}/config.json` }], 'cdn:config.json': [{ html: true }] },
+      'FORMAT',
+      /HTML/,
+    )],
+  ['98 no cache: straight into the engine, broken off or not', async (t) => {
+    t.hub.faults = { [CDN]: [{ cut: HALF }, { cut: 100 }] };
+    await t.works({ cache: false });
+    assert.deepEqual((await t.look()).paths, []);
+    t.hub.faults = { [CDN]: [{ corrupt: true }] };
+    await t.fails('HASH', /SHA-256/, { cache: false });
+  }],
+  ['103 twenty at once share one download', async (t) => {
+    await t.works(...Array(20).fill({}));
+    assert.equal(t.asked(/^cdn/).length, 1);
+  }],
+  ['103 who shares a download does not share its end', async (t) => {
+    t.hub.faults = { [CDN]: [{ rate: SIZE, times: -1 }] };
+    const { outcomes } = await t.open([{ abort: 300 }, {}, { abort: 400 }]);
+    assert.deepEqual(outcomes.map(({ error }) => error?.name), ['AbortError', undefined, 'AbortError']);
+    assert.equal(outcomes[1].vector, EXPECTED);
+    assert.deepEqual((await t.open()).warnings, []);
+    await t.whole();
+  }],
+  ['103 a failure is shared', async (t) => {
+    t.hub.faults = { [CDN]: [{ corrupt: true }] };
+    const { outcomes } = await t.open([{}, {}, {}]);
+    assert.deepEqual(outcomes.map(({ error }) => error?.code), ['HASH', 'HASH', 'HASH']);
+    assert.equal(t.asked(/^cdn/).length, 1);
+  }],
+  ['103 two processes, or tabs, read no part of a file', async (t) => {
+    t.hub.faults = { [CDN]: [{ rate: 4 * SIZE, times: -1 }] };
+    const both = await Promise.all([t.open([{}], 'elsewhere'), t.open([{}, {}], 'elsewhere')]);
+    for (const { outcomes } of both) for (const { vector, error } of outcomes) assert.equal(vector, EXPECTED, JSON.stringify(error));
+    if (t.name === 'Node') assert.equal(t.asked(/^cdn/).length, 1);
+    await t.whole();
+  }],
+  ['104 killed while it downloads', async (t) => {
+    const wait = t.name === 'Node' ? 150 : 30; // until it has begun
+    for (let i = 0; i < 12; i++) {
+      t.hub.faults = { [CDN]: [{ rate: 2 * SIZE }] };
+      await t.open([{}], 'kill', wait + 25 * i);
+      assert.deepEqual((await t.look()).damaged, []);
+    }
+    t.hub.faults = {};
+    await t.works();
+    assert.deepEqual((await t.look()).damaged, []);
+  }],
+  ['102 no room: in memory, and it is said', async (t) => {
+    const { outcomes, warnings } = await t.open([{}], 'full', 40_000);
+    assert.equal(outcomes[0].vector, EXPECTED, JSON.stringify(outcomes[0]));
+    assert.match(warnings.join(), /model\.safetensors is not cached: /);
+    await t.works();
+    await t.whole();
+  }],
+  ['102 a cache that another version filled', async (t) => {
+    await t.works();
+    await t.host.poison(t.cache);
+    await t.works();
+    await t.whole();
+    assert.ok(t.asked(/^cdn/).length > 1);
+  }],
+  ['97 what broke off is taken up by the next load, where the cache can keep a part', async (t) => {
+    t.hub.faults = { [CDN]: [{ cut: HALF }, { status: 404 }] };
+    await t.fails('HTTP', /404/);
+    t.hub.log.length = 0;
+    const { events } = await t.works();
+    assert.deepEqual(t.ranges(), [t.name === 'Node' ? `bytes=${HALF}-` : null]);
+    assert.equal(events.at(-1)[0], events[0][1]);
+    await t.whole();
+  }],
+  ['106 polluted prototypes have no say', async (t) => {
+    const { outcomes } = await t.open([{}], 'elsewhere', POLLUTED);
+    assert.equal(outcomes[0].vector, EXPECTED, JSON.stringify(outcomes[0]));
+  }],
+  ['quantized: the kind that is asked for, or the first that is there', async (t) => {
+    const exact = t.expected;
+    t.expected = BY_OTHERS;
+    await t.works({ quantized: 'q4' }, { quantized: true }, { quantized: 'f16' });
+    assert.equal(t.asked(/resolve.*\/model\.safetensors/).length, 0);
+    await t.works({ quantized: 'q4', offline: true });
+    await t.fails('IO', /not in the cache/, { offline: true });
+    await t.fails('MISSING', /org\/tiny has no model\.u8\.safetensors.*convert --quantize/, { quantized: 'u8' });
+    for (const quantized of ['int8', 'toString', 7]) await t.fails('ARG', /quantized/, { quantized });
+    t.expected = exact;
+    await t.works({ quantized: false }, {});
+  }, of({ 'model.q4.safetensors': OTHERS, 'model.fp16.safetensors': OTHERS })],
+  ['a revision, pinned', async (t) => {
+    await t.works();
+    const [revision] = (await t.look()).revisions;
+    await t.works({ revision });
+    await t.fails('HTTP', /404/, { revision: 'v9' });
+    await t.fails('ARG', /revision/, { revision: '../x' });
+  }],
+  ['94 an abort at any time is quick and leaves nothing half-written', async (t) => {
+    const late = [];
+    for (const abort of [-1, 0, 20, 60, 200, 300]) {
+      t.hub.faults = { [CDN]: [{ rate: SIZE }], api: [{ wait: 30 }] };
+      const { outcomes } = await t.open([{ abort }]);
+      assert.equal(outcomes[0].error?.name, 'AbortError', JSON.stringify(outcomes[0]));
+      late.push(outcomes[0].late);
+      assert.ok(!(await t.look()).paths.includes(MODEL));
+    }
+    late.sort((a, b) => a - b);
+    assert.ok(late[3] < 50, `${late} ms`); // the machine may be busy once or twice
+    t.hub.faults = {};
+    await t.works({ abort: 60_000 });
+    await t.whole();
+  }],
+  ['the cache: list, size, verify, delete', async (t) => {
+    await t.works();
+    const { paths, sum, size, damaged } = await t.look();
+    const taken = Object.keys(FILES).filter((path) => path !== 'vocab.txt'); // tokenizer.json has it all
+    assert.deepEqual(paths, taken.sort());
+    assert.deepEqual([size, damaged], [[sum, sum], []]);
+    assert.equal(sum, taken.reduce((sum, path) => sum + FILES[path].length, 0));
+    assert.equal((await t.host.run('remove', { repo: '..', options: t.options })).error.code, 'ARG');
+    await t.host.run('remove', { repo: 'org/other', options: t.options });
+    assert.deepEqual((await t.look()).paths, paths);
+    await t.host.run('remove', { repo: REPO, options: t.options });
+    assert.deepEqual((await t.look()).paths, []);
+    await t.fails('IO', /not in the cache/, { offline: true });
+  }],
+  ['names that are no repository', async (t) => {
+    for (const repo of ['../x', 'a/b/c', 'a b', '', 'a/..', 'https://x', 'a--b', 'a/b%2f', '-a', 'x'.repeat(97)]) {
+      const { outcomes } = await t.host.run('open', { repo, all: [t.options] });
+      assert.equal(outcomes[0].error?.code, 'ARG', repo);
+    }
+    assert.deepEqual(t.hub.log, []);
+  }],
+  ['names in a listing that lead elsewhere', async (t) => {
+    const body = (sha, ...paths) =>
+      JSON.stringify({ sha, siblings: paths.map((rfilename) => ({ rfilename, size: 2, blobId: '0'.repeat(40) })) });
+    const odd = ['../../config.json', '/config.json', 'a/../config.json', '1_x/../config.json', 'C:config.json', '%2e%2e/config.json'];
+    t.hub.faults.api = [
+      { status: 200, body: body('0'.repeat(40), ...odd) },
+      { status: 200, body: body('../../x', 'config.json') },
+      { status: 200, body: body('0'.repeat(40), MODEL).replace('0"}', '/../x"}') },
+    ];
+    await t.fails('UNSUPPORTED', /no model\.safetensors/);
+    await t.fails('FORMAT', /no list/);
+    await t.fails('FORMAT', /no list/);
+    assert.deepEqual(t.asked(/resolve/), []);
+  }],
 
-  test('twenty at once share one download', () =>
-    withHub(async (hub, options) => {
-      await Promise.all(Array.from({ length: 20 }, () => works(options)));
-      assert.equal(hub.log.filter(({ where }) => where === 'cdn').length, 1);
-    }));
+  ['31 a shard that is absent', refuses('MISSING', /model-00001/), withoutShard()],
+  ...['../../etc/passwd', '/abs', 'C:\\x', 'a\\..\\b', '%2e%2e/', 'https://example.org/x', ''].map((path) => [
+    `32 a shard called ${JSON.stringify(path)}`, refuses('PATH', /./), sharded({ [INDEX]: indexOf({ [names[0]]: path }) }),
+  ]),
+  ['33 a tensor in two shards', refuses('DUP', /./), sharded({ [INDEX]: indexOf({ [names[0]]: OTHER }), [OTHER]: FILES[MODEL] })],
+  ['33 a tensor that its shard has not', refuses('MISSING', /nowhere/), sharded({ [INDEX]: indexOf({ nowhere: SHARD }) })],
+  ['34 a wrong total_size', works, sharded({ [INDEX]: indexOf({}, { metadata: { total_size: -1 } }) })],
+  ['35 100,000 shards', refuses('LIMIT', /./), sharded({
+    [INDEX]: JSON.stringify({ weight_map: Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [`t${i}`, `model-${i}-of-100000.safetensors`])) }),
+  })],
+  ['36 pytorch_model.bin alone', refuses('UNSUPPORTED', /convert/), { files: { 'config.json': '{}', 'pytorch_model.bin': 'x' } }],
+  ['37 an LFS pointer committed', refuses('FORMAT', /LFS pointer/), committed(POINTER)],
+  ['38 HTML as the model', refuses('FORMAT', /HTML/), committed('<!DOCTYPE html><html></html>')],
+  ['38 HTML as the tokenizer', refuses('FORMAT', /HTML/), of({ 'tokenizer.json': '<!DOCTYPE html><html></html>' })],
+  ['39 gzip', refuses('UNSUPPORTED', /gzip/i), committed(gzipSync(FILES[MODEL]))],
+  ['39 GGUF', refuses('UNSUPPORTED', /GGUF/), committed(Buffer.concat([Buffer.from('GGUF'), randomBytes(100)]))],
+  ['39 ONNX', refuses('UNSUPPORTED', /ONNX/), committed(Buffer.from('\x08\x07\x12\x07pytorch\x1a\x051.0.0:\x80\x01', 'latin1'))],
+];
 
-  test('a revision, pinned', () =>
-    withHub(async (hub, options) => {
-      await works(options);
-      const [{ revision }] = await cache.list(options);
-      await works({ ...options, revision });
-      assert.match((await errorOf(() => fromHub(REPO, { ...options, revision: 'v9' }))).message, /404/);
-    }));
+// ---- What a host lacks, or serves in place of the wasm -------------------------------------------
 
-  test('what is retried: 500 twice, 429 with Retry-After, a reset at half, a stall', async () => {
-    const half = FILES[MODEL].length >> 1;
-    await Promise.all([
-      survives({ api: [{ status: 500, times: 2 }], [`cdn:${MODEL}`]: [{ status: 503 }] }),
-      survives({ [`hub:${MODEL}`]: [{ status: 429, headers: { 'retry-after': '1' } }] }),
-      survives({ [`cdn:${MODEL}`]: [{ cut: half }, { cut: 100 }] }, (hub) =>
-        assert.ok(hub.log.some(({ where, range }) => where === 'cdn' && range === `bytes=${half}-`)),
-      ),
-      survives({ [`cdn:${MODEL}`]: [{ stall: half }] }, () => {}, 500),
-      survives({ [`cdn:${MODEL}`]: [{ cut: half }, { range: 'ignore' }] }),
-      survives({ [`cdn:${MODEL}`]: [{ chunked: true }] }),
-      survives({ 'hub:config.json': [{ gzip: true }] }),
-    ]);
-  });
+const otherVersion = () => {
+  const wasm = wasmBytes(),
+    at = wasm.indexOf(Buffer.from('0.1.0')); // the name of an export
+  wasm[at] = '9'.charCodeAt(0);
+  return wasm;
+};
+const cors = { 'access-control-allow-origin': '*' };
+const HTML = '<!doctype html><title>not found</title>';
+const WASMS = {
+  '/good.wasm': [200, 'application/wasm', wasmBytes(), cors],
+  '/plain.wasm': [200, 'text/plain', wasmBytes(), cors],
+  '/html.wasm': [200, 'text/html', HTML, cors],
+  '/lies.wasm': [200, 'application/wasm', HTML, cors],
+  '/short.wasm': [200, 'application/wasm', wasmBytes().subarray(0, 3000), cors],
+  '/other.wasm': [200, 'application/wasm', otherVersion(), cors],
+  '/none.wasm': [404, 'text/html', HTML, cors],
+};
+const fine = ({ vector, error }) => assert.equal(vector, EXPECTED, JSON.stringify(error));
+const says = (code, pattern) => ({ error }) => {
+  assert.equal(error?.code, code, JSON.stringify(error));
+  assert.match(error.message, pattern);
+  assert.ok(!error.message.includes('\n'));
+};
+const integrity = (bytes) => `sha256-${createHash('sha256').update(bytes).digest('base64')}`;
+const starts = [
+  ['105 the wasm as text/plain', '', '/plain.wasm', fine],
+  ['105 the wasm by its hash', '', { url: '/good.wasm', integrity: integrity(wasmBytes()) }, fine],
+  ['105 the wasm, another hash', '', { url: '/good.wasm', integrity: integrity('x') }, says('UNSUPPORTED', /fetch/)],
+  ['105 HTML', '', '/html.wasm', says('FORMAT', /HTML/)],
+  ['105 HTML as application/wasm', '', '/lies.wasm', says('FORMAT', /HTML/)],
+  ['105 a wasm cut short', '', '/short.wasm', says('UNSUPPORTED', /WebAssembly/)],
+  ['105 a wasm of another version', '', '/other.wasm', says('UNSUPPORTED', /not of version/)],
+  ['105 no wasm', '', '/none.wasm', says('HTTP', /404/)],
+  ['106 no BigInt', 'delete globalThis.BigInt', undefined, fine],
+  ['106 no streaming compile', 'delete WebAssembly.compileStreaming; delete WebAssembly.instantiateStreaming', undefined, fine],
+  ['106 no SIMD', 'WebAssembly.validate = () => false', undefined, ({ ids, error }) => assert.ok(ids, JSON.stringify(error))],
+  ['106 no WebAssembly', 'delete globalThis.WebAssembly', undefined, says('UNSUPPORTED', /WebAssembly/)],
+  ['106 no fetch', 'delete globalThis.fetch', undefined, (outcome, host) =>
+    host === 'Node' ? fine(outcome) : says('IO', /fetch/)(outcome)],
+  ['106 frozen intrinsics', `
+    for (const it of [Object, Array, Function, Error, Promise, Map, Uint8Array, Float32Array, ArrayBuffer, String, RegExp])
+      Object.freeze(it.prototype) && Object.freeze(it);`, undefined, fine],
+  ['106 polluted prototypes', POLLUTED, undefined, fine],
+];
 
-  test('what is refused, and not kept', async () => {
-    const half = FILES[MODEL].length >> 1;
-    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n';
-    await Promise.all([
-      failsOnce({ [`cdn:${MODEL}`]: [{ corrupt: true }] }, 'HASH', /SHA-256/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ html: true }] }, 'FORMAT', /HTML/),
-      failsOnce({ api: [{ html: true }] }, 'FORMAT', /HTML/),
-      failsOnce({ api: [{ status: 200, body: '[]' }] }, 'FORMAT', /no list of files/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ status: 404 }] }, 'HTTP', /404/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ status: 500, times: -1 }] }, 'HTTP', /500/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ status: 200, body: pointer, times: -1 }] }, 'IO', /bytes of/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ status: 200, body: 'x'.repeat(2e6) }] }, 'HASH', /not the/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ cut: half }, { etag: 'other' }] }, 'HASH', /changed/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ cut: half }, { range: 'wrong' }] }, 'HTTP', /Content-Range/),
-      failsOnce({ [`cdn:${MODEL}`]: [{ location: 'loop', times: -1 }] }, 'IO', /fetch/),
-    ]);
-  });
-
-  test('names that lead elsewhere', async () => {
-    for (const repo of ['../x', 'a/b/c', 'a b', '', 'a/..', 'https://x', 'a--b'])
-      assert.equal((await errorOf(() => fromHub(repo))).code, 'ARG');
-    assert.equal((await errorOf(() => fromHub(REPO, { revision: '../x' }))).code, 'ARG');
-    await withHub(async (hub, options) => {
-      const sibling = { rfilename: '../../config.json', size: 2, blobId: '0'.repeat(40) };
-      const body = (sha) => JSON.stringify({ sha, siblings: [sibling] });
-      hub.faults.api = [
-        { status: 200, body: body('0'.repeat(40)) },
-        { status: 200, body: body('../../x') },
-      ];
-      assert.equal((await errorOf(() => fromHub(REPO, options))).code, 'UNSUPPORTED');
-      assert.equal((await errorOf(() => fromHub(REPO, options))).code, 'FORMAT');
+for (const [host, skip] of [
+  ['Node', false],
+  ['Chromium', NO_CHROMIUM],
+])
+  describe(`the hub in ${host}`, { skip, concurrency: 6 }, () => {
+    let static_, open;
+    before(async () => {
+      static_ = await serve({ '/page': [200, 'text/html', '<!doctype html>'], ...WASMS });
+      open = host === 'Node' ? await nodeHost() : await chromiumHost(static_.origin);
+    });
+    after(async () => {
+      await open.close?.();
+      static_.close();
+    });
+    for (const [name, body, repo = plain] of cases) test(name, { timeout: 60_000 }, () => run(open, repo, body));
+    for (const [name, prelude, wasm, check] of starts)
+      test(name, async () => {
+        const argument = { folder: `${open.folders}bert-f32/`, paths: ['model.safetensors', 'tokenizer.json', 'config.json'] };
+        if (wasm) argument.wasm = typeof wasm === 'string' ? static_.origin + wasm : { ...wasm, url: static_.origin + wasm.url };
+        check(await open.elsewhere('start', argument, prelude), open.name);
+      });
+    test('107 arrays of another realm', async () => {
+      const paths = ['model.safetensors', 'tokenizer.json', 'config.json'];
+      const { vector, text } = await open.run('foreign', { folder: `${open.folders}bert-f32/`, paths });
+      assert.equal(vector, EXPECTED);
+      assert.match(text, /some/);
     });
   });
 
-  test('a repository without safetensors', () =>
-    withHub(
-      async (hub, options) => {
-        const error = await errorOf(() => fromHub(REPO, options));
-        assert.equal(error.code, 'UNSUPPORTED');
-        assert.match(error.message, /convert/);
-      },
-      { files: { 'config.json': '{}', 'pytorch_model.bin': 'x' } },
-    ));
-
-  test('a cache that cannot be written: a warning, and the model all the same', (t) =>
-    withHub(async (hub, options, folder) => {
-      const warn = t.mock.method(console, 'warn', () => {});
-      writeFileSync(join(folder, 'file'), '');
-      await works({ ...options, cache: join(folder, 'file', 'below') });
-      assert.match(warn.mock.calls[0].arguments[0], /not cached/);
-    }));
+test('in Node a damaged part is given up, and the next load begins anew', async () => {
+  const host = await nodeHost();
+  await run(host, plain, async (t) => {
+    const hash = createHash('sha256').update(FILES[MODEL]).digest('hex');
+    const part = join(t.cache, 'models--org--tiny/blobs', `${hash}.wasmicro.incomplete`);
+    mkdirSync(dirname(part), { recursive: true });
+    for (const damage of ['other bytes', 'x'.repeat(SIZE - 1), 'x'.repeat(SIZE), 'x'.repeat(SIZE + 1)]) {
+      writeFileSync(part, damage);
+      const { warnings } = await t.works();
+      assert.equal(warnings.length, damage.length < SIZE ? 1 : 0);
+      assert.ok(!existsSync(part));
+      await t.works();
+      await t.whole();
+      await host.run('remove', { repo: REPO, options: t.options });
+      mkdirSync(dirname(part), { recursive: true });
+    }
+  });
 });
 
-test('an abort at any time is quick and leaves nothing half-written', () =>
-  withHub(async (hub, options, folder) => {
-    for (const wait of [0, 20, 60]) {
-      hub.faults = { [`cdn:${MODEL}`]: [{ rate: 20_000 }], api: [{ wait: 30 }] };
-      const signal = AbortSignal.timeout(wait);
-      let aborted;
-      signal.addEventListener('abort', () => (aborted = performance.now()));
-      const error = await errorOf(() => fromHub(REPO, { ...options, signal }));
-      assert.equal(error.name, 'TimeoutError');
-      assert.ok(performance.now() - aborted < 50);
-      assert.deepEqual(filesIn(folder).filter((name) => /incomplete/.test(name)), []);
-    }
-    hub.faults = {};
-    await works(options);
-  }));
+test('in Node a lock of a process that is no more, or of none, does not hold', async () => {
+  const host = await nodeHost();
+  await run(host, plain, async (t) => {
+    const hash = createHash('sha256').update(FILES[MODEL]).digest('hex');
+    const lock = join(t.cache, '.locks/models--org--tiny/blobs', `${hash}.wasmicro`);
+    mkdirSync(dirname(lock), { recursive: true });
+    const { pid } = spawnSync('true');
+    writeFileSync(lock, `${pid} ${hostname()}`);
+    await t.works();
+    await host.run('remove', { repo: REPO, options: t.options });
+    writeFileSync(lock, ''); // another machine's, it may be
+    utimesSync(lock, 0, 0);
+    await t.works();
+    await host.run('remove', { repo: REPO, options: t.options });
+    writeFileSync(lock, `${process.pid} ${hostname()}`); // alive: waited for, until the signal
+    const { outcomes } = await t.open([{ abort: 100 }]);
+    assert.equal(outcomes[0].error?.name, 'AbortError');
+  });
+});
 
-test('the cache: list, size, verify, delete', () =>
-  withHub(async (hub, options, folder) => {
-    await works(options);
-    const entries = await cache.list(options);
-    assert.deepEqual(new Set(entries.map(({ path }) => path)).has(MODEL), true);
-    assert.equal(await cache.size(REPO, options), await cache.size(undefined, options));
-    assert.deepEqual(await cache.verify(options), []);
-    const { revision } = entries[0];
-    const model = join(folder, 'models--org--tiny/snapshots', revision, MODEL);
-    const bytes = readFileSync(model);
-    bytes[bytes.length - 1] ^= 1;
-    writeFileSync(model, bytes);
-    assert.deepEqual((await cache.verify(options)).map(({ path }) => path), [MODEL]);
-    await cache.delete(REPO, options);
-    assert.deepEqual(await cache.list(options), []);
-    assert.equal((await errorOf(() => cache.delete('..', options))).code, 'ARG');
-  }));
+test('generate writes by SmolLM2 of a pinned revision, which an empty cache has not', async () => {
+  const { HF_HUB_OFFLINE, HF_HUB_CACHE } = process.env,
+    empty = mkdtempSync(join(tmpdir(), 'wasmicro-hub-'));
+  Object.assign(process.env, { HF_HUB_OFFLINE: '1', HF_HUB_CACHE: empty });
+  try {
+    const error = await errorOf(() => generate('Once upon a time'));
+    assert.equal(error.code, 'IO');
+    assert.match(error.message, /config\.json of HuggingFaceTB\/SmolLM2-135M-Instruct is not in the cache/);
+  } finally {
+    for (const [name, value] of Object.entries({ HF_HUB_OFFLINE, HF_HUB_CACHE }))
+      value === undefined ? delete process.env[name] : (process.env[name] = value);
+    rmSync(empty, { recursive: true });
+  }
+});
 
 test('SHA-256 is that of node:crypto', () => {
   for (let n = 0; n < 260; n++) {
