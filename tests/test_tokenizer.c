@@ -309,6 +309,109 @@ static void deep_sequences_are_bounded(void **state) {
     free(text);
 }
 
+// ---- Rows 60, 61, 65: what is long and what is many -----------------------------------------------
+
+typedef struct text_maker {
+    uint8_t *p;
+    size_t n, room;
+} text_maker;
+
+static void append(text_maker *to, const char *text) {
+    size_t n = strlen(text);
+    assert_true(to->n + n <= to->room);
+    memcpy(to->p + to->n, text, n);
+    to->n += n;
+}
+
+static void append_number(text_maker *to, uint32_t number) {
+    char digits[8] = "0000000";
+    for (int i = 6; i >= 0; i--, number /= 10) digits[i] = (char)('0' + number % 10);
+    append(to, digits);
+}
+
+static wm_status open_made(text_maker *file, wm_tokenizer **tokenizer) {
+    return open_text(tokenizer, "tokenizer.json", (wm_span){file->p, file->n}, NULL, NULL);
+}
+
+// A piece of 16 MB is over what is looked for in a text; whole pieces may be as long as they like.
+static void long_pieces_are_refused_or_found(void **state) {
+    (void)state;
+    enum { LONG = 15 << 20 };
+    static const char *const heads[] = {"{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"max_input_chars_per_word\":9,\"vocab\":{\"u\":0,\"",
+                                        "{\"type\":\"BPE\",\"ignore_merges\":true,\"merges\":[],\"vocab\":{\"u\":0,\""};
+    for (int whole = 0; whole < 2; whole++) {
+        text_maker file = {malloc(LONG + 999), 0, LONG + 999};
+        append(&file, "{\"model\":");
+        append(&file, heads[whole]);
+        memset(file.p + file.n, 'a', LONG);
+        wm_span piece = {file.p + file.n, LONG};
+        file.n += LONG;
+        append(&file, "\":1}}}");
+        wm_tokenizer *tokenizer;
+        wm_encoding encoding = {0};
+        assert_int_equal(open_made(&file, &tokenizer), whole ? WM_OK : WM_ERROR_LIMIT);
+        if (whole) {
+            assert_int_equal(wm_tokenizer_encode(tokenizer, piece, NULL, NULL, &encoding, NULL), WM_OK);
+            assert_int_equal(encoding.count, 1);
+            assert_int_equal(encoding.ids[0], 1);
+            wm_encoding_free(&encoding);
+        }
+        wm_tokenizer_close(tokenizer);
+        free(file.p);
+    }
+}
+
+// 10^6 pieces that begin alike, and as many added tokens.
+static void a_million_pieces_are_found(void **state) {
+    (void)state;
+    enum { COUNT = 1000000 };
+    for (int added = 0; added < 2; added++) {
+        text_maker file = {malloc((size_t)COUNT * 40 + 999), 0, (size_t)COUNT * 40 + 999};
+        append(&file, "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"max_input_chars_per_word\":99,\"vocab\":{\"u\":0");
+        for (uint32_t i = 1; i < COUNT; i++) {
+            if (added && i == 1) append(&file, "}},\"added_tokens\":[");
+            append(&file, added ? i > 1 ? ",{\"content\":\"prefix" : "{\"content\":\"prefix" : ",\"prefix");
+            append_number(&file, i);
+            append(&file, added ? "\"}" : "\":");
+            if (added) continue;
+            size_t at = file.n;
+            append_number(&file, i);
+            while (file.p[at] == '0') file.p[at++] = ' '; // an id begins with no 0
+        }
+        append(&file, added ? "]}" : "}}}");
+        wm_tokenizer *tokenizer;
+        wm_encoding encoding = {0};
+        assert_int_equal(open_made(&file, &tokenizer), WM_OK);
+        assert_int_equal(wm_tokenizer_encode(tokenizer, WM_TEXT("prefix0777777"), NULL, NULL, &encoding, NULL), WM_OK);
+        assert_int_equal(encoding.count, 1);
+        assert_int_equal(encoding.ids[0], 777777);
+        wm_encoding_free(&encoding);
+        wm_tokenizer_close(tokenizer);
+        free(file.p);
+    }
+}
+
+// What is no byte is a piece like any other in tokenizer.json, as in the wheel.
+static void odd_byte_pieces_are_text(void **state) {
+    (void)state;
+    wm_tokenizer *tokenizer;
+    wm_encoding encoding = {0};
+    wm_decoding decoding = {0};
+    const int32_t ids[] = {1, 2, 3, 4};
+    wm_span file = WM_TEXT("{\"model\":" BPE("{\"u\":0,\"<0xZZ>\":1,\"<0x-1>\":2,\"<0x100>\":3,\"<0x41>\":4}", "[]",
+                                               ",\"unk_token\":\"u\",\"byte_fallback\":true") ",\"decoder\":{\"type\":\"ByteFallback\"}}");
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", file, NULL, NULL), WM_OK);
+    assert_int_equal(wm_tokenizer_encode(tokenizer, WM_TEXT("AZ"), NULL, NULL, &encoding, NULL), WM_OK);
+    assert_int_equal(encoding.count, 2);
+    assert_int_equal(encoding.ids[0], 4);
+    assert_int_equal(encoding.ids[1], 0);
+    assert_int_equal(wm_tokenizer_decode(tokenizer, ids, 4, false, &decoding, NULL), WM_OK);
+    assert_string_equal(decoding.text, "<0xZZ><0x-1><0x100>A");
+    wm_encoding_free(&encoding);
+    wm_decoding_free(&decoding);
+    wm_tokenizer_close(tokenizer);
+}
+
 // ---- vocab.txt and its kin ------------------------------------------------------------------------
 
 static int32_t only_id(const char *vocab, size_t n, const char *text) {
@@ -406,6 +509,8 @@ int main(void) {
         cmocka_unit_test(a_tokenizer_tells_what_it_is), cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(odd_files_are_right), cmocka_unit_test(deep_sequences_are_bounded),
         cmocka_unit_test(vocab_txt_is_read_as_python_reads_lines), cmocka_unit_test(broken_vocabularies_are_refused),
-        cmocka_unit_test(configs_name_no_files_and_run_nothing), cmocka_unit_test(every_allocation_may_fail)};
+        cmocka_unit_test(configs_name_no_files_and_run_nothing), cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(long_pieces_are_refused_or_found), cmocka_unit_test(a_million_pieces_are_found),
+        cmocka_unit_test(odd_byte_pieces_are_text)};
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
