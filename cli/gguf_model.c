@@ -186,6 +186,8 @@ static wm_status put_config(const model *m, FILE *to) {
         fprintf(to, "  \"head_dim\": %" PRIu64 ",\n", value);
     family_f32(m, "attention.layer_norm_rms_epsilon", &eps);
     family_f32(m, "rope.freq_base", &theta);
+    if (!(eps - eps == 0 && theta - theta == 0)) // JSON has no word for it
+        return broken(m, WM_ERROR_NUMERIC, "an epsilon or a rope.freq_base of", m->family);
     put_f32(to, "rms_norm_eps", eps);
     put_f32(to, "rope_theta", theta);
     const gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");

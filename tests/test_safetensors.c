@@ -162,6 +162,10 @@ static const struct {
     {"{\"__metadata__\":[]}", 0, WM_ERROR_FORMAT, "__metadata__"},
     {"{\"__metadata__\":{\"format\":\"pt\"},\"a\":" ENTRY("I8", "[4]", 0, 4) "}", 4, WM_OK, ""},
     {"{\"__metadata__\":null}", 0, WM_OK, ""},
+    {"{\"__metadata__\":{\"wasmicro.quant\":\"q4:1\"}}", 0, WM_OK, ""},
+    {"{\"__metadata__\":{\"wasmicro.quant\":\"q4:2\"}}", 0, WM_ERROR_UNSUPPORTED, "quant"},
+    {"{\"__metadata__\":{\"wasmicro.quant\":\"\"}}", 0, WM_ERROR_UNSUPPORTED, "quant"},
+    {"{\"__metadata__\":{\"wasmicro.quant\":1}}", 0, WM_ERROR_UNSUPPORTED, "quant"},
     {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, WM_ERROR_DUP, "__metadata__"},
     // 26
     {"{\"\":" ENTRY("I8", "[4]", 0, 4) "}", 4, WM_OK, ""},

@@ -175,11 +175,15 @@ static wm_status read_tensor(header_reader *h, wm_json key, wm_json entry,
     return check_extent(h, tensor, entry, offsets);
 }
 
-// __metadata__: text to text, or null.
+// __metadata__: text to text, or null. The name of our quantised layouts ends in their version.
 static wm_status check_metadata(const header_reader *h, wm_json value) {
     bool good = wm_json_type_of(value) == WM_JSON_OBJECT || wm_json_type_of(value) == WM_JSON_NULL;
-    for (wm_json_iter i = wm_json_each(value); good && wm_json_next(&i);)
+    for (wm_json_iter i = wm_json_each(value); good && wm_json_next(&i);) {
         good = wm_json_type_of(i.value) == WM_JSON_STRING;
+        if (wm_json_string_is(i.key, "wasmicro.quant") &&
+            memcmp(i.value.p + i.value.n - 3, ":1", 2))
+            return header_fail(h, WM_ERROR_UNSUPPORTED, i.value.p, "unknown wasmicro.quant");
+    }
     if (good) return WM_OK;
     return header_fail(h, WM_ERROR_FORMAT, value.p, "__metadata__ is no object of strings");
 }

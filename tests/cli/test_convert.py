@@ -451,7 +451,8 @@ class Gguf(ConvertCase):
         for change, word in (({"general__architecture": "mamba"}, "mamba"), ({"general__architecture": None}, "MISSING"),
                              ({"llama__expert_count": 8}, "experts"), ({"llama__rope__scaling__type": "yarn"}, "yarn"),
                              ({"llama__block_count": None}, "block_count"), ({"llama__attention__head_count": 0}, "heads"),
-                             ({"llama__attention__head_count_kv": 3}, "heads"), ({"general__alignment": 3}, "alignment"),
+                             ({"llama__attention__head_count_kv": 3}, "heads"), ({"llama__rope__freq_base": float("nan")}, "NUMERIC"),
+                             ({"llama__attention__layer_norm_rms_epsilon": float("inf")}, "NUMERIC"), ({"general__alignment": 3}, "alignment"),
                              ({"general__alignment": 0}, "alignment"), ({"general__alignment": 1 << 31}, "alignment")):
             self.file.write_bytes(gguf(self.values(**change), tensors))
             self.assert_refused(word, model=self.file)
