@@ -176,8 +176,9 @@ $(DIST)/wasmicro-relaxed.wasm: SIMD = --enable-simd --enable-relaxed-simd
 $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) -Os --converge -ocimfs 20 --const-hoisting \
-	    --low-memory-unused --strip-debug --strip-producers --strip-target-features \
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) --low-memory-unused --flatten --rereloop -Os \
+	    -Os --converge -ocimfs 20 --const-hoisting --code-folding -Os --const-hoisting \
+	    --strip-debug --strip-producers --strip-target-features \
 	    $(filter %.wasm,$^) -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
