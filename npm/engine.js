@@ -4,7 +4,7 @@
 // one pipeline or one tokenizer. For the package's own files: index.js is what others import.
 
 const VERSION = '0.1.0'; // of the wasm that this file speaks to
-const ADDRESSABLE = 2 ** 32 - 2 ** 16;
+export const ADDRESSABLE = 2 ** 32 - 2 ** 16;
 
 export const encoder = new TextEncoder();
 export const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -24,9 +24,8 @@ export const fail = (code, message, cause) => {
 
 // Turns another's failure into ours.
 const failed = (code, name) => (cause) => {
-  throw cause instanceof WasmicroError
-    ? cause
-    : new WasmicroError(code, `${name}: ${cause.message}`, 0, cause);
+  if (cause instanceof WasmicroError) throw cause;
+  fail(code, `${name}: ${cause.message}`, cause);
 };
 
 export const wrong = (what) => fail('ARG', what);
@@ -97,12 +96,13 @@ export const bytesOf = (source, name) => {
 
 // ---- Engine: one WebAssembly instance -----------------------------------------------------------
 
-export const ABSENT = { at: 0, length: 0 }; // in a list
+const AT = Symbol(); // what has an address in memory has it by this: no option from JSON can claim one
+
+export const ABSENT = { [AT]: 0, length: 0 }; // in a list
 
 const engineOf = ({ exports }) => {
   let trap, heap, out;
-  const outOf =
-    exports[VERSION] ?? fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
+  if (!exports[VERSION]) fail('UNSUPPORTED', `wasmicro.wasm is not of version ${VERSION}`);
 
   // Whatever is thrown inside is a trap: the module imports nothing.
   const call = (name, ...args) => {
@@ -110,7 +110,7 @@ const engineOf = ({ exports }) => {
       if (!trap) return exports[name](...args) >>> 0;
     } catch (cause) {
       trap = cause;
-      exports = undefined;
+      exports = null;
     }
     fail('STATE', `the engine stopped (${trap.message}): reopen the model`, trap);
   };
@@ -125,7 +125,7 @@ const engineOf = ({ exports }) => {
   const run = (name, ...args) => {
     const status = call(name, ...args);
     if (status) call('error');
-    if (!out?.length) out = view(outOf(), 16, Float64Array); // the memory has grown
+    if (!out?.length) out = view(exports[VERSION](), 16, Float64Array); // the memory has grown
     if (status) throw new WasmicroError(text(out[1]), text(out[2]), out[0]);
     return out;
   };
@@ -141,7 +141,7 @@ const engineOf = ({ exports }) => {
     let room = 16 * items.length;
     const parts = items.map((item) => {
       if (typeof item !== 'string' || item.length > 2 ** 16) {
-        if (item?.at >= 0) return item;
+        if (item?.[AT] >= 0) return item;
         item = bytesOf(item) ?? wrong('a text must be a string');
       }
       room += item.byteLength ?? 3 * item.length;
@@ -154,7 +154,7 @@ const engineOf = ({ exports }) => {
       i = 0;
     for (const part of parts) {
       let { length } = part;
-      const at = part.at >= 0 ? part.at : to;
+      const at = part[AT] ?? to;
       if (typeof part === 'string') length = encoder.encodeInto(part, heap.subarray(at)).written;
       else if (at === to) heap.set(part, at);
       if (at === to) to += length + (-length & 7);
@@ -178,7 +178,7 @@ const engineOf = ({ exports }) => {
   return {
     call, view, text, run, list, give,
     close() {
-      exports = undefined; // the instance and its memory go with the last reference
+      exports = heap = out = null; // the instance and its memory go with the last reference
       trap ??= Error('closed');
     },
     // As give: a copy of the array that it leaves.
@@ -189,16 +189,16 @@ const engineOf = ({ exports }) => {
     // A block that takes bytes as they come. It grows where it lies, at the end of the heap.
     sink(room) {
       if (!(room >= 0)) room = 2 ** 20;
-      const fit = (bytes) =>  (room = bytes) <= ADDRESSABLE && call('resize', sink.at, bytes);
+      const fit = (bytes) =>  (room = bytes) <= ADDRESSABLE && call('resize', sink[AT], bytes);
       const sink = {
-        at: malloc(room),
+        [AT]: malloc(room),
         length: 0,
         fit,
         // The place of the next `bytes`: fill it, then add them to `length`.
         next(bytes) {
           const need = sink.length + bytes;
           if (need > room) fit(need + 2 ** 23) || fit(need) || noMemory(need);
-          return view(sink.at + sink.length, bytes);
+          return view(sink[AT] + sink.length, bytes);
         },
         put(bytes) {
           sink.next(bytes.length).set(bytes);
@@ -257,7 +257,7 @@ const compile = async (input) => {
 
 const start = async (input) => {
   try {
-    const module = await compile(await input);
+    const module = await compile(await Promise.resolve(input).catch(failed('IO', 'init')));
     spare = engineOf(await WebAssembly.instantiate(module));
     compiled = module;
   } catch (cause) {
@@ -345,7 +345,7 @@ function* place(files, onProgress, kind) {
     };
     progress();
     for (const part of parts)
-      if (part.bytes) sink.put(part.bytes);
+      if (part.bytes) sink.put(bytesOf(part.bytes, path)); // which may be detached by now
       else while (!(yield part.read(sink).catch(failed('IO', path)))) progress();
     sink.fit(sink.length);
     before += sink.length;
@@ -384,10 +384,10 @@ export const openLater = async (options, kind = kindOf(options)) => {
   );
   signal?.throwIfAborted();
   const opening = files.flatMap(({ path, parts }) =>
-    parts.map(async (part, i) => {
-      parts[i] = await openSource(part, path, signal).catch(failed('IO', path));
-      return parts[i];
-    }),
+    parts.map(
+      async (part, i) =>
+        (parts[i] = await openSource(part, path, signal).catch(failed('IO', path))),
+    ),
   );
   try {
     await Promise.race([Promise.all([init(), ...opening]), stopped]);

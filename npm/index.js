@@ -23,7 +23,7 @@ const promptOf = (prompt) =>
   typeof prompt === 'string'
     ? [prompt]
     : typeof prompt?.[0] === 'object'
-      ? prompt.flatMap((message) => ['role', 'content'].map((key) => message?.[key]))
+      ? textsOf(prompt).flatMap((message) => ['role', 'content'].map((key) => message?.[key]))
       : [ABSENT, idsOf(prompt)];
 
 export class WasmPipeline {
@@ -108,7 +108,7 @@ export class WasmPipeline {
   }
 
   tokenize(text, options) {
-    const items = [numbersOf(options), text, options?.pair ?? ABSENT];
+    const items = [numbersOf(options), text, optionsOf(options).pair ?? ABSENT];
     return this.#engine.array('encode', items, Int32Array);
   }
 
@@ -118,14 +118,14 @@ export class WasmPipeline {
   }
 
   generate(prompt, options) {
-    const texts = [];
+    const texts = [''];
     for (const [text, sequence] of this.#generate(prompt, options))
       texts[sequence] = (texts[sequence] ?? '') + text;
-    return texts[1] === undefined ? (texts[0] ?? '') : texts;
+    return texts[1] === undefined ? texts[0] : texts;
   }
 
   async *stream(prompt, options) {
-    const signal = options?.signal;
+    const { signal } = optionsOf(options, 1); // of an object: a number is maxNewTokens
     let from = 0;
     signal?.throwIfAborted();
     for (const [text] of this.#generate(prompt, options)) {
@@ -139,7 +139,7 @@ export class WasmPipeline {
   }
 
   classify(text, options) {
-    const texts = [text, ...arrayOf(options?.pair)];
+    const texts = [text, ...arrayOf(optionsOf(options).pair)];
     return this.#predict(1, texts, options, ([label, score]) => ({ label, score }));
   }
 
@@ -164,7 +164,7 @@ export class WasmPipeline {
         end,
       }),
     );
-    return options?.topK > 1 ? answers : answers[0];
+    return optionsOf(options).topK > 1 ? answers : answers[0];
   }
 
   tag(text, options) {
@@ -212,7 +212,7 @@ export class WasmPipeline {
       items = [
         numbersOf(options),
         String(options.seed ?? 0),
-        eosTokenId == null ? ABSENT : idsOf([eosTokenId].flat()),
+        eosTokenId == null ? ABSENT : idsOf(arrayOf(eosTokenId)),
         Float64Array.from(biases, ({ bias }) => bias),
         ...biases.map((bias) => idsOf(bias.ids)),
         ...stop,
@@ -230,7 +230,9 @@ export class WasmPipeline {
       }
     } finally {
       this.last = { tokens: ids.length, truncated: false, finish: FINISH[finish], ids };
-      engine.call('end');
+      try {
+        engine.call('end');
+      } catch {} // closed meanwhile
     }
   }
 

@@ -2,7 +2,14 @@
 // Several Workers with a model each: batches are split among them, other calls go to the least busy.
 // A vector does not depend on its neighbours, so the results are those of one pipeline bit for bit.
 import { bytesOf, optionsOf, textsOf, wrong } from './engine.js';
-import { METHODS, WasmPipeline, WasmicroError, convertFiles } from './worker.js';
+import {
+  METHODS,
+  WasmPipeline,
+  WasmicroError,
+  checkSource,
+  convertFiles,
+  unlessAborted,
+} from './worker.js';
 
 export { WasmicroError };
 
@@ -19,6 +26,7 @@ async function sharable(source, name) {
   if (Array.isArray(source)) return Promise.all(source.map((part) => sharable(part, name)));
   if (source == null || typeof source === 'string') return source;
   if (source.href && !source.headers) return source;
+  checkSource(source, name);
   const bytes =
     bytesOf(source, name) ??
     new Uint8Array(await (source.arrayBuffer?.() ?? new Response(source).arrayBuffer()));
@@ -50,11 +58,11 @@ export class WasmPool {
   }
 
   static async load(options) {
-    const { size = Math.min(4, cores()), onProgress, ...rest } = optionsOf(options);
+    const { size = Math.min(4, cores()), onProgress, signal, ...rest } = optionsOf(options);
     if (!(size >= 1 && size === size >>> 0)) wrong('size must be a whole number above 0');
-    const files = await convertFiles(rest, sharable);
+    const files = await unlessAborted(signal, convertFiles(rest, sharable));
     const loading = Array.from({ length: size }, (_, i) =>
-      WasmPipeline.load({ ...files, onProgress: i ? undefined : onProgress }),
+      WasmPipeline.load({ ...files, signal, onProgress: i ? undefined : onProgress }),
     );
     const settled = await Promise.allSettled(loading),
       failed = settled.find(({ reason }) => reason);
@@ -65,7 +73,7 @@ export class WasmPool {
 
   async embedBatch(texts, options) {
     const { dim } = this.info,
-      width = Math.min(options?.truncateDim || dim, dim),
+      width = Math.min(optionsOf(options, 'maxLength').truncateDim || dim, dim),
       vectors = new Float32Array(textsOf(texts).length * width);
     await this.#split(texts, (worker, group, from) =>
       worker.embedBatch(group, options).then((part) => vectors.set(part, from * width)),

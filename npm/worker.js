@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The pipeline off the main thread: the same methods, each a promise. One Worker a pipeline; calls
 // queue there in order.
-import { WasmicroError, bytesOf, fail, optionsOf, wrong } from './engine.js';
+import { ADDRESSABLE, WasmicroError, bytesOf, fail, optionsOf, wrong } from './engine.js';
 
 export { WasmicroError };
 
@@ -21,13 +21,33 @@ const newWorker = () => {
   return new threads.Worker(new URL('./worker-thread.js', import.meta.url));
 };
 
+// What is no use, or too large, is refused before it is read.
+export const checkSource = ({ headers, ok, size, status, url }, name) => {
+  if (headers && !ok) fail('HTTP', `${name}: HTTP ${status} from ${url}`);
+  const bytes = headers ? headers.get('content-length') : size;
+  if (bytes > ADDRESSABLE) fail('LIMIT', `${name}: ${bytes} bytes`);
+};
+
+// Waits for a promise, but no longer than until the signal says so.
+export async function unlessAborted(signal, promise) {
+  let abort;
+  const stopped = new Promise((_, reject) =>
+    signal?.addEventListener('abort', (abort = () => reject(signal.reason))),
+  );
+  try {
+    signal?.throwIfAborted();
+    return await Promise.race([promise, stopped]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 // What of a source can be posted. A URL streams in the Worker; a Response or stream is read here.
 async function portable(source, name) {
   source = await source;
   if (typeof source === 'string' || bytesOf(source, name)) return source;
   if (source?.href && !source.headers) return { href: source.href };
-  if (source?.headers && !source.ok)
-    fail('HTTP', `${name}: HTTP ${source.status} from ${source.url}`);
+  checkSource(source ?? {}, name);
   if (source?.size >= 0 && !source.headers) return source; // a Blob
   const stream = source?.body ?? source,
     reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
@@ -77,8 +97,8 @@ export class WasmPipeline {
   static {
     for (const name of METHODS)
       this.prototype[name] = function (...args) {
-        const last = args.at(-1),
-          signal = last?.signal;
+        const last = args.at(-1) ?? {},
+          signal = Object.hasOwn(last, 'signal') ? last.signal : undefined;
         if (signal) args[args.length - 1] = { ...last, signal: undefined };
         return this.#call(name, args, signal);
       };
@@ -111,20 +131,14 @@ export class WasmPipeline {
     const pipeline = new WasmPipeline(
       typeof worker === 'function' ? worker() : (worker ?? newWorker()),
     );
-    let abort;
     try {
-      const stopped = new Promise((_, reject) =>
-        signal?.addEventListener('abort', (abort = () => reject(signal.reason))),
-      );
-      const files = await Promise.race([convertFiles(rest, portableParts), stopped]);
+      const files = await unlessAborted(signal, convertFiles(rest, portableParts));
       files.wasm = wasm?.href ? { href: wasm.href } : wasm;
       pipeline.info = await pipeline.#call('load', [files], signal, onProgress);
       return pipeline;
     } catch (error) {
       pipeline.close();
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
     }
   }
 
@@ -205,7 +219,12 @@ export class WasmPipeline {
     const call = this.#calls.get(id);
     if (last) this.last = last;
     if (!call) return;
-    if (event !== undefined) call.onEvent?.(event);
+    if (event !== undefined)
+      try {
+        call.onEvent?.(event);
+      } catch (cause) {
+        call.reject(cause);
+      }
     else if (error) call.reject(errorOf(error));
     else call.resolve(value);
   }

@@ -34,6 +34,9 @@ const wrongCalls = {
   'a text that is none': () => bert.embed(5),
   'no text': () => bert.embed(),
   'a String object': () => bert.embed(new String('a')),
+  'an object with an address': () => bert.embed({ at: 1024, length: 64 }),
+  'a pair with an address': () => bert.tokenize('a', { pair: { at: 1024, length: 64 } }),
+  'messages that are no list': () => bert.generate({ 0: {} }),
   'options that are none': () => bert.embed(TEXT, 'mean'),
   'a negative length': () => bert.embed(TEXT, -1),
   'a fractional length': () => bert.embed(TEXT, { maxLength: 1.5 }),
@@ -432,6 +435,19 @@ test('shared buffers do; detached ones are ARG', async () => {
   );
 });
 
+test('bytes that go away while a file is read are ARG, a buffer that shrinks does no harm', async () => {
+  const gone = new Uint8Array(MODEL),
+    shrinking = new ArrayBuffer(MODEL.length, { maxByteLength: MODEL.length });
+  const during = (model, once) => {
+    const onProgress = () => (once &&= void once());
+    return WasmPipeline.load({ model, tokenizer: TOKENIZER, config: CONFIG, onProgress });
+  };
+  const transfer = () => structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  await assertFails('ARG', () => during(gone, transfer), /model\.safetensors/);
+  const view = new Uint8Array(shrinking, 0, MODEL.length);
+  await assertFails('TRUNC', () => during(view, () => shrinking.resize(9)));
+});
+
 test('the bytes given are neither kept nor changed', () => {
   const model = Buffer.from(MODEL),
     tokenizer = Buffer.from(TOKENIZER);
@@ -454,7 +470,11 @@ test('polluted prototypes have no say', async () => {
     signal: 7,
     onProgress: 7,
     merges: 7,
+    pair: 'boo',
+    topK: 7,
+    truncateDim: 2,
   };
+  const ids = bert.tokenize(TEXT);
   for (const [key, value] of Object.entries(poison))
     Object.defineProperty(Object.prototype, key, { value, configurable: true, writable: true });
   Array.prototype.extra = () => {};
@@ -462,6 +482,7 @@ test('polluted prototypes have no say', async () => {
     assert.equal(bits(bert.embed(TEXT)), WANT);
     assert.equal(bits(bert.embed(TEXT, {})), WANT);
     assert.equal(bits(bert.embed(TEXT, 512)), WANT);
+    assert.deepEqual(bert.tokenize(TEXT, {}), ids);
     assert.equal(bits(WasmPipeline.fromBytes(MODEL, TOKENIZER, CONFIG).embed(TEXT)), WANT);
     assert.equal(
       bits(

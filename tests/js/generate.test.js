@@ -243,6 +243,20 @@ test('while a stream runs the pipeline does nothing else; leaving it ends it', a
   assert.ok(gpt2.generate(PROMPT, 5));
 });
 
+test('a pipeline that is closed in a stream: STATE for more, nothing for a break', async () => {
+  const one = openTiny('gpt2-f32');
+  for await (const piece of one.stream(PROMPT, 20)) {
+    assert.ok(piece);
+    one.close();
+    break;
+  }
+  const other = openTiny('gpt2-f32');
+  const on = async () => {
+    for await (const piece of other.stream(PROMPT, 20)) other.close(piece);
+  };
+  assert.equal((await errorOf(on)).code, 'STATE');
+});
+
 test('an aborted stream rejects with AbortError, soon, and the pipeline works on', async () => {
   const want = gpt2.generate(PROMPT, 20);
   const before = await errorOf(() => collect(gpt2.stream(PROMPT, { signal: AbortSignal.abort() })));

@@ -74,6 +74,9 @@ for (const [name, [path, code, message]] of Object.entries(faults))
 
 test('init refuses a file that is not there, and a port that nobody listens at', async () => {
   const { default: init } = await freshLibrary();
+  const integrity = `sha256-${'A'.repeat(43)}=`; // not the file's
+  for (const response of [fetch('http://127.0.0.1:9/'), fetch(`${origin}/wasmicro.wasm`, { integrity })])
+    assert.equal((await errorOf(() => init(response))).code, 'IO');
   assert.equal((await errorOf(() => init(new URL('none.wasm', import.meta.url)))).code, 'IO');
   assert.equal((await errorOf(() => init('http://127.0.0.1:9/wasmicro.wasm'))).code, 'IO');
 });

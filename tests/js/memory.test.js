@@ -223,6 +223,37 @@ test('embeddings of varying length leave memory flat', async () => {
   assert.equal(engine.memory.buffer.byteLength, before);
 });
 
+test('a closed pipeline keeps no memory, whoever keeps the pipeline', () => {
+  const program = `
+    import init, { WasmPipeline } from './npm/index.js';
+    import { filesOf } from './tests/js/support.js';
+    await init();
+    const made = [], kept = [], { Instance } = WebAssembly;
+    WebAssembly.Instance = class extends Instance {
+      constructor(...parts) {
+        super(...parts);
+        made.push(new WeakRef(this));
+      }
+    };
+    for (let i = 0; i < 10; i++) {
+      const pipeline = WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('bert-f32') });
+      pipeline.embed('the old mill');
+      pipeline.close();
+      kept.push(pipeline);
+    }
+    for (let i = 0; i < 5; i++) {
+      await new Promise((done) => setTimeout(done, 10));
+      gc();
+    }
+    console.log(made.filter((instance) => instance.deref()).length, 'of', made.length, kept.length);`;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--expose-gc', '--input-type=module', '-e', program],
+    { cwd: ROOT, encoding: 'utf8' },
+  );
+  assert.equal(stdout, '0 of 9 10\n', stderr);
+});
+
 test('opening and closing leaves memory flat', { timeout: 600000 }, () => {
   const program = `
     import { WasmPipeline } from './npm/index.js';

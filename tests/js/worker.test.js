@@ -82,6 +82,35 @@ test('load takes what load takes here: bytes, URLs, responses, streams, parts; i
   assert.ok(seen.length > 9 && seen.every(({ loaded }) => loaded >= 0));
 });
 
+test('a callback that throws fails the load with its own error', async () => {
+  const mine = new Error('mine');
+  const onProgress = () => {
+    throw mine;
+  };
+  const options = { files: filesOf('bert-f32'), onProgress };
+  assert.equal(await errorOf(() => WasmPipeline.load(options)), mine);
+  assert.equal(await errorOf(() => WasmPool.load({ ...options, size: 2 })), mine);
+});
+
+test('what cannot be addressed is refused before it is read', async () => {
+  for (const Remote of [WasmPipeline, WasmPool]) {
+    const body = new ReadableStream({ pull: () => assert.fail() }, { highWaterMark: 0 });
+    const model = new Response(body, { headers: { 'content-length': '5000000000' } });
+    assert.equal((await errorOf(() => Remote.load({ model, size: 1 }))).code, 'LIMIT');
+  }
+});
+
+test('polluted prototypes have no say', async () => {
+  const want = bits(bert.embed('a mill'));
+  Object.prototype.signal = 7;
+  try {
+    assert.equal(bits(await remoteBert.embed('a mill')), want);
+    assert.equal(bits(await remoteBert.embed('a mill', {})), want);
+  } finally {
+    delete Object.prototype.signal;
+  }
+});
+
 test('stream, its end, and calls that queue behind it', async () => {
   const pieces = [];
   let after;
@@ -119,6 +148,7 @@ test('an abort rejects at once: a stream, a call, a load', async () => {
   });
   await aborted(() => remoteBert.embedBatch(Array(3000).fill(TEXTS[5]), { signal: abortIn(20) }));
   await aborted(() => WasmPipeline.load({ model: new Promise(() => {}), signal: abortIn(20) }));
+  await aborted(() => WasmPool.load({ model: new Promise(() => {}), size: 2, signal: abortIn(20) }));
   await aborted(() => remoteBert.embed('a', { signal: AbortSignal.abort() }));
   assert.equal(await remoteGpt2.generate(PROMPT, 5), gpt2.generate(PROMPT, 5));
 });
