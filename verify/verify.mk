@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs that one alone
 # make verify VERIFY=real_generation     flan-t5-small and SmolLM2 token by token: some twenty minutes, not among the usual
+# make verify-bits   the same bits from gcc and clang, -O0 to -O3, LTO, 32 bits, AArch64, wasm; some ten minutes
 # make tiny       makes tests/tiny anew
 
 VERIFY ?= tiny minilm rekey real heads memory generation quant convert
@@ -67,7 +68,10 @@ verify-normalization: $(BUILD)/tokenizers-env/ready $(BUILD)/wasmicro
 
 VERIFY_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/distilbert-gector tests/tiny/roberta-f32 tests/tiny/bert-odd tests/tiny/mpnet-f32
 
-.PHONY: verify tiny
+.PHONY: verify verify-bits tiny
+verify-bits: cli wasm
+	@WASMICRO=$(BUILD)/wasmicro NODE=$(NODE) $(PYTHON) verify/bits.py
+
 verify: cli wasm $(VERIFY_ENV)/ready
 	@failed=0; for script in $(VERIFY); do \
 	    BUILD=$(BUILD) WASMICRO=$(BUILD)/wasmicro NODE=$(NODE) $(VERIFY_ENV)/bin/python verify/$$script.py || failed=1; \
