@@ -118,7 +118,7 @@ static void put_help(FILE *to) {
             "or a repository of the hub, which is kept in the cache of huggingface_hub.\n\n",
             WM_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "%s\n", commands[i].help);
-    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512, neon): "
+    fputs("Every command that runs the model takes --isa NAME (scalar, avx2, avx512, neon, …): "
           "which\n"
           "kernels; --threads N: how many work on one call; --compute int8.\n"
           "-- ends the options. Results go to stdout, messages to stderr; exit 0, 1 failed, 2 "

@@ -41,6 +41,7 @@
 #include "kernels/kernels_sse2.c"
 #include "kernels/kernels_avx2.c"
 #include "kernels/kernels_avx512.c"
+#include "kernels/kernels_avx512vnni.c"
 #include "kernels/kernels_neon.c"
 #include "kernels/select.c"
 

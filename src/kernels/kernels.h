@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The inner loops, one table an instruction set: scalar, simd128 (wasm), sse2, avx2, avx512,
-// neon.
+// avx512vnni, neon.
 // Everything here is f32 in and out, row-major; pointers need no alignment; ld… are in elements;
 // outputs alias no input unless a line says so. No row is read past its end. Preconditions are the
 // caller's: nothing is checked here, nothing fails. Letters: T tokens, N outputs, K inputs, n
@@ -13,7 +13,7 @@
 //               fixed tree, then the bias; further blocks of 512 are added to that in turn. I8,
 //               U8: of whole numbers, then times the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
-// At most 28 KB of stack.
+// At most 28 KB of stack; linear_int8 of avx512vnni 85 KB.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 
@@ -50,6 +50,8 @@ typedef struct wm_kernels {
 
     // The same of I8 or Q4 with sums of whole numbers: each row of x is rounded to 14 bits of its
     // largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
+    // avx512vnni, I8: to steps that are a 36th of the row's root mean square, or 8 to 14 bits of its
+    // largest; exact are sums of 512 products.
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                         wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
 
@@ -94,7 +96,8 @@ typedef struct wm_kernels {
     wm_threads *threads;
 } wm_kernels;
 
-// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512", "neon"), NULL: the best this
+// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512",
+// "avx512vnni", "neon"), NULL: the best this
 // machine has. Returns NULL where the machine or the build has no such one. Asks the processor:
 // once a model.
 const wm_kernels *wm_kernels_select(const char *isa);

@@ -16,9 +16,11 @@ static bool wmk_cpu_has_avx512(void) {
 #endif
 
 const wm_kernels *wm_kernels_select(const char *isa) {
-    const wm_kernels *found[5]; // best first
+    const wm_kernels *found[6]; // best first
     size_t count = 0;
 #ifdef WMK_HAVE_X86
+    if (wmk_cpu_has_avx512() && __builtin_cpu_supports("avx512vnni"))
+        found[count++] = &wmk_kernels_avx512vnni;
     if (wmk_cpu_has_avx512()) found[count++] = &wmk_kernels_avx512;
     if (wmk_cpu_has_avx2()) found[count++] = &wmk_kernels_avx2;
     found[count++] = &wmk_kernels_sse2;

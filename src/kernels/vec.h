@@ -39,6 +39,10 @@ enum {
     WMK_INT_K = 2048,         // products in a sum of 32 bits
     WMK_INT_X = 8192,         // whole numbers of x on the stack …
     WMK_INT_T = 64,           // … of this many rows at most
+    WMK_BYTE_K = 512,         // products of bytes in a sum …
+    WMK_BYTE_T = 64,          // … and their rows of x
+    WMK_BYTE_FEW = 3,         // rows of x that are not worth packing w
+    WMK_BYTE_SPREAD = 7,      // half root mean squares of a row in a byte; see byte_step
     WMK_FEW = 4,              // … for more rows of x than this; for fewer w is read where it is,
     WMK_STREAM_K = 16,        // in as many streams
     WMK_MAP = 128,            // numbers whose powers of e are computed in one go
@@ -82,6 +86,7 @@ static const wmk_maths wmk_numbers = {
 };
 
 typedef float wmk_quad __attribute__((vector_size(16)));
+typedef int32_t wmk_quad_int __attribute__((vector_size(16)));
 
 // Rows of x against four rows of w.
 typedef struct wmk_tile {

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The vector vocabulary of AVX-512 (F, BW, DQ, VL).
+// The vector vocabulary of AVX-512 (F, BW, DQ, VL), and with WMK_VNNI of its dot products of bytes.
 
-typedef __m512 wmk_vec_avx512;
-typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
-typedef int16_t wmk_half_avx512 __attribute__((vector_size(64)));
-
+#ifdef WMK_VNNI
+#define WMK_ISA avx512vnni
+#define v_dot4(sum, w, x) ((vint)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(w), (__m512i)(x)))
+#define v_nonzero(i) _mm512_test_epi32_mask((__m512i)(i), (__m512i)(i))
+#define v_transpose(to, rows) wmk_transpose_avx512(to, rows)
+#define v_int_sums(a, b, c, d) wmk_int_sums_avx512(a, b, c, d)
+#define BYTE_FLIP 128
+#define BYTE_FLIPS ((int32_t)0x80808080)
+#else
 #define WMK_ISA avx512
+#endif
 #define vec wmk_vec_avx512
 #define vint wmk_int_avx512
 #define LANES 16
@@ -40,6 +46,12 @@ typedef int16_t wmk_half_avx512 __attribute__((vector_size(64)));
 #define v_convert(i) _mm512_cvtepi32_ps((__m512i)(i))
 #define v_sums(a, b, c, d) wmk_sums_avx512(a, b, c, d)
 
+#ifndef WMK_VEC_AVX512_H
+#define WMK_VEC_AVX512_H
+typedef __m512 wmk_vec_avx512;
+typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
+typedef int16_t wmk_half_avx512 __attribute__((vector_size(64)));
+
 // As in 128 bits within each quarter, then the quarters.
 static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
     __m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
@@ -54,3 +66,42 @@ static inline __m512 wmk_scales_avx512(const float *p) {
     __m512i lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
     return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(_mm_loadu_ps(p)));
 }
+
+static inline wmk_quad_int wmk_int_sums_avx512(vint a, vint b, vint c, vint d) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32((__m512i)a, (__m512i)b),
+                                  _mm512_unpackhi_epi32((__m512i)a, (__m512i)b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32((__m512i)c, (__m512i)d),
+                                  _mm512_unpackhi_epi32((__m512i)c, (__m512i)d));
+    __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    return (wmk_quad_int)_mm_add_epi32(_mm256_castsi256_si128(half),
+                                       _mm256_extracti128_si256(half, 1));
+}
+
+// Lane j of to[i] is lane i of row j: fours within each quarter, then quarters.
+static inline void wmk_transpose_avx512(__m512 *to, const uint8_t *const *rows) {
+    __m512 a[16], b[16];
+    WMK_UNROLL for (size_t i = 0; i < 4; i++) { // rows 4 i …: quarter q has the numbers 4 q …
+        __m512 r0 = _mm512_loadu_ps(rows[4 * i]), r1 = _mm512_loadu_ps(rows[4 * i + 1]);
+        __m512 r2 = _mm512_loadu_ps(rows[4 * i + 2]), r3 = _mm512_loadu_ps(rows[4 * i + 3]);
+        __m512 low = _mm512_unpacklo_ps(r0, r1), high = _mm512_unpackhi_ps(r0, r1);
+        __m512 low2 = _mm512_unpacklo_ps(r2, r3), high2 = _mm512_unpackhi_ps(r2, r3);
+        a[4 * i] = _mm512_shuffle_ps(low, low2, 0x44);
+        a[4 * i + 1] = _mm512_shuffle_ps(low, low2, 0xEE);
+        a[4 * i + 2] = _mm512_shuffle_ps(high, high2, 0x44);
+        a[4 * i + 3] = _mm512_shuffle_ps(high, high2, 0xEE);
+    }
+    WMK_UNROLL for (size_t i = 0; i < 4; i++) { // a[4 j + i]: rows 4 j …, numbers i, 4 + i, …
+        b[i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0x88);
+        b[4 + i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0xDD);
+        b[8 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0x88);
+        b[12 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0xDD);
+    }
+    WMK_UNROLL for (size_t i = 0; i < 4; i++) { // b[i]: rows 0 …, numbers i, 8 + i of each four
+        to[i] = _mm512_shuffle_f32x4(b[i], b[8 + i], 0x88);
+        to[8 + i] = _mm512_shuffle_f32x4(b[i], b[8 + i], 0xDD);
+        to[4 + i] = _mm512_shuffle_f32x4(b[4 + i], b[12 + i], 0x88);
+        to[12 + i] = _mm512_shuffle_f32x4(b[4 + i], b[12 + i], 0xDD);
+    }
+}
+#endif

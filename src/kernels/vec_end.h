@@ -33,3 +33,9 @@
 #undef v_dot
 #undef v_convert
 #undef v_load_scales
+#undef v_dot4
+#undef v_nonzero
+#undef v_transpose
+#undef v_int_sums
+#undef BYTE_FLIP
+#undef BYTE_FLIPS

@@ -76,3 +76,11 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 //     F16C                 defined where v_load_f16 is an instruction
 //     v_bytes              16 signed bytes; v_load_bytes(p) loads them from any address
 //     v_from_bytes(to, b)  16 signed bytes to vec to[16 / LANES], times 1 / I8_UNIT
+
+// Where there are dot products of bytes:
+//     v_dot4(sum, w, x)    each lane: + four products of w's bytes and x's, which are signed
+//     BYTE_FLIP            what w's have too much, since they are not
+//     BYTE_FLIPS           four of them, for ^
+//     v_nonzero(i)         bit j: lane j is not zero
+//     v_transpose(to, w)   LANES pointers to rows: lane j of to[i] is lane i of row j
+//     v_int_sums           v_sums of integers
