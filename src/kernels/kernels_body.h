@@ -233,7 +233,7 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
             bool adjoin = by == 1 && columns == 4;
             wmk_tile tile = {.y = apart, .ldy = 4, .x = x, .ldx = ldx, .from = bias};
             if (adjoin) tile.y = y + n, tile.ldy = ldy;
-            if (T > TILE_T && by > 1 && n + 1 < by && w->type == WM_F32) tile.next = w->pitch;
+            if (T > TILE_T && w->type == WM_F32) tile.next = (by > 1 ? 1 : 4) * w->pitch;
             WMK(dot_blocks)(&tile, rows, t_rows, K, w);
             for (size_t r = 0; r < t_rows && !adjoin; r++) {
                 WMK_ROLLED for (size_t c = 0; c < columns; c++) {
