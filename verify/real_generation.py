@@ -2,20 +2,24 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Greedy generation of real models, token by token against transformers.
 
-    python3 verify/real_generation.py [flan|longt5|smollm2|smollm2-bf16 …] [--tokens 256] [--prompts 20]
+    python3 verify/real_generation.py [flan|smollm2|smollm2-bf16|longt5 …]     against verify/real_generation.json
+    python3 verify/real_generation.py --write flan smollm2                     makes that file anew
 
-Where the ids part, the choice is excused if transformers' own two best logits there are within 1e-3, and counted.
-Takes some twenty minutes, most of them transformers'; with --one-pass a quarter of that.
+real_generation.json has what transformers' generate() gave, to all prompts as one batch: ids and their text, and how
+far the best logit was ahead of the second where that is less than 1e-3. There another choice is excused, and counted.
+--one-pass asks transformers again, as the judge of wasmicro's own ids; smollm2-bf16 and longt5 always do.
 """
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import tokenizers
 import torch
 import transformers
 from safetensors.numpy import load_file, save_file
@@ -25,42 +29,62 @@ import real_models
 from real import made
 
 NEAR = 1e-3
+GOLDENS = common.ROOT / "verify/real_generation.json"
 
 
-def linear(x, weight, bias=None):
-    """torch.nn.functional.linear by numpy's BLAS: Debian's torch has one that is forty times as slow."""
-    y = torch.from_numpy(np.matmul(x.numpy(), weight.numpy().T))
-    return y if bias is None else y + bias
+def tokenizer_of(folder: Path):
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()  # as transformers calls it
+    tokenizer.no_padding()
+    return tokenizer
 
 
-torch.nn.functional.linear = linear
+class Ahead(transformers.LogitsProcessor):
+    """Notes how far the best logit is ahead of the second, of each text at each step."""
+
+    def __init__(self):
+        self.steps = []
+
+    def __call__(self, ids, scores):
+        best = torch.topk(scores.double(), 2).values
+        self.steps.append((best[:, 0] - best[:, 1]).tolist())
+        return scores
 
 
 @torch.no_grad()
-def greedy(model, ids: list[int], tokens: int) -> tuple[list[int], list[float]]:
-    """New ids, and how far the best logit was ahead at each."""
+def greedy(model, prompts: list[list[int]], tokens: int) -> list[tuple[list[int], list[float]]]:
+    """New ids of each prompt, the last one an end or not, and how far the best logit was ahead at each."""
+    longest = max(map(len, prompts))
+    pad, end = 0, model.config.eos_token_id
+    left = not model.config.is_encoder_decoder
+    padding = [[pad] * (longest - len(prompt)) for prompt in prompts]
+    batch = [more + prompt if left else prompt + more for prompt, more in zip(prompts, padding)]
+    mask = [[0] * len(more) + [1] * len(prompt) for prompt, more in zip(prompts, padding)]
+    mask = mask if left else [row[::-1] for row in mask]
+    ahead = Ahead()
     out = model.generate(
-        torch.tensor([ids]),
-        attention_mask=torch.ones(1, len(ids), dtype=torch.int64),
+        torch.tensor(batch),
+        attention_mask=torch.tensor(mask),
         do_sample=False,
         num_beams=1,
         max_new_tokens=tokens,
-        output_scores=True,
-        return_dict_in_generate=True,
-        pad_token_id=model.config.eos_token_id,
+        logits_processor=transformers.LogitsProcessorList([ahead]),
+        pad_token_id=pad,
     )
-    best = [torch.topk(step[0].double(), 2).values for step in out.scores]
-    new = out.sequences[0][1 if model.config.is_encoder_decoder else len(ids) :].tolist()
-    return new, [float(b[0] - b[1]) for b in best]
+    rows = []
+    for i, new in enumerate(out[:, longest if left else 1 :].tolist()):
+        new = new[: new.index(end) + 1] if end in new else new
+        rows.append((new, [step[i] for step in ahead.steps[: len(new)]]))
+    return rows
 
 
 @torch.no_grad()
 def compare_in_one_pass(table, name: str, folder: Path, model, prompts, tokens: int) -> None:
     """Each id that wasmicro chose is transformers' best after the ids before it: a greedy run's, if all are."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = tokenizer_of(folder)
     count = ended = excused = wrong = 0
     for prompt in prompts:
-        ids = tokenizer(prompt)["input_ids"]
+        ids = tokenizer.encode(prompt).ids
         end = ["-n", str(tokens), "--ids", "--", prompt]
         got = json.loads(common.cli("generate", str(folder), *end))
         logits = model(torch.tensor([ids + got])).logits[0, len(ids) - 1 : -1]
@@ -75,29 +99,43 @@ def compare_in_one_pass(table, name: str, folder: Path, model, prompts, tokens: 
     table.row(f"{name}: … that are not transformers'", wrong, 0)
 
 
-def compare(table, name: str, folder: Path, model, prompts: list[str], tokens: int) -> None:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+def write(name: str, folder: Path, model, prompts: list[str], tokens: int) -> None:
+    """transformers' answers into real_generation.json."""
+    tokenizer = tokenizer_of(folder)
+    rows = []
+    answers = greedy(model, [tokenizer.encode(prompt).ids for prompt in prompts], tokens)
+    for prompt, (ids, ahead) in zip(prompts, answers):
+        near = {i: round(gap, 6) for i, gap in enumerate(ahead) if gap < NEAR}
+        rows.append({"prompt": prompt, "ids": ids, "text": tokenizer.decode(ids), "near": near})
+    goldens = json.loads(GOLDENS.read_text()) if GOLDENS.exists() else {}
+    goldens[name] = {
+        "made with": f"transformers {transformers.__version__}, torch {torch.__version__}",
+        "tokens": tokens,
+        "prompts": rows,
+    }
+    text = json.dumps(goldens, ensure_ascii=False, indent=1)
+    # A list of ids takes one line.
+    text = re.sub(r"\[[\d,\s]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    GOLDENS.write_text(text + "\n")
+
+
+def compare(table, name: str, folder: Path) -> None:
+    golden = json.loads(GOLDENS.read_text())[name]
     same = excused = count = texts = 0
     wrong = []
-    for prompt in prompts:
-        want, gaps = greedy(model, tokenizer(prompt)["input_ids"], tokens)
-        end = ["-n", str(tokens), "--ids", "--", prompt]
-        got = json.loads(common.cli("generate", str(folder), *end))
+    for row in golden["prompts"]:
+        end = ["-n", str(golden["tokens"]), "--", row["prompt"]]
+        got, want = json.loads(common.cli("generate", str(folder), "--ids", *end)), row["ids"]
         at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
         count += at
         if got == want:
             same += 1
-            plain = ["-n", str(tokens), "--", prompt]
-            text = common.cli("generate", str(folder), *plain).removesuffix("\n")
-            # The command line gives the text as it is; transformers tidies spaces up if asked.
-            texts += text == tokenizer.decode(
-                want, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        elif at < len(gaps) and gaps[at] < NEAR:
+            texts += common.cli("generate", str(folder), *end).removesuffix("\n") == row["text"]
+        elif str(at) in row["near"]:
             excused += 1
         else:
-            wrong.append((prompt[:60], at, gaps[at] if at < len(gaps) else None))
-    table.row(f"{name}: identical, of {len(prompts)} prompts, {count} ids", same)
+            wrong.append((row["prompt"][:60], at))
+    table.row(f"{name}: identical, of {len(golden['prompts'])} prompts, {count} ids", same)
     table.row(f"{name}: parted at a near tie", excused)
     table.row(f"{name}: parted elsewhere", len(wrong), 0)
     table.row(f"{name}: identical ids with another text", same - texts, 0)
@@ -105,15 +143,27 @@ def compare(table, name: str, folder: Path, model, prompts: list[str], tokens: i
         print("    ", row)
 
 
+def run(table, name: str, folder: Path, load, prompts: list[str], options) -> None:
+    if options.write:
+        write(name, folder, load(), prompts, options.tokens)
+    elif options.one_pass:
+        compare_in_one_pass(table, name, folder, load(), prompts, options.tokens)
+    else:
+        compare(table, name, folder)
+
 
 def flan(table, scratch: Path, options) -> None:
     folder = made("flan-t5-small", real_models.FLAN, real_models.flan_t5_small)
-    model = transformers.T5ForConditionalGeneration.from_pretrained(folder).eval()
     lines = common.lines_of(common.ROOT / "verify/texts.txt")
     lines = [line for line in lines if len(line) > 20]
     prompts = [f"translate English to German: {line}" for line in lines[:25]]
     prompts += [f"Write a title: {line}" for line in lines[25:50]]
-    compare(table, "flan-t5-small", folder, model, prompts, 64)
+
+    def load():
+        return transformers.T5ForConditionalGeneration.from_pretrained(folder).float().eval()
+
+    options = argparse.Namespace(**vars(options) | {"tokens": 64, "one_pass": False})
+    run(table, "flan-t5-small", folder, load, prompts, options)
 
 
 def longt5(table, scratch: Path, options) -> None:
@@ -146,7 +196,7 @@ def longt5(table, scratch: Path, options) -> None:
             table.row(f"flan-t5-small as LongT5: to T5, {n} ids", same, 0)
 
 
-PROMPTS = (
+STARTS = (
     "Once upon a time, in a village by the sea,",
     "The three laws of motion are",
     "To bake a simple loaf of bread, first",
@@ -172,43 +222,46 @@ QUESTIONS = (
 )
 
 
-def chat(question: str) -> str:
-    return f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+PROMPTS = [
+    text
+    for start, question in zip(STARTS, QUESTIONS)
+    for text in (start, f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n")
+]
 
 
-def smollm2(table, scratch: Path, options, dtype: str = "float32") -> None:
+def smollm2(table, scratch: Path, options) -> None:
     folder = made("smollm2", real_models.SMOLLM2, real_models.smollm2)
-    model = transformers.LlamaForCausalLM.from_pretrained(folder).eval()
-    name = "SmolLM2-135M-Instruct"
-    if dtype == "bfloat16":  # the oracle computes in f32 with the rounded weights, as wasmicro does
-        name, rounded = name + " in BF16", scratch / "bf16"
-        model.to(torch.bfloat16).save_pretrained(rounded, safe_serialization=True)
-        for path in folder.glob("tokenizer*"):
-            shutil.copyfile(path, rounded / path.name)
-        folder = rounded
-        model = transformers.LlamaForCausalLM.from_pretrained(folder, torch_dtype=torch.float32).eval()
-    prompts = [text for pair in zip(PROMPTS, map(chat, QUESTIONS)) for text in pair]
-    run = compare_in_one_pass if options.one_pass else compare
-    run(table, name, folder, model, prompts[: options.prompts], options.tokens)
+
+    def load():
+        return transformers.LlamaForCausalLM.from_pretrained(folder).float().eval()
+
+    run(table, "SmolLM2-135M-Instruct", folder, load, PROMPTS[: options.prompts], options)
 
 
-CASES = {
-    "flan": flan,
-    "longt5": longt5,
-    "smollm2": smollm2,
-    "smollm2-bf16": lambda *arguments: smollm2(*arguments, dtype="bfloat16"),
-}
+def smollm2_bf16(table, scratch: Path, options) -> None:
+    """The oracle computes in f32 with the rounded weights, as wasmicro does."""
+    folder, rounded = made("smollm2", real_models.SMOLLM2, real_models.smollm2), scratch / "bf16"
+    model = transformers.LlamaForCausalLM.from_pretrained(folder).to(torch.bfloat16)
+    model.save_pretrained(rounded, safe_serialization=True)
+    for path in folder.glob("tokenizer*"):
+        shutil.copyfile(path, rounded / path.name)
+    name = "SmolLM2-135M-Instruct in BF16"
+    compare_in_one_pass(table, name, rounded, model.float().eval(), PROMPTS[: options.prompts], options.tokens)
+
+
+CASES = {"flan": flan, "smollm2": smollm2, "smollm2-bf16": smollm2_bf16, "longt5": longt5}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="|".join(CASES))
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--prompts", type=int, default=20)
-    parser.add_argument("--one-pass", action="store_true", help="SmolLM2: no transformers' generate, see compare_in_one_pass")
+    parser.add_argument("--one-pass", action="store_true")
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     table = common.Table("real models: greedy generation against transformers")
-    for case in options.cases or CASES:
+    for case in options.cases or ["flan", "smollm2"]:
         with tempfile.TemporaryDirectory() as scratch:
             CASES[case](table, Path(scratch), options)
     return table.done()
