@@ -154,7 +154,7 @@ int wm_splitter_find(wm_span pattern, wm_span *list) {
 
 // Whether a list has the character, alone or in a range.
 static bool is_listed(wm_span list, uint32_t c) {
-    uint32_t low, high;
+    uint32_t low = 0, high = 0;
     for (size_t at = 0; at < list.n;) {
         at += wm_utf8_decode(list.p + at, 4, &low);
         high = low;
