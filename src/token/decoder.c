@@ -140,6 +140,7 @@ static void clean_up(decoder_job *job, size_t start) {
         " do not\0 don't\0 .\0.\0 ?\0?\0 !\0!\0 ,\0,\0 ' \0'\0 n't\0n't\0 'm\0'm\0 's\0's\0"
         " 've\0've\0 're\0're\0";
     wm_array *bytes = &job->to->bytes;
+    if (bytes->n == start) return;
     const char *rule =
         job->step->kind == WM_DECODER_CLEAN ? rules + sizeof " do not\0 don't" : rules;
     while (*rule && !job->failed) {
