@@ -3,7 +3,7 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { fail, WasmicroError } from './engine.js';
+import { ADDRESSABLE, fail, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
 // Repository, and what gives its revision, and of each file path, bytes and SHA-256.
@@ -209,6 +209,7 @@ const gather = async (repo, revision, files, o) => {
     total = files.reduce((sum, file) => sum + file[1], 0),
     found = {};
   let loaded = 0;
+  if (total > ADDRESSABLE) fail('LIMIT', `${repo}: ${total} bytes`);
   for (const [path, size, hash, oid, as = path] of files) {
     const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`,
       before = loaded,

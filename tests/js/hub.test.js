@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '../../npm/fetch.js';
-import { generate } from '../../npm/hub.js';
+import { fromHub, generate } from '../../npm/hub.js';
 import init, { WasmPipeline } from '../../npm/index.js';
 import { startHub } from '../hub/server.mjs';
 import { NO_CHROMIUM, chromiumHost, nodeHost, serve } from './hosts.js';
@@ -533,6 +533,23 @@ test('generate writes by SmolLM2 of a pinned revision, which an empty cache has 
       value === undefined ? delete process.env[name] : (process.env[name] = value);
     rmSync(empty, { recursive: true });
   }
+});
+
+test('96 over 4 GB is refused before a file is fetched', async () => {
+  const hub = await startHub({ repos: { [REPO]: { files: FILES } } }),
+    asked = [];
+  const larger = async (url, options) => {
+    asked.push(url);
+    const list = await (await fetch(url, options)).json();
+    for (const file of list.siblings) if (file.rfilename === MODEL) (file.lfs ?? file).size = 5e9;
+    return Response.json(list);
+  };
+  const options = { endpoint: hub.endpoint, fetch: larger, cache: false };
+  const error = await errorOf(() => fromHub(REPO, options));
+  await hub.close();
+  assert.equal(error.code, 'LIMIT');
+  assert.match(error.message, /bytes/);
+  assert.equal(asked.length, 1);
 });
 
 test('SHA-256 is that of node:crypto', () => {
