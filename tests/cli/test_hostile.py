@@ -5,6 +5,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import threading
@@ -150,6 +151,15 @@ class Surroundings(Case):
                 process.stdin.close()
             self.assertEqual((process.stderr.read(), process.wait()), (b"", FAILED))
 
+    def test_an_interrupt_ends_it_by_the_signal(self):
+        with subprocess.Popen([BINARY, "embed", MODEL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            threading.Timer(30, process.kill).start()
+            process.stdin.write(b"mill\n" * 2000)
+            process.stdin.flush()
+            self.assertTrue(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual((process.wait(), process.stderr.read()), (-signal.SIGINT, b""))
+
     def test_a_full_disk(self):
         if not Path("/dev/full").exists():
             self.skipTest("no /dev/full")
@@ -194,6 +204,10 @@ class Surroundings(Case):
     def test_many_arguments(self):
         result = run("tokenize", MODEL, *["mill"] * 5000)
         self.assertEqual((result.code, len(result.json)), (0, 5000))
+
+    def test_a_long_argument(self):
+        result = run("tokenize", MODEL, "mill " * 26000, *["mill " * 2000] * 150)  # 1.6 MB
+        self.assertEqual((result.code, len(result.json)), (0, 151))
 
     def test_a_long_text(self):
         text = "mill " * 20000
