@@ -27,6 +27,8 @@ const ESBUILD = join(ROOT, 'tools/npm/node_modules/.bin/esbuild');
 const CHROMIUM =
   process.env.CHROMIUM ??
   ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const FIREFOX =
+  process.env.FIREFOX ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
 const TEXT = 'The river runs past the old mill.';
 
 await init();
@@ -96,6 +98,13 @@ for (const [name, [command, ...flags]] of Object.entries(runtimes))
     assert.ok(stdout, stderr);
     assert.deepEqual(JSON.parse(stdout), [WANT, WANT, 5]);
   });
+
+test('publint finds nothing wrong with what npm packs', () => {
+  const { stdout, status } = spawnSync(process.execPath, [join(MODULES, 'publint/src/cli.js'), '--strict', join(ROOT, 'npm')], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stdout);
+});
 
 test('Bun: compiled into one file with wasmicro/inline', async () => {
   const entry = write(
@@ -202,7 +211,7 @@ const TYPES = {
   '.json': 'application/json',
 };
 
-async function runPage(folder) {
+async function runPage(folder, launch = { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] }) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://x');
     const file = join(
@@ -215,10 +224,7 @@ async function runPage(folder) {
       .end(readFileSync(file));
   }).listen(0, '127.0.0.1');
   const puppeteer = createRequire(join(ROOT, 'tools/npm/package.json'))('puppeteer-core');
-  const browser = await puppeteer.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu'],
-  });
+  const browser = await puppeteer.launch(launch);
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
@@ -286,6 +292,22 @@ test('webpack: built without a word of configuration', { skip: !CHROMIUM }, asyn
   assert.ok(!stats.hasErrors(), stats.toString());
   writeFileSync(join(path, 'index.html'), '<!doctype html><script defer src="/page.js"></script>');
   assert.deepEqual(await runPage(path), [WANT, WANT]);
+});
+
+// By WebDriver BiDi; needs no driver of its own.
+test('Firefox: here and in a Worker, by an import map', { skip: !FIREFOX && 'no firefox-esr' }, async () => {
+  const out = join(project, 'firefox'),
+    from = join(project, 'node_modules/wasmicro');
+  cpSync(from, join(out, 'wasmicro'), { recursive: true });
+  for (const name of ['page.js', 'work.js']) cpSync(join(project, name), join(out, name));
+  const names = { wasmicro: '/wasmicro/index.js', 'wasmicro/worker': '/wasmicro/worker.js' };
+  writeFileSync(
+    join(out, 'index.html'),
+    `<!doctype html><script type="importmap">${JSON.stringify({ imports: names })}</script>
+    <script type="module" src="/page.js"></script>`,
+  );
+  const launch = { browser: 'firefox', executablePath: FIREFOX };
+  assert.deepEqual(await runPage(out, launch), [WANT, WANT]);
 });
 
 test('Rollup: with the wasm given by its address', async () => {
