@@ -59,8 +59,7 @@ static wm_span long_text(const char *first, size_t words) {
     return (wm_span){(const uint8_t *)text, n};
 }
 
-// ---- Vectors
-// --------------------------------------------------------------------------------------
+// ---- Vectors ------------------------------------------------------------------------------------
 
 static int bench_texts(bench_run *b, uint32_t tokens, size_t batch) {
     wm_span text = long_text("bread", 2 * LONGEST), *texts = malloc(batch * sizeof *texts);
@@ -87,8 +86,7 @@ static int bench_texts(bench_run *b, uint32_t tokens, size_t batch) {
     return cli_flush();
 }
 
-// ---- Text
-// -----------------------------------------------------------------------------------------
+// ---- Text ---------------------------------------------------------------------------------------
 
 // A prompt of so many words, not seen before, then tokens one by one.
 static int bench_generation(bench_run *b, const char *first, size_t words) {

@@ -30,8 +30,7 @@ static bool name_folders(cache *c, const hub *h, const char *id) {
            hub_path(c->locks, "%s/.locks/%s", h->cache, name);
 }
 
-// ---- What is there
-// ---------------------------------------------------------------------------------
+// ---- What is there ------------------------------------------------------------------------------
 
 static bool has(const char *folder, const char *name) {
     char path[HUB_PATH];
@@ -114,8 +113,7 @@ static bool find_snapshot(const cache *c, const char *revision, char commit[140]
     return true;
 }
 
-// ---- Bringing it in
-// ----------------------------------------------------------------------------------
+// ---- Bringing it in -----------------------------------------------------------------------------
 
 static bool blob_of(const cache *c, const hub_file *file, char blob[HUB_PATH]) {
     return hub_path(blob, "%s/blobs/%s", c->root, file->etag);

@@ -46,8 +46,7 @@ static int write_at(const writer *w, const void *bytes, size_t n, uint64_t at) {
     return CLI_OK;
 }
 
-// ---- The header
-// ------------------------------------------------------------------------------------
+// ---- The header ---------------------------------------------------------------------------------
 
 static void put_tensor(FILE *to, const wm_tensor *tensor, wm_span name, const char *suffix,
                        uint64_t *at) {
@@ -105,8 +104,7 @@ static int write_header(writer *w, container *c, int quantize, const char *dtype
     return result;
 }
 
-// ---- One tensor
-// --------------------------------------------------------------------------------------
+// ---- One tensor ---------------------------------------------------------------------------------
 
 // Mapped pages that have been read are given back: a file may be larger than the memory.
 static void forget(wm_span bytes) {
@@ -211,8 +209,7 @@ static int quantize_rows(writer *w, container_entry *e) {
     return result;
 }
 
-// ---- All of them
-// -------------------------------------------------------------------------------------
+// ---- All of them --------------------------------------------------------------------------------
 
 static int by_name(const void *a, const void *b) {
     wm_span x = (*(const weight *const *)a)->tensor.name;

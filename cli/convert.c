@@ -28,8 +28,7 @@ typedef struct conversion {
 
 static int failed(const conversion *c) { return cli_error(c->model, &c->error); }
 
-// ---- Folders
-// -----------------------------------------------------------------------------------------
+// ---- Folders ------------------------------------------------------------------------------------
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
     (void)about, (void)kind, (void)where;
@@ -68,8 +67,7 @@ static int write_file(const conversion *c, const char *name, const void *bytes, 
     return good ? CLI_OK : cli_fail("%s: IO: %s", path, strerror(errno));
 }
 
-// ---- Files
-// -----------------------------------------------------------------------------------------
+// ---- Files --------------------------------------------------------------------------------------
 
 static bool in_folder(const wm_source *file) {
     return memchr(file->path.p, '/', file->path.n) != NULL;
@@ -127,8 +125,7 @@ static int copy_files(conversion *c) {
     return result;
 }
 
-// ---- The weights
-// -------------------------------------------------------------------------------------
+// ---- The weights --------------------------------------------------------------------------------
 
 static wm_span config_of(const conversion *c) {
     const gguf_file *own = &c->source.texts[0];
@@ -169,8 +166,7 @@ static void close_conversion(conversion *c) {
     cli_folder_close(&c->folder);
 }
 
-// ---- --check: what both answer
-// -------------------------------------------------------------------------
+// ---- --check: what both answer ------------------------------------------------------------------
 
 static const char *const samples[] = {
     "The river runs past the old mill.", "Once upon a time, in a small village,",
@@ -276,8 +272,7 @@ static int check(const conversion *c, agreement *found) {
     return result;
 }
 
-// ---- The report
-// --------------------------------------------------------------------------------------
+// ---- The report ---------------------------------------------------------------------------------
 
 static void put_entry(const container_entry *e) {
     const wm_tensor *tensor = &e->from->tensor;

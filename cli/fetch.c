@@ -131,8 +131,7 @@ static void clear_bar(const hub_bar *bar) {
     if (bar && bar->terminal) fputs("\r\033[K", stderr);
 }
 
-// ---- One file
-// ------------------------------------------------------------------------------------
+// ---- One file -----------------------------------------------------------------------------------
 
 static int fetch_part(hub *h, const hub_repo *repo, const hub_file *file, int fd, bool *keep) {
     char url[HUB_PATH];
@@ -175,8 +174,7 @@ int hub_fetch(hub *h, const hub_repo *repo, const hub_file *file, const char *pa
     return hub_sync_folder(path);
 }
 
-// ---- All of them
-// -----------------------------------------------------------------------------------
+// ---- All of them --------------------------------------------------------------------------------
 
 typedef struct plan {
     hub_file **files;

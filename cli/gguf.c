@@ -51,8 +51,7 @@ static wm_status take_text(reader *r, wm_span *text) {
     return take(r, n, text);
 }
 
-// ---- Values
-// --------------------------------------------------------------------------------------
+// ---- Values -------------------------------------------------------------------------------------
 
 static wm_status take_array(reader *r, gguf_value *value) {
     wm_span text;
@@ -117,8 +116,7 @@ bool gguf_flag(const gguf *file, const char *key, bool fallback) {
     return value && value->type == BOOL ? value->bytes.p[0] != 0 : fallback;
 }
 
-// ---- Tensors
-// -------------------------------------------------------------------------------------
+// ---- Tensors ------------------------------------------------------------------------------------
 
 // By GGUF's number; plain types have the dtype they are in, blocks become F32, others are refused.
 static const struct {
@@ -262,8 +260,7 @@ wm_status gguf_read(gguf *to, wm_span bytes, wm_span path, wm_arena *arena, wm_e
     return place_tensors(&r, to, offsets);
 }
 
-// ---- Blocks
-// --------------------------------------------------------------------------------------
+// ---- Blocks -------------------------------------------------------------------------------------
 
 static float half(const uint8_t *p) { return wm_f16_to_f32(wm_read_u16(p)); }
 

@@ -35,8 +35,7 @@ static wm_status need_u64(const model *m, const char *name, uint64_t *number) {
     return broken(m, WM_ERROR_MISSING, "no good value of", wm_span_of(name));
 }
 
-// ---- Tensors
-// -------------------------------------------------------------------------------------
+// ---- Tensors ------------------------------------------------------------------------------------
 
 static const struct {
     const char *from, *to;
@@ -117,8 +116,7 @@ static wm_status convert_tensors(const model *m, uint64_t heads, uint64_t kv_hea
     return WM_OK;
 }
 
-// ---- config.json
-// -----------------------------------------------------------------------------------
+// ---- config.json --------------------------------------------------------------------------------
 
 // As few digits as give the same f32 again: 1e-05.
 static void put_f32(FILE *to, const char *key, float number) {
@@ -202,8 +200,7 @@ static wm_status put_config(const model *m, FILE *to) {
     return WM_OK;
 }
 
-// ---- tokenizer.json
-// --------------------------------------------------------------------------------
+// ---- tokenizer.json -----------------------------------------------------------------------------
 
 #define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}"
 #define MARKS "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"

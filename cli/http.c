@@ -366,8 +366,7 @@ static bool follow(transfer *t, CURLcode *code) {
     return good;
 }
 
-// ---- What an answer means
-// ------------------------------------------------------------------------
+// ---- What an answer means -----------------------------------------------------------------------
 
 static outcome status_outcome(transfer *t, long status) {
     const char *hint = "";

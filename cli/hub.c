@@ -131,8 +131,7 @@ bool hub_is_id(const char *text) {
     return is_id_part(text, slash) && (slash == n || is_id_part(text + slash + 1, n - slash - 1));
 }
 
-// ---- The listing
-// ---------------------------------------------------------------------------------
+// ---- The listing --------------------------------------------------------------------------------
 
 // `text` with what an address may not hold as %XX; a slash too where `whole` is set.
 static bool put_quoted(char *to, size_t size, const char *text, bool whole) {
@@ -270,8 +269,7 @@ int hub_look_up(hub *h, hub_repo *repo, hub_file *file) {
     return CLI_OK;
 }
 
-// ---- What a model needs
-// --------------------------------------------------------------------------
+// ---- What a model needs -------------------------------------------------------------------------
 
 bool hub_ends_with(const char *name, const char *end) {
     size_t n = strlen(name), m = strlen(end);

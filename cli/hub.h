@@ -73,8 +73,7 @@ const char *hub_weights(const hub_repo *repo, bool *is_index);
 wm_status hub_shards(wm_span index, const char *name, wm_arena *arena, const char ***names,
                      size_t *count, wm_error *error);
 
-// ---- Bringing them
-// -------------------------------------------------------------------------------
+// ---- Bringing them ------------------------------------------------------------------------------
 
 typedef enum hub_need {
     HUB_TOKENIZER, // all but the weights

@@ -61,8 +61,7 @@ static int show_model(const char *path, const char *isa) {
     return CLI_OK;
 }
 
-// ---- Weights that convert rewrites
-// -----------------------------------------------------------------
+// ---- Weights that convert rewrites --------------------------------------------------------------
 
 static wm_span config_of(const source *s, const cli_folder *folder) {
     if (s->texts[0].path) return (wm_span){(const uint8_t *)s->texts[0].p, s->texts[0].n};
@@ -129,8 +128,7 @@ static int show_foreign(const char *path, const cli_folder *folder) {
     return CLI_OK;
 }
 
-// ---- Repositories that are not here
-// ------------------------------------------------------------------
+// ---- Repositories that are not here -------------------------------------------------------------
 
 static uint64_t put_weights(const hub_repo *repo) {
     bool is_index;

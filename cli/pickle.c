@@ -41,8 +41,7 @@ typedef struct machine {
     wm_error *error;
 } machine;
 
-// ---- What a pickle may name
-// ------------------------------------------------------------------------
+// ---- What a pickle may name ---------------------------------------------------------------------
 
 typedef enum tag { ORDERED, REBUILD, PARAMETER, SIZE, FIRST_STORAGE } tag;
 
@@ -120,8 +119,7 @@ static wm_status refuse_opcode(machine *m, uint8_t code) {
                    "%s: pickle: no instruction has the number %u", &m->path, (uint64_t)code);
 }
 
-// ---- The machine's parts
-// -----------------------------------------------------------------------------
+// ---- The machine's parts ------------------------------------------------------------------------
 
 static wm_status take(machine *m, uint64_t n, const uint8_t **bytes) {
     if (n > (uint64_t)(m->end - m->p)) return broken(m, WM_ERROR_TRUNC, "it ends early");
@@ -222,8 +220,7 @@ static wm_status add_one(machine *m, bool pair) {
     return add_cell(m, to, key, value);
 }
 
-// ---- Names and calls
-// -------------------------------------------------------------------------------
+// ---- Names and calls ----------------------------------------------------------------------------
 
 static wm_status push_global(machine *m, wm_span module, wm_span name) {
     for (size_t i = 0; i < WM_COUNT(globals); i++)
@@ -301,8 +298,7 @@ static wm_status build(machine *m) {
     return broken(m, WM_ERROR_UNSUPPORTED, "an object's state");
 }
 
-// ---- Instructions
-// --------------------------------------------------------------------------------
+// ---- Instructions -------------------------------------------------------------------------------
 
 static wm_status put_memo(machine *m, uint64_t place) {
     if (!m->depth) return broken(m, WM_ERROR_FORMAT, "nothing to keep");
@@ -431,8 +427,7 @@ static wm_status run(machine *m, wm_span bytes, wm_span path, wm_arena *arena, u
     return pop(m, root);
 }
 
-// ---- What it has built
-// -----------------------------------------------------------------------------
+// ---- What it has built --------------------------------------------------------------------------
 
 static wm_status read_sizes(machine *m, const node *tuple, uint64_t *sizes, uint32_t *rank) {
     if (tuple->count > WM_MAX_RANK)

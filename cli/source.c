@@ -11,8 +11,7 @@ static const wm_source *find(const cli_folder *folder, const char *path) {
     return wm_source_find(folder->files, folder->count, path);
 }
 
-// ---- safetensors
-// -----------------------------------------------------------------------------------
+// ---- safetensors --------------------------------------------------------------------------------
 
 static wm_status read_safetensors(source *s, const cli_folder *folder, wm_error *error) {
     wm_tensors tensors = {0};
@@ -24,8 +23,7 @@ static wm_status read_safetensors(source *s, const cli_folder *folder, wm_error 
     return WM_OK;
 }
 
-// ---- PyTorch
-// -----------------------------------------------------------------------------------------
+// ---- PyTorch ------------------------------------------------------------------------------------
 
 static wm_status add_all(source *s, const weights *more, wm_error *error) {
     weight *all;
@@ -73,8 +71,7 @@ static wm_status read_torch_shards(source *s, const cli_folder *folder, const wm
     return WM_OK;
 }
 
-// ---- GGUF
-// --------------------------------------------------------------------------------------------
+// ---- GGUF ---------------------------------------------------------------------------------------
 
 static const wm_source *only_gguf(const cli_folder *folder) {
     const wm_source *found = NULL;
@@ -94,13 +91,18 @@ static wm_status read_gguf(source *s, const wm_source *file, wm_error *error) {
     return WM_OK;
 }
 
-// ---- Any of them
-// ---------------------------------------------------------------------------------------
+// ---- Any of them --------------------------------------------------------------------------------
 
 static wm_status read_any(source *s, const cli_folder *folder, wm_error *error) {
     const wm_source *file = find(folder, "pytorch_model.bin");
     const wm_source *index = find(folder, "pytorch_model.bin.index.json");
-    if (!file && folder->count == 1 && !folder->root) file = folder->files; // given by itself
+    wm_source renamed = {WM_TEXT("model.safetensors"), {NULL, 0}};
+    cli_folder alone = {.files = &renamed, .count = 1};
+    if (!file && folder->count == 1 && !folder->root) { // given by itself, whatever its name
+        file = folder->files;
+        renamed.bytes = file->bytes;
+        if (file->bytes.n > 8 && file->bytes.p[8] == '{') folder = &alone;
+    }
     const wm_source *packed = only_gguf(folder);
     if (find(folder, "model.safetensors") || find(folder, "model.safetensors.index.json")) {
         s->kind = SOURCE_SAFETENSORS;

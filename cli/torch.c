@@ -87,8 +87,7 @@ static wm_status read_zip(const torch_file *f, weights *to) {
     return WM_OK;
 }
 
-// ---- The form before 1.6: five pickles, then the storages
-// -----------------------------------------
+// ---- The form before 1.6: five pickles, then the storages ---------------------------------------
 
 typedef struct old_storage {
     wm_span key, bytes;
@@ -166,9 +165,11 @@ wm_status torch_read(weights *to, wm_span bytes, wm_span path, wm_arena *arena, 
         WM_TRY(read_zip(&f, to));
     } else {
         wm_status status = wm_magic_check(bytes, path, error);
-        if (status == WM_ERROR_FORMAT) return status; // a page, an LFS pointer
-        if (bytes.n < 2 || bytes.p[0] != 0x80)
-            return wm_fail(error, WM_ERROR_FORMAT, 0, "%s: no file of torch.save", &path);
+        bool pickle = bytes.n > 1 && bytes.p[0] == 0x80;
+        if (status != WM_OK && !pickle) return status; // a page, an LFS pointer, ONNX
+        if (!pickle)
+            return wm_fail(error, WM_ERROR_FORMAT, 0,
+                           "%s: no weights: not of torch.save, safetensors or GGUF", &path);
         WM_TRY(read_old(&f, to));
     }
     if (to->count) return WM_OK;

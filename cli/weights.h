@@ -102,8 +102,7 @@ const char *gguf_type_name(uint32_t type); // "Q4_K"; "?" for what is not known
 // Numbers of one row, or run of blocks, of `type`.
 void gguf_numbers(gguf_type type, const uint8_t *blocks, uint64_t count, float *numbers);
 
-// ---- The repository that a GGUF file stands for
-// ----------------------------------------------------
+// ---- The repository that a GGUF file stands for -------------------------------------------------
 
 enum { GGUF_FILES = 3 };
 

@@ -300,11 +300,20 @@ class Torch(ConvertCase):
             index(more)
             self.assert_refused(word)
 
+    def test_safetensors_of_any_name(self):
+        alone = self.model / "some.safetensors"
+        (self.model / "model.safetensors").rename(alone)
+        done = run("info", alone)
+        self.assertEqual(done.code, 0, done.error)
+        self.assertEqual(done.json[0]["format"], "safetensors")
+
     def test_not_what_the_name_says(self):
-        for content, word in ((b"<!DOCTYPE html><html>", "HTML"), (b"version https://git-lfs.github.com/spec/v1\n", "LFS pointer"),
-                              (b"", "FORMAT"), (b"\x1f\x8b\x08", "FORMAT")):
+        for content, code, word in ((b"<!DOCTYPE html><html>", "FORMAT", "HTML"),
+                                    (b"version https://git-lfs.github.com/spec/v1\n", "FORMAT", "LFS pointer"),
+                                    (b"", "FORMAT", "no weights"), (b"\x1f\x8b\x08", "UNSUPPORTED", "gzip"),
+                                    (b"\x08\x03\x12\x07pytorch", "UNSUPPORTED", "ONNX")):
             self.use_torch(content)
-            self.assert_refused("FORMAT", word)
+            self.assert_refused(code, word)
         (self.model / "pytorch_model.bin").unlink()
         self.assert_refused("MISSING")
 
