@@ -20,10 +20,14 @@ $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx: bench/peers/export_onnx.py $(PEE
 	PYTHONPATH=$(PEERS_PYTHON) $(PYTHON) $< $(dir $(MODEL)) $@
 	@cp $(dir $(MODEL))*.json $(@D)/..
 
-.PHONY: bench bench-peers
+.PHONY: bench bench-peers bench-cold
 bench-peers: wasm $(BUILD)/libwasmicro.so $(PEERS) $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx
 	@PYTHONPATH=$(PEERS_PYTHON) $(NODE) bench/peers/bench.mjs $(patsubst %/,%,$(dir $(MODEL))) $(PEERS_ONNX) \
 	    $(BUILD)/libwasmicro.so $(PYTHON) $(BENCH_SECONDS)
+
+# make bench-cold   process start to the first vector: embed() from a warm cache against transformers.js, wasm and native
+bench-cold: wasm $(PEERS) $(PEERS_ONNX)/all-MiniLM-L6-v2/onnx/model.onnx
+	@$(NODE) bench/peers/cold.mjs $(patsubst %/,%,$(dir $(MODEL))) $(PEERS_ONNX)
 
 bench: bench-kernels cli $(MODEL)
 	$(BUILD)/wasmicro bench $(patsubst %/,%,$(dir $(MODEL)))
