@@ -13,7 +13,7 @@ static wm_span read_column(const uint8_t **p, uint8_t *to) {
     while (**p != ';' && **p != '\n') {
         uint32_t c = 0;
         for (; **p > ' ' && **p != ';'; ++*p)
-            c = c * 16 + (**p <= '9' ? **p - '0' : **p - 'A' + 10u);
+            c = c * 16 + (uint32_t)(**p <= '9' ? **p - '0' : **p - 'A' + 10);
         n += wm_utf8_encode(c, to + n);
         while (**p == ' ') ++*p;
     }
