@@ -12,9 +12,9 @@
 
 enum {
     POOL_THREADS = 64,
-    POOL_PATIENCE = 4000, // looks at the ticket before sleeping
-    POOL_DELAY = 100000,  // nanoseconds that others may be late
-    POOL_REST = 8,        // tasks that the caller does alone after that
+    POOL_PATIENCE = 10000, // looks at the ticket before sleeping
+    POOL_DELAY = 100000,   // nanoseconds that others may be late
+    POOL_REST = 8,         // tasks that the caller does alone after that
 };
 
 typedef struct pool_lane {
