@@ -3,12 +3,13 @@
 // stdout, in bench/results/ and, in short, in README.md's table:
 // node bench.mjs MODEL_FOLDER ONNX_FOLDER LIBRARY PYTHON [SECONDS]. ONNX_FOLDER/NAME/onnx/model.onnx is export_onnx.py's,
 // LIBRARY libwasmicro.so.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startOnce } from './start_once.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url)),
   ROOT = join(HERE, '../..');
@@ -23,25 +24,6 @@ const transformers = dirname(
   dirname(createRequire(import.meta.url).resolve('@huggingface/transformers')),
 );
 
-// Milliseconds from starting Node to the line with the vector.
-function startOnce(...command) {
-  return new Promise((done, failed) => {
-    const start = performance.now();
-    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '',
-      time;
-    child.stdout.on('data', (data) => {
-      output += data;
-      if (output.includes('\n')) time ??= performance.now() - start;
-    });
-    child.on('close', (code) =>
-      code === 0 && time
-        ? done({ time, vector: JSON.parse(output) })
-        : failed(new Error(`${command[0]} ended with ${code}`)),
-    );
-  });
-}
-
 async function measureStarts() {
   const commands = [
     [script('cold_wasmicro.mjs'), model, TEXT],
@@ -52,7 +34,7 @@ async function measureStarts() {
   for (let i = 0; i <= STARTS; i++)
     // the first time fills the disk's cache
     for (const [which, command] of commands.entries()) {
-      const { time, vector } = await startOnce(...command);
+      const { time, vector } = await startOnce(command);
       vectors[which] = vector;
       if (i) times[which].push(time);
     }

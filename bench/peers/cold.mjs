@@ -2,11 +2,11 @@
 // Milliseconds from process start to the vector of one text, by turns: embed() from a warm cache, and
 // transformers.js on onnxruntime-web and on onnxruntime-node, all f32. Markdown on stdout and in
 // bench/results: node cold.mjs MODEL_FOLDER ONNX_FOLDER [STARTS]
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { startHub } from '../../tests/hub/server.mjs';
+import { startOnce } from './start_once.mjs';
 
 const [model, onnx, starts = '9'] = process.argv.slice(2),
   name = basename(model);
@@ -14,22 +14,6 @@ const TEXT = 'the old mill by the river';
 const REPO = 'sentence-transformers/all-MiniLM-L6-v2',
   COMMIT = '1110a243fdf4706b3f48f1d95db1a4f5529b4d41'; // that embed() asks for
 const script = (path) => join(import.meta.dirname, path);
-
-function startOnce(command, env) {
-  return new Promise((done, failed) => {
-    const start = performance.now();
-    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
-    let output = '',
-      time;
-    child.stdout.on('data', (data) => {
-      output += data;
-      if (output.includes('\n')) time ??= performance.now() - start;
-    });
-    child.on('close', (code) =>
-      code === 0 && time ? done({ time, vector: JSON.parse(output) }) : failed(new Error(`${command[0]} ended with ${code}`)),
-    );
-  });
-}
 
 const cache = mkdtempSync(join(tmpdir(), 'wasmicro-cold-'));
 try {
