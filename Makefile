@@ -177,7 +177,7 @@ $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm
 	$(say) OPT $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) --low-memory-unused --flatten --rereloop -Os \
-	    -Os --converge -ocimfs 20 --const-hoisting --code-folding -Os --const-hoisting \
+	    -Os --converge -ocimfs 20 --const-hoisting --code-folding -Os --const-hoisting --reorder-functions \
 	    --strip-debug --strip-producers --strip-target-features \
 	    $(filter %.wasm,$^) -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
