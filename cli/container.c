@@ -244,7 +244,8 @@ static wm_status make_plans(container *c, const weights *from, int quantize,
         if (quantize == CONTAINER_PLAIN || !w->tensor.bytes.n) continue;
         wm_quant_role role = wm_config_quant_role(config, w->tensor.name);
         if (role == WM_QUANT_KEEP) continue;
-        WM_TRY(wm_quantize_plan(&e->plan, &w->tensor, (wm_quant)quantize, role, error));
+        wm_quant kind = wm_config_quant_kind(config, w->tensor.name, (wm_quant)quantize);
+        WM_TRY(wm_quantize_plan(&e->plan, &w->tensor, kind, role, error));
         e->quantized = true;
     }
     return WM_OK;

@@ -586,6 +586,9 @@ typedef enum wm_quant_role {
     WM_QUANT_TRANSPOSE, // stored [K, N] (GPT-2's Conv1D), quantised as [N, K]
 } wm_quant_role;
 WM_API wm_quant_role wm_config_quant_role(const wm_config *config, wm_span tensor);
+// How a tensor of a model in `kind` is best kept: of q4, what costs most, the first and last layers
+// and what the next token is read from, in i8.
+WM_API wm_quant wm_config_quant_kind(const wm_config *config, wm_span tensor, wm_quant kind);
 
 // The tensors that take one's place: dtype, shape and bytes.n are what a file's header says; bytes.p
 // is NULL, as is the name but of `data`. scale and zero: rank 0 where there is none.

@@ -288,12 +288,63 @@ static void families_are_recognised(void **state) {
     }
 }
 
+// What of a model is quantised, and what q4 leaves in eight bits.
+static void quantising_knows_the_tensors(void **state) {
+    (void)state;
+    static const char bert[] = "{\"model_type\":\"bert\",\"num_hidden_layers\":6}";
+    static const char llama[] = "{\"model_type\":\"llama\",\"num_hidden_layers\":4,"
+                                "\"tie_word_embeddings\":true}";
+    static const char t5[] = "{\"model_type\":\"t5\",\"num_layers\":3,\"num_decoder_layers\":12,"
+                             "\"tie_word_embeddings\":false}";
+    static const struct {
+        const char *config, *tensor;
+        wm_quant_role role;
+        wm_quant kind; // of q4
+    } cases[] = {
+        {bert, "embeddings.word_embeddings.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {bert, "bert.encoder.layer.0.output.dense.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {bert, "encoder.layer.1.output.dense.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {bert, "encoder.layer.5.output.dense.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {bert, "encoder.layer.5.output.dense.bias", WM_QUANT_KEEP, WM_QUANT_Q4},
+        {bert, "encoder.layer.5.output.LayerNorm.weight", WM_QUANT_KEEP, WM_QUANT_I8},
+        {bert, "embeddings.position_embeddings.weight", WM_QUANT_KEEP, WM_QUANT_Q4},
+        {bert, "cls.predictions.decoder.weight", WM_QUANT_KEEP, WM_QUANT_Q4},
+        {llama, "model.embed_tokens.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {llama, "model.layers.3.mlp.up_proj.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {llama, "model.layers.2.mlp.up_proj.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {t5, "shared.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {t5, "lm_head.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {t5, "encoder.block.0.layer.0.SelfAttention.q.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {t5, "decoder.block.0.layer.1.EncDecAttention.q.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {t5, "decoder.block.10.layer.0.SelfAttention.q.weight", WM_QUANT_ROWS, WM_QUANT_Q4},
+        {t5, "decoder.block.11.layer.0.SelfAttention.q.weight", WM_QUANT_ROWS, WM_QUANT_I8},
+        {t5, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", WM_QUANT_KEEP,
+         WM_QUANT_Q4},
+    };
+    for (size_t i = 0; i < WM_COUNT(cases); i++) {
+        wm_config *config = NULL;
+        wm_error error;
+        wm_span tensor = wm_span_of(cases[i].tensor);
+        assert_int_equal(wm_config_from_json(&config, wm_span_of(cases[i].config), NULL, &error),
+                         WM_OK);
+        if (wm_config_quant_role(config, tensor) != cases[i].role ||
+            wm_config_quant_kind(config, tensor, WM_QUANT_Q4) != cases[i].kind)
+            fail_msg("%s: another role or kind", cases[i].tensor);
+        assert_int_equal(wm_config_quant_kind(config, tensor, WM_QUANT_F16), WM_QUANT_F16);
+        wm_config_close(config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_bad_value_is_named),     cmocka_unit_test(the_whole_text_is_checked),
-        cmocka_unit_test(size_and_depth_are_limited),  cmocka_unit_test(missing_tensors_are_named),
-        cmocka_unit_test(unreadable_dtypes_are_named), cmocka_unit_test(shards_must_all_be_there),
+        cmocka_unit_test(each_bad_value_is_named),
+        cmocka_unit_test(the_whole_text_is_checked),
+        cmocka_unit_test(size_and_depth_are_limited),
+        cmocka_unit_test(missing_tensors_are_named),
+        cmocka_unit_test(unreadable_dtypes_are_named),
+        cmocka_unit_test(shards_must_all_be_there),
         cmocka_unit_test(families_are_recognised),
+        cmocka_unit_test(quantising_knows_the_tensors),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
