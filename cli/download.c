@@ -2,6 +2,7 @@
 // download REPO DIR: a repository's files in a folder of one's own.
 #include "hub.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,17 +21,17 @@ typedef struct download {
     uint64_t bytes;
 } download;
 
-static bool has_hash(const char *path, const char *hash) {
+static bool has_hash(const char *path, const hub_file *file) {
     uint8_t block[1 << 16];
     char got[65];
-    sha256 state;
+    sha state;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : 0;
-    sha256_start(&state);
-    while (n >= 0 && (n = read(fd, block, sizeof block)) > 0) sha256_add(&state, block, (size_t)n);
+    sha_start(&state, file->etag, file->size);
+    while (n >= 0 && (n = read(fd, block, sizeof block)) > 0) sha_add(&state, block, (size_t)n);
     if (fd >= 0) close(fd);
-    sha256_hex(&state, got);
-    return n == 0 && !strcmp(got, hash);
+    sha_hex(&state, got);
+    return n == 0 && !strcmp(got, file->etag);
 }
 
 static int copy_file(const char *from, const char *part, const char *path) {
@@ -48,6 +49,23 @@ static int copy_file(const char *from, const char *part, const char *path) {
     if (good) return hub_sync_folder(path);
     unlink(part);
     return cli_fail("%s: IO: %s", path, strerror(reason));
+}
+
+// What broken runs have left of other versions of the file: PATH.ETAG.part, but not `part`.
+static void drop_older_parts(const char *path, const char *part) {
+    char folder[HUB_PATH], other[HUB_PATH];
+    size_t n = strlen(path);
+    if (!hub_path(folder, "%s", path)) return;
+    strrchr(folder, '/')[1] = 0;
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!hub_path(other, "%s%s", folder, entry->d_name)) break;
+        if (!strncmp(other, path, n) && other[n] == '.' &&
+            strspn(other + n + 1, "0123456789abcdef") == 16 && !strcmp(other + n + 17, ".part") &&
+            strcmp(other, part) != 0)
+            unlink(other);
+    }
+    if (directory) closedir(directory);
 }
 
 // A link in the folder must not lead the files out of it.
@@ -73,9 +91,11 @@ static int place_in_folder(void *context, hub_file *file, char path[HUB_PATH]) {
     result = hub_make_folders(path);
     if (result == CLI_OK) result = check_inside(d, path);
     if (result != CLI_OK) return result;
-    if (!file->linked || !hub_is_file(path, file->size) || !has_hash(path, file->etag))
+    if (!file->hashed || !hub_is_file(path, file->size) || !has_hash(path, file)) {
+        drop_older_parts(path, part);
         result = hub_cached(d->h, d->repo, file, blob) ? copy_file(blob, part, path)
                                                        : hub_fetch(d->h, d->repo, file, part, path);
+    }
     struct stat about;
     if (result == CLI_OK && !stat(path, &about)) d->bytes += (uint64_t)about.st_size;
     d->files++;
@@ -117,7 +137,7 @@ int cli_download(char **arguments, int count) {
     hub h;
     hub_repo repo;
     result = hub_open(&h);
-    h.http.quiet = quiet;
+    h.http.quiet |= quiet;
     if (result == CLI_OK && endpoint) result = hub_set_endpoint(&h, endpoint);
     if (result == CLI_OK && token) result = hub_set_token(&h, token);
     if (result == CLI_OK && h.offline)

@@ -138,7 +138,7 @@ static int fetch_part(hub *h, const hub_repo *repo, const hub_file *file, int fd
     if (!hub_url(h, repo, file, url)) return CLI_FAILED;
     http_file wanted = {.fd = fd,
                         .size = file->size,
-                        .sha256 = file->linked ? file->etag : NULL,
+                        .hash = file->hashed ? file->etag : NULL,
                         .data = !hub_ends_with(file->path, ".md") &&
                                 !hub_ends_with(file->path, ".html"),
                         .progress = h->bar ? show_bar : NULL,
@@ -155,7 +155,7 @@ static int fetch_part(hub *h, const hub_repo *repo, const hub_file *file, int fd
 int hub_fetch(hub *h, const hub_repo *repo, const hub_file *file, const char *part,
               const char *path) {
     // Without a hash nobody can tell whether what is there belongs to the rest.
-    int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (file->linked ? 0 : O_TRUNC);
+    int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (file->hashed ? 0 : O_TRUNC);
     bool keep = false;
     int fd = open(part, flags, 0666);
     if (fd < 0) return cli_fail("%s: IO: %s", part, strerror(errno));
@@ -165,7 +165,7 @@ int hub_fetch(hub *h, const hub_repo *repo, const hub_file *file, const char *pa
     if (result == CLI_OK && rename(part, path))
         result = cli_fail("%s: IO: %s", path, strerror(errno));
     if (result != CLI_OK) {
-        if (!keep || !file->linked) unlink(part);
+        if (!keep || !file->hashed) unlink(part);
         return result;
     }
     uint64_t bytes = h->bar ? h->bar->now : file->size;

@@ -60,7 +60,7 @@ typedef struct transfer {
     http_text *text;       // or
     http_about *about;
     size_t capacity;     // of text
-    sha256 hash;         // of what the file has,
+    sha hash;            // of what the file has,
     uint64_t have;       // so many bytes
     char validator[140]; // the ETag of the answer that they came from
     char etag[140], linked_etag[140], commit[140], range[80], said[240];
@@ -157,7 +157,7 @@ static bool take_text(transfer *t, const char *bytes, size_t n) {
 
 static bool empty_file(transfer *t) {
     t->have = 0;
-    sha256_start(&t->hash);
+    sha_start(&t->hash, t->file->hash, t->file->size);
     if (ftruncate(t->file->fd, 0) == 0 && lseek(t->file->fd, 0, SEEK_SET) == 0) return true;
     refuse(t->h, "IO: %s", strerror(errno));
     return false;
@@ -169,7 +169,7 @@ static bool take_bytes(transfer *t, const char *bytes, size_t n) {
                (unsigned long long)t->file->size);
         return false;
     }
-    sha256_add(&t->hash, bytes, n);
+    sha_add(&t->hash, bytes, n);
     for (size_t done = 0; done < n;) {
         ssize_t written = write(t->file->fd, bytes + done, n - done);
         if (written < 0 && errno == EINTR) continue;
@@ -270,6 +270,10 @@ static bool add_headers(const transfer *t, bool own_host, struct curl_slist **li
            (!t->validator[0] || add_line(lines, "If-Range: %s", t->validator));
 }
 
+static unsigned patience(const transfer *t) {
+    return t->file ? t->h->idle_seconds : t->h->answer_seconds;
+}
+
 // libcurl's own limit is on a mean of some seconds: this one is on silence.
 static int watch(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
                  curl_off_t up) {
@@ -280,7 +284,7 @@ static int watch(void *context, curl_off_t total, curl_off_t now, curl_off_t up_
     if (now != t->seen) t->moved = 0;
     if (!t->moved) t->moved = clock.tv_sec + 1;
     t->seen = now;
-    return clock.tv_sec + 1 - t->moved > (time_t)t->h->idle_seconds;
+    return clock.tv_sec + 1 - t->moved > (time_t)patience(t);
 }
 
 static CURLcode perform(transfer *t, const char *url, bool own_host) {
@@ -304,7 +308,7 @@ static CURLcode perform(transfer *t, const char *url, bool own_host) {
 #endif
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "wasmicro/" WM_VERSION);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, t->text ? "" : "identity");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)t->h->idle_seconds);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)patience(t));
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
@@ -398,7 +402,7 @@ static outcome curl_outcome(transfer *t, CURLcode code) {
         return GIVE_UP;
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_ABORTED_BY_CALLBACK:
-        refuse(t->h, "HTTP: %s: silent for %u seconds", t->url, t->h->idle_seconds);
+        refuse(t->h, "HTTP: %s: silent for %u seconds", t->url, patience(t));
         return RETRY;
     default: refuse(t->h, "HTTP: %s: %s", t->url, curl_easy_strerror(code)); return RETRY;
     }
@@ -508,7 +512,7 @@ static bool read_beginning(transfer *t) {
     if (lseek(t->file->fd, 0, SEEK_SET)) return false;
     for (ssize_t n; (n = read(t->file->fd, block, sizeof block)) != 0;) {
         if (n < 0) return false;
-        sha256_add(&t->hash, block, (size_t)n);
+        sha_add(&t->hash, block, (size_t)n);
         t->have += (uint64_t)n;
     }
     return true;
@@ -522,20 +526,21 @@ static int check_file(transfer *t) {
     if (file->size != HTTP_UNKNOWN && t->have != file->size)
         return refuse(t->h, "HASH: %s has %llu bytes, %llu were promised", t->url,
                       (unsigned long long)t->have, (unsigned long long)file->size);
-    sha256_hex(&t->hash, got);
+    sha_hex(&t->hash, got);
     ssize_t n = pread(file->fd, start, sizeof start, 0);
     wm_span head = {start, n > 0 ? (size_t)n : 0};
     wm_span name = wm_span_of(t->url);
     if (file->data && wm_magic_check(head, name, &error) == WM_ERROR_FORMAT)
         return refuse(t->h, "FORMAT: %s", error.text);
-    if (file->sha256 && strcmp(got, file->sha256))
-        return refuse(t->h, "HASH: %s has SHA-256 %s, promised is %s", t->url, got, file->sha256);
+    if (file->hash && strcmp(got, file->hash))
+        return refuse(t->h, "HASH: %s has SHA-%s %s, promised is %s", t->url, got[40] ? "256" : "1",
+                      got, file->hash);
     return CLI_OK;
 }
 
 int http_get_file(http *h, const char *url, const http_file *file, bool *keep) {
     transfer t = {.h = h, .url = url, .file = file};
-    sha256_start(&t.hash);
+    sha_start(&t.hash, file->hash, file->size);
     *keep = true;
     if (!read_beginning(&t)) return refuse(h, "IO: %s", strerror(errno));
     if (t.have > file->size && !empty_file(&t)) return CLI_FAILED;

@@ -4,7 +4,7 @@
 #define WM_HTTP_H
 
 #include "../include/wasmicro.h"
-#include "sha256.h"
+#include "sha.h"
 
 #define HTTP_UNKNOWN UINT64_MAX
 
@@ -14,18 +14,19 @@ enum { HTTP_MAX_TEXT = 64 << 20, HTTP_REDIRECTS = 5, HTTP_RETRIES = 3 };
 typedef void (*http_progress_fn)(void *context, uint64_t bytes);
 
 typedef struct http {
-    void *curl;            // CURL *
-    const char *token;     // or NULL; goes to the origin of the URL asked for and nowhere else
-    unsigned idle_seconds; // a connection that is silent for so long is given up
-    bool quiet;            // no word about retries
-    char message[600];     // what went wrong: "HTTP: …"
+    void *curl;        // CURL *
+    const char *token; // or NULL; goes to the origin of the URL asked for and nowhere else
+    // A connection that is silent for so long is given up: a file's, and any other.
+    unsigned idle_seconds, answer_seconds;
+    bool quiet;        // no word about retries
+    char message[600]; // what went wrong: "HTTP: …"
 } http;
 
 // What the hub says of a file in its headers, on the way to the bytes.
 typedef struct http_about {
     char etag[140], commit[140];
     uint64_t size; // HTTP_UNKNOWN: it does not say
-    bool linked;   // the ETag is the file's SHA-256
+    bool linked;   // the ETag is of a large file: its SHA-256
 } http_about;
 
 typedef struct http_text {
@@ -34,10 +35,10 @@ typedef struct http_text {
 } http_text;
 
 typedef struct http_file {
-    int fd;             // for reading and writing; what is in it is the file's beginning
-    uint64_t size;      // promised, or HTTP_UNKNOWN
-    const char *sha256; // promised, or NULL
-    bool data;          // a page of HTML instead of it is an error
+    int fd;           // for reading and writing; what is in it is the file's beginning
+    uint64_t size;    // promised, or HTTP_UNKNOWN
+    const char *hash; // promised, as sha_start takes it, or NULL
+    bool data;        // a page of HTML instead of it is an error
     http_progress_fn progress;
     void *context;
 } http_file;

@@ -100,12 +100,19 @@ int hub_set_token(hub *h, const char *token) {
     return set_token(h, token, strlen(token), "--token");
 }
 
+static void set_seconds(const char *name, unsigned *to) {
+    const char *value = variable(name);
+    int seconds = value ? atoi(value) : 0;
+    if (seconds > 0 && seconds < 3600) *to = (unsigned)seconds;
+}
+
 int hub_open(hub *h) {
     char home[HUB_PATH];
-    *h = (hub){.http = {.idle_seconds = 10}};
-    const char *endpoint = variable("HF_ENDPOINT"), *seconds = variable("HF_HUB_DOWNLOAD_TIMEOUT");
-    int idle = seconds ? atoi(seconds) : 0;
-    if (idle > 0 && idle < 3600) h->http.idle_seconds = (unsigned)idle;
+    *h = (hub){.http = {.idle_seconds = 10, .answer_seconds = 10}};
+    const char *endpoint = variable("HF_ENDPOINT");
+    set_seconds("HF_HUB_DOWNLOAD_TIMEOUT", &h->http.idle_seconds);
+    set_seconds("HF_HUB_ETAG_TIMEOUT", &h->http.answer_seconds);
+    h->http.quiet = is_set_true("HF_HUB_DISABLE_PROGRESS_BARS");
     h->offline =
         is_set_true(variable("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE");
     if (!find_home(home) || !find_cache(home, h->cache)) return CLI_FAILED;
@@ -187,8 +194,13 @@ static bool is_etag(const char *etag) {
     return n > 1 && n < 128 && good == n && etag[0] != '.';
 }
 
-bool hub_is_sha256(const char *text) {
-    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+bool hub_is_hash(const char *text, size_t digits) {
+    return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
+}
+
+// Large files' etags are SHA-256, small ones' git's, for which the size is needed.
+static bool is_hashed(const char *etag, bool linked, uint64_t size) {
+    return linked ? hub_is_hash(etag, 64) : size != HTTP_UNKNOWN && hub_is_hash(etag, 40);
 }
 
 static wm_status read_sibling(hub_repo *repo, wm_json entry, hub_file *file, wm_error *error) {
@@ -197,18 +209,18 @@ static wm_status read_sibling(hub_repo *repo, wm_json entry, hub_file *file, wm_
     if (!file->path)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "the hub's listing: a file without a name");
     WM_TRY(wm_path_check(wm_span_of(file->path), "the hub's listing", error));
-    wm_json lfs = wm_json_get(entry, "lfs"), sha = wm_json_get(lfs, "sha256");
-    file->linked = wm_json_present(sha);
-    WM_TRY(
-        copy_string(repo, file->linked ? sha : wm_json_get(entry, "blobId"), &file->etag, error));
-    if (file->etag && (!is_etag(file->etag) || (file->linked && !hub_is_sha256(file->etag))))
+    wm_json lfs = wm_json_get(entry, "lfs"), sha256 = wm_json_get(lfs, "sha256");
+    bool linked = wm_json_present(sha256);
+    WM_TRY(copy_string(repo, linked ? sha256 : wm_json_get(entry, "blobId"), &file->etag, error));
+    if (file->etag && (!is_etag(file->etag) || (linked && !hub_is_hash(file->etag, 64))))
         return wm_fail(error, WM_ERROR_FORMAT, 0, "the hub's listing: an odd hash of %z",
                        file->path);
-    wm_json size = wm_json_get(file->linked ? lfs : entry, "size");
+    wm_json size = wm_json_get(linked ? lfs : entry, "size");
     if (wm_json_present(size) && wm_json_type_of(size) != WM_JSON_NULL &&
         (!wm_json_u64(size, &file->size) || file->size > INT64_MAX))
         return wm_fail(error, WM_ERROR_FORMAT, 0, "the hub's listing: an odd size of %z",
                        file->path);
+    file->hashed = file->etag && is_hashed(file->etag, linked, file->size);
     return WM_OK;
 }
 
@@ -265,7 +277,7 @@ int hub_look_up(hub *h, hub_repo *repo, hub_file *file) {
     if (!etag) return cli_fail("NOMEM: no memory for a hash");
     strcpy(etag, about.etag);
     if (!is_etag(etag)) return cli_fail("%s: FORMAT: %s has no ETag", repo->id, file->path);
-    *file = (hub_file){file->path, etag, about.size, about.linked && hub_is_sha256(etag)};
+    *file = (hub_file){file->path, etag, about.size, is_hashed(etag, about.linked, about.size)};
     return CLI_OK;
 }
 

@@ -12,8 +12,9 @@ enum { HUB_PATH = 4096, HUB_MAX_FILES = 8192 };
 
 // ---- Surroundings ------------------------------------------------------------------------------
 
-// From HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT, as
-// the huggingface_hub library reads them.
+// From HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE,
+// HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT, HF_HUB_DISABLE_PROGRESS_BARS and
+// HF_HUB_DISABLE_IMPLICIT_TOKEN, as the huggingface_hub library reads them.
 typedef struct hub {
     char endpoint[512], cache[HUB_PATH], token[512];
     bool offline;
@@ -27,7 +28,7 @@ int hub_set_endpoint(hub *h, const char *endpoint);
 int hub_set_token(hub *h, const char *token);
 
 bool hub_is_id(const char *text); // "name" or "owner/name"
-bool hub_is_sha256(const char *text);
+bool hub_is_hash(const char *text, size_t digits); // 64: SHA-256; 40: git's of a blob
 bool hub_ends_with(const char *name, const char *end); // and is longer
 
 // ---- Repositories ------------------------------------------------------------------------------
@@ -36,7 +37,7 @@ typedef struct hub_file {
     const char *path; // in the repository
     const char *etag; // its name in the cache; NULL: not known yet
     uint64_t size;    // HTTP_UNKNOWN: not known yet
-    bool linked;      // the etag is the SHA-256 of its bytes
+    bool hashed;      // the etag is of its bytes, see hub_is_hash
 } hub_file;
 
 typedef struct hub_repo {

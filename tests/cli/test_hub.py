@@ -125,11 +125,15 @@ class Downloads(HubCase):
         self.assertIn(WEIGHTS, result.error)
         self.hub.log()
         self.assert_whole(self.download())  # what is there by its hash is not fetched again
-        self.assertFalse([r for r in self.hub.log()[0] if WEIGHTS in r["url"]])
+        self.assertFalse([r for r in self.hub.log()[0] if "/resolve/" in r["url"]])
+        (self.out / "config.json").write_bytes(FILES["config.json"].replace(b"bert", b"bart"))
+        self.assert_whole(self.download())
 
     def test_options(self):
         self.assert_whole(self.download("--include", "1_*/*", "--quiet"), ["1_Pooling/config.json"])
         self.assertEqual(self.download("--quiet").error, "")
+        shutil.rmtree(self.out)
+        self.assertEqual(self.download(env={"HF_HUB_DISABLE_PROGRESS_BARS": "1"}).error, "")
         self.assertEqual(self.run_hub("download", "t/files", self.out, env={"HF_ENDPOINT": "http://127.0.0.1:9"}).code, FAILED)
         self.assertEqual(self.download("--endpoint", self.hub.endpoint + "/", env={"HF_ENDPOINT": "http://127.0.0.1:9"}).code, 0)
         for commit, revision in (("1" * 40, "v1"), ("2" * 40, "pr/1")):
@@ -242,6 +246,15 @@ class Downloads(HubCase):
         part, = self.out.glob("*.part")
         self.assertGreater(part.stat().st_size, 100_000)
         self.assert_whole(self.download())
+        foreign = [self.out / name for name in ("tokenizer.json.0123.part", f"{WEIGHTS}x.0123456789abcdef.part", f"{WEIGHTS}.part")]
+        older = self.out / f"{WEIGHTS}.0123456789abcdef.part"
+        for path in (*foreign, older):
+            path.write_bytes(b"of another version")
+        (self.out / WEIGHTS).unlink()
+        self.assertEqual(self.download().code, 0)
+        self.assertEqual(sorted(self.out.glob("*.part")), sorted(foreign))
+        for path in foreign:
+            path.unlink()
         for damage in (b"", b"other bytes" * 1000, FILES[WEIGHTS], FILES[WEIGHTS] + b"more", b"x" * 700_000):
             (self.out / WEIGHTS).unlink()
             part.write_bytes(damage)
@@ -268,8 +281,12 @@ class Downloads(HubCase):
             self.hub.faults({f"cdn:{WEIGHTS}": [fault]})
             self.assert_fails(self.download(), word)
             self.assertNotIn(WEIGHTS, " ".join(read(self.out)), fault)
+        shutil.rmtree(self.out)
         self.hub.faults({"hub:config.json": [{"html": True}]})
         self.assert_fails(self.download(), "HTML")
+        self.hub.faults({"hub:tokenizer.json": [{"corrupt": True}]})  # a small file has git's hash
+        self.assert_fails(self.download(), "HASH", "SHA-1")
+        self.assertNotIn("tokenizer.json", " ".join(read(self.out)))
         self.assert_fails(self.download(repo="t/pointer"), "LFS pointer")
         self.assertNotIn(WEIGHTS, " ".join(read(self.out)))
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#include "sha256.h"
+#include "sha.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static const uint32_t constants[64] = {
 
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void add_block(uint32_t state[8], const uint8_t *block) {
+static void add_block_256(uint32_t state[8], const uint8_t *block) {
     uint32_t w[64], s[8];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
@@ -43,20 +43,47 @@ static void add_block(uint32_t state[8], const uint8_t *block) {
     for (int i = 0; i < 8; i++) state[i] += s[i];
 }
 
-void sha256_start(sha256 *hash) {
-    *hash = (sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-                               0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+static void add_block_1(uint32_t state[8], const uint8_t *block) {
+    uint32_t w[80], a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
+    for (int i = 0; i < 80; i++)
+        w[i] = i < 16 ? (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+                            (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3]
+                      : rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 31);
+    for (int i = 0; i < 80; i++) {
+        uint32_t mixed = i < 20   ? ((b & c) | (~b & d)) + 0x5a827999
+                         : i < 40 ? (b ^ c ^ d) + 0x6ed9eba1
+                         : i < 60 ? ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
+                                  : (b ^ c ^ d) + 0xca62c1d6;
+        uint32_t next = rotate(a, 27) + mixed + e + w[i];
+        e = d, d = c, c = rotate(b, 2), b = a, a = next;
+    }
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e;
 }
 
-void sha256_add(sha256 *hash, const void *bytes, size_t n) {
+static void sha256_start(sha *hash) {
+    *hash = (sha){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
+                            0x1f83d9ab, 0x5be0cd19},
+                  .words = 8};
+}
+
+static void sha1_start(sha *hash) {
+    *hash =
+        (sha){.state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}, .words = 5};
+}
+
+static void add_block(sha *hash, const uint8_t *block) {
+    (hash->words == 8 ? add_block_256 : add_block_1)(hash->state, block);
+}
+
+void sha_add(sha *hash, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
     while (n) {
         size_t used = hash->length % 64, taken = 64 - used < n ? 64 - used : n;
         if (taken == 64) {
-            add_block(hash->state, p);
+            add_block(hash, p);
         } else {
             memcpy(hash->block + used, p, taken);
-            if (used + taken == 64) add_block(hash->state, hash->block);
+            if (used + taken == 64) add_block(hash, hash->block);
         }
         hash->length += taken;
         p += taken;
@@ -64,12 +91,21 @@ void sha256_add(sha256 *hash, const void *bytes, size_t n) {
     }
 }
 
-void sha256_hex(const sha256 *hash, char hex[65]) {
-    sha256 end = *hash;
+void sha_hex(const sha *hash, char hex[65]) {
+    sha end = *hash;
     uint8_t bits[8];
     for (int i = 0; i < 8; i++) bits[i] = (uint8_t)(hash->length * 8 >> (56 - 8 * i));
-    sha256_add(&end, "\x80", 1);
-    while (end.length % 64 != 56) sha256_add(&end, "", 1);
-    sha256_add(&end, bits, 8);
-    for (int i = 0; i < 8; i++) snprintf(hex + 8 * i, 9, "%08x", (unsigned)end.state[i]);
+    sha_add(&end, "\x80", 1);
+    while (end.length % 64 != 56) sha_add(&end, "", 1);
+    sha_add(&end, bits, 8);
+    for (int i = 0; i < end.words; i++) snprintf(hex + 8 * i, 9, "%08x", (unsigned)end.state[i]);
+}
+
+void sha_start(sha *hash, const char *wanted, uint64_t size) {
+    char head[32];
+    sha256_start(hash);
+    if (!wanted || strlen(wanted) != 40) return;
+    int n = snprintf(head, sizeof head, "blob %llu", (unsigned long long)size);
+    sha1_start(hash);
+    sha_add(hash, head, (size_t)n + 1);
 }
