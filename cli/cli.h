@@ -17,6 +17,14 @@ __attribute__((format(printf, 1, 2))) int cli_fail(const char *format, ...);  //
 __attribute__((format(printf, 1, 2))) int cli_usage(const char *format, ...); // CLI_USAGE
 int cli_error(const char *what, const wm_error *error);                       // CLI_FAILED
 
+// ---- Signals -----------------------------------------------------------------------------------
+
+// From here on the first SIGINT, SIGTERM or SIGHUP only makes cli_stopped() true, for what is half
+// done to be removed; then cli_stop_now() ends the process by it. A second one does so at once.
+void cli_stop_gently(void);
+bool cli_stopped(void);
+void cli_stop_now(void);
+
 // ---- Options ----------------------------------------------------------------------------------
 
 typedef enum cli_kind {

@@ -36,6 +36,7 @@ static bool reserve(void **memory, size_t *room, size_t n) {
 static int write_at(const writer *w, const void *bytes, size_t n, uint64_t at) {
     const uint8_t *p = bytes;
     while (n) {
+        if (cli_stopped()) return CLI_FAILED; // convert says so
         ssize_t written = pwrite(w->fd, p, n, (off_t)at);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return cli_fail("%s: IO: %s", w->path, strerror(errno));

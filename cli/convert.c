@@ -58,7 +58,7 @@ static int check_target(const char *to) {
 
 static int write_file(const conversion *c, const char *name, const void *bytes, size_t n) {
     char path[HUB_PATH];
-    if (!hub_path(path, "%s/%s", c->part, name)) return CLI_FAILED;
+    if (cli_stopped() || !hub_path(path, "%s/%s", c->part, name)) return CLI_FAILED;
     int result = hub_make_folders(path);
     if (result != CLI_OK) return result;
     FILE *file = fopen(path, "wb");
@@ -188,7 +188,8 @@ static wm_status generate(wm_pipeline *pipeline, wm_span text, answer *to, wm_er
     wm_generated token = {0};
     WM_TRY(wm_generation_open(&generation, pipeline, text, &options, error));
     wm_status status = WM_OK;
-    while (status == WM_OK && token.finish == WM_FINISH_NONE && to->count < CHECK_TOKENS) {
+    while (status == WM_OK && token.finish == WM_FINISH_NONE && to->count < CHECK_TOKENS &&
+           !cli_stopped()) {
         status = wm_generation_next(generation, &token, error);
         if (status == WM_OK && token.id >= 0) to->ids[to->count++] = token.id;
     }
@@ -247,15 +248,16 @@ static int check_both(const char *before, const char *after, agreement *found) {
     int result = cli_model_open(before, NULL, &folders[0], &pipelines[0]);
     if (result != CLI_OK) return result;
     result = cli_model_open(after, NULL, &folders[1], &pipelines[1]);
-    for (int i = 0; i < SAMPLES && result == CLI_OK; i++) {
+    bool both = result == CLI_OK;
+    for (int i = 0; i < SAMPLES && result == CLI_OK && !cli_stopped(); i++) {
         answer a, b = {0};
         result = ask(pipelines[0], before, samples[i], &a);
         if (result == CLI_OK) result = ask(pipelines[1], after, samples[i], &b);
         if (result == CLI_OK) compare(&a, &b, wm_pipeline_dim(pipelines[0]), found);
         free(a.vector);
         free(b.vector);
-        if (i == SAMPLES - 1) cli_model_close(&folders[1], pipelines[1]);
     }
+    if (both) cli_model_close(&folders[1], pipelines[1]);
     cli_model_close(&folders[0], pipelines[0]);
     return result;
 }
@@ -312,6 +314,7 @@ static int convert(conversion *c, bool checked) {
     int result = check_target(c->to);
     if (result == CLI_OK) result = write_part(c);
     if (result == CLI_OK && checked) result = check(c, &found);
+    if (cli_stopped()) result = cli_fail("%s: CANCEL: stopped by a signal", c->to);
     if (result == CLI_OK && rename(c->part, c->to))
         result = cli_fail("%s: IO: %s", c->to, strerror(errno));
     if (result == CLI_OK) result = hub_sync_folder(c->to);
@@ -337,5 +340,8 @@ int cli_convert(char **arguments, int count) {
     result = hub_find_model(arguments[0], revision, HUB_CONVERT, found);
     if (result != CLI_OK) return result;
     conversion c = {.model = found, .to = arguments[1], .quantize = kind - 1};
-    return convert(&c, checked);
+    cli_stop_gently();
+    result = convert(&c, checked);
+    cli_stop_now();
+    return result;
 }

@@ -6,7 +6,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import struct
+import subprocess
 import time
 import unittest
 import zipfile
@@ -15,7 +17,7 @@ from hub import Hub
 from test_commands import Case
 from test_hub import WITH_HUB
 from weights_files import Storage, Tensor, gguf, pickled, read_safetensors, torch_old, torch_zip
-from wasmicro import FAILED, ROOT, SANITIZED, TINY, USAGE, peak_memory, run
+from wasmicro import BINARY, CLEAN, FAILED, ROOT, SANITIZED, TINY, USAGE, peak_memory, run
 
 BERT = TINY / "bert-f32"
 
@@ -149,6 +151,24 @@ class Safetensors(ConvertCase):
         self.assertTrue((self.folder / "a/b/c/model.safetensors").exists())
         self.assertEqual(run("convert", self.model, "/dev/null/x").code, FAILED)
         self.assertEqual(run("convert", self.folder / "absent/x/y", self.out).code, FAILED)
+
+    def test_stopped(self):
+        name, size = "embeddings.word_embeddings.weight", 240 << 20
+        text = json.dumps({name: {"dtype": "F32", "shape": [size // 4096, 1024], "data_offsets": [0, size]}}).encode()
+        with (self.model / "model.safetensors").open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            file.truncate(8 + len(text) + size)
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in signals:
+            process = subprocess.Popen([BINARY, "convert", self.model, self.out, "--quantize", "q4"], env=CLEAN, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, preexec_fn=lambda: [signal.signal(each, signal.SIG_DFL) for each in signals])
+            while process.poll() is None and not list(self.folder.glob("*.part/*")):
+                time.sleep(0.001)
+            process.send_signal(number)
+            error = process.communicate(timeout=30)[1]
+            self.assertEqual(process.returncode, -number, error)
+            self.assertIn(b"CANCEL", error)
+            self.assertEqual((list(self.folder.glob("*.part")), self.out.exists()), ([], False))
 
     def test_weights_that_are_no_numbers(self):
         path = self.model / "model.safetensors"
