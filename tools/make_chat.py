@@ -22,6 +22,9 @@ TALKS = [
     ["assistant: I begin."],
     ["user: a", "user: b"],
     ["user: "],
+    ["system: ", "user: a"],
+    ["system: one", "system: two", "user: a"],
+    ["system: Be brief.", "user: a", "assistant: b"],
 ]
 
 
@@ -35,8 +38,15 @@ def render(tokenizer, template: str, talk: list[str], answer: bool):
 
 
 def is_left_out(name: str, talk: list[str]) -> bool:
-    """Qwen3's thoughts after the user's last message: refused, as no answer could follow."""
-    return name == "qwen3" and not talk[-1].startswith("user")
+    """What transformers writes and the library refuses: turns of the same side one after another, and a system message
+    that would be moved to the front or lost; thoughts after the user's last message, as no answer could follow."""
+    if name.startswith(("deepseek", "phi3-first", "phi3-medium")):
+        sides = [line.split(":")[0] for line in talk]
+        sides = sides[name.startswith("deepseek") and sides[0] == "system" :]
+        return any(side != ("user", "assistant")[i % 2] for i, side in enumerate(sides))
+    if name in ("qwen3", "qwen3-later", "qwen3-2507", "qwen3-thinking", "qwq"):
+        return not talk[-1].startswith("user")
+    return False
 
 
 def fingerprint(template: str) -> tuple[int, int]:
@@ -58,7 +68,7 @@ def main() -> None:
         cases = [
             {"talk": talk, "answer": answer, "prompt": render(tokenizer, template, talk, answer)}
             for talk in TALKS
-            for answer in ((True, False) if talk in TALKS[:4] else (True,))
+            for answer in ((True, False) if talk in TALKS[:5] else (True,))
         ]
         for case in cases:
             case["prompt"] = None if is_left_out(path.stem, case["talk"]) else case["prompt"]
