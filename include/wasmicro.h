@@ -376,9 +376,9 @@ typedef struct wm_message {
 
 // *prompt = the conversation as the model's chat_template writes it, with the opening of the answer
 // if `answer`; the pipeline's until its next call. Known templates are formatted in code, none is
-// ever evaluated; where one asks for today's date (Llama 3.2) it is the one that it has itself for
-// want of a clock, 26 Jul 2024: for another, give the text yourself. Errors: MISSING (no template), UNSUPPORTED (an unknown one), ARG (messages that
-// the template refuses), NOMEM.
+// ever evaluated; where one writes today's date (Llama 3.2), it is the one that it has for want of a
+// clock, 26 Jul 2024. Errors: MISSING (no template), UNSUPPORTED (an unknown one: give the prompt as
+// a text), ARG (messages that the template refuses), NOMEM.
 WM_API wm_status wm_pipeline_chat(wm_pipeline *pipeline, const wm_message *messages, size_t count,
                                   bool answer, wm_span *prompt, wm_error *error);
 
