@@ -68,6 +68,38 @@ static void work_is_cut_where_it_pays(void **state) {
     wm_threads_close(threads);
 }
 
+static void work(uint32_t steps) {
+    for (volatile uint32_t i = 0; i < steps;) i++;
+}
+
+static void slow_help(void *context, size_t part, size_t lane) {
+    (void)context, (void)part;
+    work(lane ? 20000000 : 50000);
+}
+
+static void count_helped(void *context, size_t part, size_t lane) {
+    *(size_t *)context += lane;
+    work((uint32_t)part + 5000000);
+}
+
+// A busy machine: who is kept waiting works alone, for long enough to make up for it.
+static void late_threads_get_nothing(void **state) {
+    (void)state;
+    wm_threads *threads = open_threads(2);
+    size_t helped = 0;
+    if (wm_threads_lanes(threads) < 2) return;
+    for (int i = 0; i < 1000 && wm_threads_parts(threads, UINT64_MAX, 8) > 1; i++)
+        wm_threads_run(threads, slow_help, NULL, 8);
+    assert_int_equal(wm_threads_parts(threads, UINT64_MAX, 8), 1);
+    wm_threads_run(threads, count_helped, &helped, 4);
+    assert_int_equal(helped, 0);
+    for (int i = 0; i < 1000 && wm_threads_parts(threads, UINT64_MAX, 8) == 1; i++)
+        wm_threads_run(threads, count_helped, &helped, 1);
+    assert_int_equal(wm_threads_parts(threads, UINT64_MAX, 8), 8);
+    assert_int_equal(helped, 0);
+    wm_threads_close(threads);
+}
+
 static void no_memory_is_an_error(void **state) {
     (void)state;
     wm_threads *threads;
@@ -139,6 +171,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_is_done_once),
         cmocka_unit_test(work_is_cut_where_it_pays),
+        cmocka_unit_test(late_threads_get_nothing),
         cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(results_do_not_depend_on_threads),
     };

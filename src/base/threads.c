@@ -12,9 +12,10 @@
 
 enum {
     POOL_THREADS = 64,
-    POOL_PATIENCE = 10000, // looks at the ticket before sleeping
-    POOL_DELAY = 100000,   // nanoseconds that others may be late
-    POOL_REST = 8,         // tasks that the caller does alone after that
+    POOL_PATIENCE = 8192, // looks at the ticket before sleeping
+    POOL_YIELD = 32,      // looks before letting others run
+    POOL_MOST = 8000000,  // nanoseconds that the account holds or owes at most
+    POOL_RISK = 32,       // what share of its time a caller may lose by waiting
 };
 
 typedef struct pool_lane {
@@ -30,7 +31,7 @@ struct wm_threads {
     _Atomic(void *) context;
     atomic_bool closing;
     atomic_flag busy;
-    uint32_t rest, penalty; // of who holds `busy`
+    _Atomic int64_t account; // nanoseconds that sharing has saved; changed by who holds `busy`
     _Atomic uint32_t sleepers;
     pthread_mutex_t mutex; // of sleep alone
     pthread_cond_t wake;
@@ -38,12 +39,14 @@ struct wm_threads {
     pool_lane lane[POOL_THREADS]; // from 1 on
 };
 
-static inline void pool_pause(void) {
+// Between looks at what is waited for. Who has it may want this very processor.
+static void pool_pause(uint32_t look) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+    if (look % POOL_YIELD == POOL_YIELD - 1) sched_yield();
 }
 
 // Does one part, if there is one left.
@@ -61,9 +64,9 @@ static bool take_part(wm_threads *pool, size_t lane) {
 }
 
 static void sleep_until_work(wm_threads *pool) {
-    for (int i = 0; i < POOL_PATIENCE; i++) {
+    for (uint32_t i = 0; i < POOL_PATIENCE; i++) {
         if ((uint32_t)atomic_load(&pool->ticket)) return;
-        pool_pause();
+        pool_pause(i);
     }
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleepers, 1);
@@ -125,53 +128,50 @@ size_t wm_threads_lanes(const wm_threads *pool) { return pool ? pool->lanes : 1;
 
 // Four parts for each thread: who comes late or is held up leaves more to the others.
 size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most) {
-    if (!pool || work < 2 * WM_THREAD_WORK) return 1;
+    if (!pool || work < 2 * WM_THREAD_WORK || atomic_load(&pool->account) < 0) return 1;
     return (size_t)WM_MIN(WM_MIN(work / WM_THREAD_WORK, 4 * pool->lanes), WM_MAX(most, 1));
 }
 
-static uint64_t nanoseconds(void) {
+static int64_t nanoseconds(void) {
     struct timespec now;
     timespec_get(&now, TIME_UTC);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Waits for the parts that others have. Returns whether they kept the caller much longer than its
-// own parts took each: the machine is busy, and a thread waits for its turn with a part in hand.
-static bool wait_for_others(wm_threads *pool, uint64_t worked, size_t own) {
-    uint64_t start = nanoseconds();
-    for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) {
-        if (i < POOL_PATIENCE)
-            pool_pause();
-        else
-            sched_yield();
-    }
-    return nanoseconds() - start > 2 * worked / WM_MAX(own, 1) + POOL_DELAY;
-}
-
-void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
-    bool alone = !pool || parts < 2 || parts > UINT32_MAX || atomic_flag_test_and_set(&pool->busy);
-    if (!alone && pool->rest) {
-        pool->rest--;
-        atomic_flag_clear(&pool->busy);
-        alone = true;
-    }
-    if (alone) {
-        for (size_t part = 0; part < parts; part++) run(context, part, 0);
-        return;
-    }
+// Hands out the parts and waits for those that others have. Returns the nanoseconds that this has
+// saved the caller, who would have needed its own quickest part's time for each of theirs.
+static int64_t run_shared(wm_threads *pool, wm_part *run, void *context, size_t parts) {
+    int64_t begun = nanoseconds(), woken, start, end, quickest = POOL_MOST;
     atomic_store(&pool->run, run);
     atomic_store(&pool->context, context);
     atomic_store(&pool->unfinished, parts);
-    uint64_t task = (atomic_load(&pool->ticket) >> 32) + 1, start = nanoseconds();
-    size_t own = 0;
-    atomic_store(&pool->ticket, task << 32 | parts);
+    atomic_store(&pool->ticket, ((atomic_load(&pool->ticket) >> 32) + 1) << 32 | parts);
     if (atomic_load(&pool->sleepers)) wake_all(pool);
-    while (take_part(pool, 0)) own++;
-    // On a busy machine the caller works alone for a while, longer each time it was held up.
-    if (wait_for_others(pool, nanoseconds() - start, own))
-        pool->rest = pool->penalty = WM_MIN(2 * pool->penalty + POOL_REST, POOL_REST << 8);
-    else
-        pool->penalty /= 2;
+    size_t theirs = parts;
+    woken = start = nanoseconds();
+    for (; take_part(pool, 0); start = end, theirs--) {
+        end = nanoseconds();
+        quickest = WM_MIN(quickest, end - start);
+    }
+    for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) pool_pause(i);
+    if (theirs == parts) quickest = 0;
+    return quickest * (int64_t)theirs - (nanoseconds() - start) - (woken - begun);
+}
+
+// What sharing saves is put to an account, what it costs is taken from it: on a busy machine others
+// wait for their turn with a part in hand. With a debt the caller works alone and pays it off.
+void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
+    bool mine = pool && !atomic_flag_test_and_set(&pool->busy);
+    int64_t account = mine ? atomic_load(&pool->account) : 0, saved = 0;
+    if (mine && account >= 0 && parts > 1 && parts <= UINT32_MAX) {
+        saved = run_shared(pool, run, context, parts);
+    } else {
+        int64_t start = account < 0 ? nanoseconds() : 0;
+        for (size_t part = 0; part < parts; part++) run(context, part, 0);
+        if (account < 0) saved = (nanoseconds() - start) / POOL_RISK;
+    }
+    if (!mine) return;
+    atomic_store(&pool->account, WM_MAX(WM_MIN(account + saved, POOL_MOST), -POOL_MOST));
     atomic_flag_clear(&pool->busy);
 }
 #endif
