@@ -87,25 +87,25 @@ export const sha256 = () => {
 
 // ---- One file -----------------------------------------------------------------------------------
 
+// Ends early if the signal says so.
 const pause = (ms, signal) =>
-  new Promise((done, reject) => {
-    const stop = () => reject(signal.reason);
-    setTimeout(() => done(signal?.removeEventListener('abort', stop)), ms);
-    signal?.addEventListener('abort', stop);
+  new Promise((done) => {
+    setTimeout(() => done(signal?.removeEventListener('abort', done)), ms);
+    signal?.addEventListener('abort', done);
   });
 
 // The bytes behind a URL, taken up again where a connection broke; a store that has the first `got`
 // already says so in the file, with their sum. Where size and hash are known, the last bytes go out
-// only if they fit.
+// only if they fit: no ETag need be heeded. `got` is then where the last answer began.
 export async function* download(file, o, progress) {
-  const { url, size, hash, sum = hash && sha256() } = file,
+  const { url, size, hash, sum } = file,
     { fetch = globalThis.fetch, token, signal, idle = 30_000, retries = 3 } = o;
   let { got = 0 } = file,
-    etag,
     whole; // Range was of no use: what is here already is skipped
-  const misfit = () => fail('HASH', `${url} is not the file of ${size} bytes and SHA-256 ${hash}`);
+  const misfit = () => fail('HASH', `${url} is not of ${size} bytes and hash ${hash}`);
   progress(got);
   for (let tries = 1; ; tries++) {
+    file.got = got;
     const silence = new AbortController(),
       headers = {
         ...(token && { authorization: `Bearer ${token}` }),
@@ -121,16 +121,14 @@ export async function* download(file, o, progress) {
       signal?.throwIfAborted();
       signal?.addEventListener('abort', () => silence.abort(signal.reason), silence);
       response = await wait(fetch(url, { headers, signal: silence.signal }));
-      const header = (name) => response.headers.get(name) ?? '';
+      const header = (name) => response.headers.get(name);
       status = response.status;
       // Of a whole file, and of a part that begins too early, what is here.
       let skip = status === 206 ? got - (/\d+/.exec(header('content-range')) ?? got) : got;
       whole ||= status === 416 || skip < 0;
       if (!response.ok || skip < 0)
         throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or private, or not there?' : ''}`);
-      if (header('content-type').startsWith('text/html')) fail('FORMAT', `${url} is an HTML page`);
-      if (got && !hash && etag !== header('etag')) misfit();
-      etag = header('etag');
+      if (/^text.html/.test(header('content-type'))) fail('FORMAT', `${url} is an HTML page`);
       const reader = response.body.getReader();
       for (;;) {
         const { done, value } = await wait(reader.read());
@@ -139,7 +137,7 @@ export async function* download(file, o, progress) {
         skip -= value.length - bytes.length;
         got += bytes.length;
         sum?.update(bytes);
-        if (got > size || (got === size && sum?.digest() !== hash)) misfit();
+        if (got > size || (got === size && sum && (await sum.digest()) !== hash)) misfit();
         if (bytes.length) {
           tries = 0;
           progress(bytes.length);
@@ -163,45 +161,82 @@ export async function* download(file, o, progress) {
   }
 }
 
-// Nothing is asked for before somebody reads. What goes wrong is noted in the file: a Cache that reads
-// the stream would put its own error before it.
-const streamOf = (chunks, file) =>
-  new ReadableStream(
-    {
-      pull: async (controller) => {
-        const { done, value } = await chunks.next().catch((cause) => {
-          throw (file.problem = cause);
-        });
-        done ? controller.close() : controller.enqueue(value);
-      },
-      cancel: () => chunks.return(),
-    },
-    { highWaterMark: 0 },
-  );
-
 // ---- Where files are kept -----------------------------------------------------------------------
 
-// A store: find(file) → a source or undefined, put(file, stream), which leaves all of it or
-// nothing; the rest is for hub.js. `file` is {repo, revision, path, size, hash, url}.
+const PART = 2 ** 23; // bytes after which they are put into the Cache
+
+// A browser's Cache, which has a file in parts, each by the file's URL and where it begins. What broke
+// off stays, and the next load, of whatever page, goes on behind it. All is there once the lengths add
+// up, as the last bytes come only if the hash is right.
+const openCache = async (name) => {
+  const kept = await caches.open(name);
+
+  const partsOf = async (url) => {
+    const parts = [];
+    let size = 0;
+    for (let part; (part = await kept.match(`${url}?${size}`)); parts.push(part))
+      size += Number(part.headers.get('content-length')) || NaN;
+    return { parts, size };
+  };
+
+  const find = async (file) => {
+    const { parts, size } = await partsOf(file.url);
+    return size === file.size && parts;
+  };
+
+  const write = async (file, chunks, signal) => {
+    const { url } = file;
+    let at = 0,
+      length = 0,
+      held = [];
+    const keep = async () => {
+      const headers = { 'content-length': length, 'x-file': JSON.stringify(file) };
+      if (length) await kept.put(`${url}?${at}`, new Response(new Blob(held), { headers }));
+      at += length;
+      length = 0;
+      held = [];
+    };
+    try {
+      for (const part of (await partsOf(url)).parts) {
+        const bytes = new Uint8Array(await part.arrayBuffer());
+        signal?.throwIfAborted();
+        file.sum?.update(bytes);
+        at += bytes.length;
+      }
+      file.got = at;
+      for await (const bytes of chunks) {
+        held.push(bytes);
+        if ((length += bytes.length) >= PART) await keep();
+      }
+      await keep();
+    } catch (cause) {
+      if (cause.code !== 'HASH') await keep();
+      else await kept.delete(url, { ignoreSearch: true });
+      throw cause;
+    }
+  };
+
+  // Of all pages and all calls one at a time fetches a file.
+  const put = (file, chunks, signal) =>
+    navigator.locks.request(
+      file.url,
+      { signal },
+      async () => (await find(file)) || write(file, chunks, signal),
+    );
+
+  return { kept, find, put };
+};
+
+// A store: find(file) → a source or undefined, put(file, chunks, signal), which leaves all of it or
+// nothing that find would find; the rest is for hub.js. `file` is {repo, revision, path, size, hash, url}.
 export const openStore = async ({ cache }) => {
   try {
     if (cache === false) return;
     if (cache?.find) return cache;
     if (globalThis.process?.getBuiltinModule) return (await import('./folder.js')).open(cache);
-    const kept = await caches.open(cache ?? 'wasmicro');
-    return {
-      kept,
-      find: async ({ url, size }) => {
-        const found = await kept.match(url);
-        if (found?.headers.get('content-length') == size) return found;
-      },
-      put: ({ url, size, hash }, stream) =>
-        kept.put(url, new Response(stream, { headers: { 'content-length': size, 'x-sha256': hash } })),
-    };
+    return navigator.locks && (await openCache(cache ?? 'wasmicro'));
   } catch {} // neither: files go straight into the engine
 };
-
-const fetching = new Map(); // URL → the promise of its being kept: one download for all who ask
 
 // The sources of `files`, [path, size, hash] each, for WasmPipeline.load.
 const gather = async (repo, revision, files, o) => {
@@ -210,43 +245,36 @@ const gather = async (repo, revision, files, o) => {
     found = {};
   let loaded = 0;
   if (total > ADDRESSABLE) fail('LIMIT', `${repo}: ${total} bytes`);
-  for (const [path, size, hash, oid, as = path] of files) {
+  for (const [path, size, hash, as = path] of files) {
     const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`,
       before = loaded,
-      file = { __proto__: null, repo, revision, path, size, hash, oid, url, signal: o.signal };
+      file = { __proto__: null, repo, revision, path, size, hash, url };
     const progress = (bytes) =>
       bytes && o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
     const fetched = () => {
       o.fetched = true;
-      return streamOf(download(file, o, progress), file);
+      loaded = before;
+      file.got = 0;
+      file.sum = hash?.length > 40 ? sha256() : o.blobSum?.(size);
+      return download(file, o, progress);
     };
-    let ours = o.offline;
-    while (!(found[as] = await store?.find(file)) && store && !ours)
+    const put = () => store.put(file, fetched(), o.signal);
+    found[as] = await store?.find(file);
+    if (!found[as] && store && !o.offline)
       try {
-        ours = !fetching.has(url);
-        if (ours)
-          fetching.set(
-            url,
-            store
-              .put(file, fetched())
-              .catch((cause) => {
-                throw file.problem ?? cause;
-              })
-              .finally(() => fetching.delete(url)),
-          );
-        // Another's: its end may be an abort that does not concern us, ours must not wait for it.
-        await Promise.race([fetching.get(url), ...(ours ? [] : [pause(50, o.signal)])]);
+        await put().catch((cause) => {
+          if (cause.code !== 'HASH' || !file.got) throw cause;
+          return put(); // what was here, or came before, was of another file
+        });
+        found[as] = await store.find(file);
       } catch (cause) {
         o.signal?.throwIfAborted();
         if (cause instanceof WasmicroError) throw cause;
-        if (ours) console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
+        console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
       }
     if (found[as]) o.fetched ? progress(size + before - loaded) : (loaded += size);
     else if (o.offline) fail('IO', `${path} of ${repo} is not in the cache`);
-    else {
-      loaded = before;
-      found[as] = fetched();
-    }
+    else found[as] = fetched();
   }
   return found;
 };
@@ -262,7 +290,8 @@ export const openFrom = async (repo, list, options) => {
     ...options,
   };
   o.files = await gather(repo, ...(await list(o)), o);
-  return WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
+  if (o.fetched) o.onProgress = undefined; // one progress alone
+  return WasmPipeline.load(o);
 };
 
 // ---- With nothing to configure ------------------------------------------------------------------

@@ -19,12 +19,9 @@ const defaultRoot = () =>
 
 const exists = (path) => fs.stat(path).catch(() => undefined);
 
-const sha256Of = async (path) => {
-  const hash = createHash('sha256');
-  const handle = await fs.open(path);
-  for await (const chunk of handle.createReadStream()) hash.update(chunk);
-  return hash.digest('hex');
-};
+// For a hash as it names a blob: the SHA-256 of a file, or of a small one git's SHA-1.
+const hashOf = (name, size) =>
+  name.length > 40 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
 
 // Whether a process of this machine left the lock behind that is no more.
 const isOrphan = async (lock) => {
@@ -83,11 +80,11 @@ const writeWhole = async (path, chunks) => {
   }
 };
 
-// As writeWhole, for a file of known hash: where the stream breaks off its part stays, and the next
-// call, of whatever process, goes on behind it.
-const grow = async (path, file, stream) => {
+// As writeWhole, for a file whose hash is known: where the chunks break off its part stays, and the
+// next call, of whatever process, goes on behind it.
+const grow = async (path, file, chunks, signal) => {
   const part = `${path}.wasmicro.incomplete`,
-    hash = createHash('sha256');
+    hash = hashOf(file.hash, file.size);
   await fs.mkdir(dirname(path), { recursive: true });
   const handle = await fs.open(part, 'a+');
   try {
@@ -95,25 +92,21 @@ const grow = async (path, file, stream) => {
     if (size >= file.size) await handle.truncate((size = 0));
     if (size)
       for await (const chunk of handle.createReadStream({ start: 0, end: size - 1, autoClose: false })) {
-        file.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         hash.update(chunk);
       }
     file.got = size;
     file.sum = { update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') };
-    for await (const chunk of stream) await handle.writeFile(chunk);
+    for await (const chunk of chunks) await handle.writeFile(chunk);
     await handle.sync();
     ({ size } = await handle.stat());
     if (size !== file.size) throw Error(`${part} has ${size} bytes: does another write to it?`);
     await fs.rename(part, path);
   } catch (cause) {
-    const stays = file.signal?.aborted || /^(IO|HTTP|FORMAT)$/.test(cause.code);
+    const stays = signal?.aborted || /^(IO|HTTP|FORMAT)$/.test(cause.code);
     if (!stays || !(await handle.stat()).size) await fs.rm(part, { force: true });
-    if (!file.got || cause.code !== 'HASH') throw cause;
-    delete file.problem;
-    throw Error('what was here of it was damaged', { cause });
+    throw cause;
   } finally {
-    delete file.got;
-    delete file.sum;
     await handle.close();
   }
 };
@@ -128,20 +121,16 @@ export const open = async (folder) => {
     return found?.isFile() && found.size === file.size ? pathToFileURL(placeOf(file)) : undefined;
   };
 
-  const put = async (file, stream) => {
-    const blob = at(file.repo, 'blobs', file.hash ?? file.oid),
+  const put = async (file, chunks, signal) => {
+    const blob = at(file.repo, 'blobs', file.hash),
       place = placeOf(file);
     const lock = join(root, '.locks', `${blob.slice(root.length + 1)}.wasmicro`);
-    try {
-      await alone(
-        lock,
-        file.signal,
-        async () => (await exists(blob))?.size === file.size,
-        () => (file.hash ? grow(blob, file, stream) : writeWhole(blob, stream)),
-      );
-    } finally {
-      if (!stream.locked) await stream.cancel().catch(() => {}); // it may have failed
-    }
+    await alone(
+      lock,
+      signal,
+      async () => (await exists(blob))?.size === file.size,
+      () => grow(blob, file, chunks, signal),
+    );
     const fresh = beside(place);
     await fs.mkdir(dirname(place), { recursive: true });
     await fs
@@ -183,11 +172,15 @@ export const open = async (folder) => {
 
   const remove = (repo) => fs.rm(at(repo), { recursive: true, force: true });
 
-  // Whether a blob is what its name says: LFS files are named by their SHA-256.
+  // Whether a blob is what its name says.
   const intact = async (entry) => {
     const blob = await fs.realpath(placeOf(entry));
     const name = blob.slice(dirname(blob).length + 1);
-    return !/^[0-9a-f]{64}$/.test(name) || (await sha256Of(blob)) === name;
+    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) return true; // a copy where no links can be made
+    const hash = hashOf(name, entry.size);
+    const handle = await fs.open(blob);
+    for await (const chunk of handle.createReadStream()) hash.update(chunk);
+    return hash.digest('hex') === name;
   };
 
   return { find, put, list, keep, all, remove, intact };

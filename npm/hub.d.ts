@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import type { LoadOptions, WasmPipeline } from './index.js';
+import type { Given, LoadOptions, Source, WasmPipeline } from './index.js';
 
 /** Where files are kept: find a file, or put it there whole. */
 export interface Store {
-  find(file: StoredFile): Promise<Response | URL | Uint8Array | undefined>;
-  put(file: StoredFile, stream: ReadableStream<Uint8Array>): Promise<void>;
+  find(file: StoredFile): Promise<Given<Source>>;
+  /**
+   * Nothing is asked of the hub before the chunks are read. They throw where the download fails or `signal` says so: what
+   * has come then is no file.
+   */
+  put(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<unknown>;
 }
 
 export interface StoredFile {
@@ -13,8 +17,8 @@ export interface StoredFile {
   revision: string;
   path: string;
   size: number;
-  /** SHA-256, where the hub tells it. */
-  hash?: string;
+  /** SHA-256 of what the hub keeps in LFS, 64 digits; of other files git's SHA-1 of the blob, 40. */
+  hash: string;
   url: string;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro/hub: a model by the name of its repository, and what the cache holds.
-import { fail, optionsOf, wrong } from './engine.js';
+import { encoder, fail, optionsOf, wrong } from './engine.js';
 import { download, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
 
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
@@ -22,8 +22,8 @@ const smaller = (repo, files, quantized) => {
   const names = (Object.hasOwn(QUANTIZED, quantized) ? QUANTIZED[quantized] : wrong(`quantized cannot be ${quantized}`))
     .map((kind) => `model.${kind}.safetensors`);
   for (const name of names)
-    for (const [path, size, hash, oid] of files)
-      if (path === name) return [path, size, hash, oid, 'model.safetensors'];
+    for (const [path, size, hash] of files)
+      if (path === name) return [path, size, hash, 'model.safetensors'];
   fail('MISSING', `${repo} has no ${names.join(' or ')}: \`wasmicro convert --quantize\` makes one`);
 };
 
@@ -62,40 +62,61 @@ const ask = async (repo, revision, o) => {
     const { sha, siblings } = JSON.parse(text);
     const hex = (hash) => (/^[0-9a-f]{40,64}$/.test(hash) ? hash : fail('FORMAT', `not a hash: ${hash}`));
     const entry = ({ rfilename, size, blobId, lfs }) =>
-      lfs ? [rfilename, lfs.size, hex(lfs.sha256)] : [rfilename, size, undefined, hex(blobId)];
+      lfs ? [rfilename, lfs.size, hex(lfs.sha256)] : [rfilename, size, hex(blobId)];
     return [hex(sha), siblings.map(entry)];
   } catch (cause) {
     fail('FORMAT', `${url} is no list of files: is the endpoint right?`, cause);
   }
 };
 
+// The hash that git names a file by, which has some MB at most: crypto.subtle takes it whole. A page
+// that is not secure has none, and there the size alone counts.
+const blobSum = (size) => {
+  const { subtle } = globalThis.crypto ?? {},
+    parts = [encoder.encode(`blob ${size}\0`)];
+  const digest = async () => {
+    const hash = await subtle.digest('SHA-1', await new Blob(parts).arrayBuffer());
+    return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, 0)).join('');
+  };
+  return subtle && { update: (bytes) => parts.push(bytes.slice()), digest };
+};
+
 // What a browser's Cache can say beyond find and put.
 const full = (store) => {
-  const kept = store?.kept;
+  const { kept, find } = store ?? {};
   if (!kept) return store;
   const place = (repo, revision) => `https://wasmicro.invalid/${repo}/${encodeURIComponent(revision)}`;
-  const facts = async ({ url }) => {
-    const [, repo, revision, path] = /([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.*)/.exec(url) ?? [];
-    const size = Number((await kept.match(url)).headers.get('content-length'));
-    return { repo, revision, path: decodeURI(path ?? ''), size, url };
+
+  // Every file of which there is something.
+  const begun = async () => {
+    const entries = [];
+    for (const request of await kept.keys())
+      if (request.url.endsWith('?0')) {
+        const { headers } = (await kept.match(request)) ?? {};
+        const { repo, revision, path, size, hash, url } = JSON.parse(headers?.get('x-file') ?? '{}');
+        if (url) entries.push({ repo, revision, path, size, hash, url });
+      }
+    return entries;
   };
-  const all = async () =>
-    (await Promise.all((await kept.keys()).map(facts))).filter((entry) => entry.repo);
+  const all = async () => {
+    const entries = [];
+    for (const entry of await begun()) if (await find(entry)) entries.push(entry);
+    return entries;
+  };
   return {
     ...store,
     all,
     list: async (repo, revision) => (await kept.match(place(repo, revision)))?.json(),
     keep: (repo, revision, list) => kept.put(place(repo, revision), Response.json(list)),
     remove: async (repo) => {
-      for (const entry of await all()) if (entry.repo === repo) await kept.delete(entry.url);
+      for (const { url } of await kept.keys()) if (url.startsWith(place(repo, ''))) await kept.delete(url);
+      for (const entry of await begun())
+        if (entry.repo === repo) await kept.delete(entry.url, { ignoreSearch: true });
     },
-    intact: async ({ url }) => {
-      const response = await kept.match(url),
-        reader = response.body.getReader(),
-        sum = sha256();
-      for (let part; !(part = await reader.read()).done;) sum.update(part.value);
-      const hash = response.headers.get('x-sha256');
-      return hash === 'undefined' || sum.digest() === hash;
+    intact: async (entry) => {
+      const sum = entry.hash.length > 40 ? sha256() : blobSum(entry.size);
+      for (const part of await find(entry)) sum.update(new Uint8Array(await part.arrayBuffer()));
+      return (await sum.digest()) === entry.hash;
     },
   };
 };
@@ -105,6 +126,7 @@ const storeOf = async (options) => full(await openStore(options));
 // The hub's list, or where it cannot be reached, what is here.
 const listOf = (repo, revision) => async (o) => {
   const store = await storeOf(o);
+  o.blobSum = blobSum;
   const kept = await store?.list?.(repo, revision);
   try {
     if (o.offline) fail('IO', `${repo} at ${revision} is not in the cache, and the hub is not asked`);
@@ -144,8 +166,10 @@ export const fromHub = async (repo, options) => {
   return pipeline;
 };
 
-const storeFor = async (options) =>
-  (await storeOf(options ?? {})) ?? fail('UNSUPPORTED', 'this host has no cache');
+const storeFor = async (options) => {
+  const store = await storeOf(options ?? {});
+  return store?.all ? store : fail('UNSUPPORTED', store ? 'this store has no list' : 'this host has no cache');
+};
 
 // What is kept. Each takes {cache} as fromHub does.
 export const cache = {

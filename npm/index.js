@@ -265,11 +265,11 @@ export const similarity = (a, b) => {
 // The k nearest of some vectors, an array of them or one after another, best first.
 export const search = (query, vectors, k = 10) => {
   const n = query.length,
-    flat = ArrayBuffer.isView(vectors);
-  return Array.from({ length: flat ? vectors.length / n : vectors.length }, (_, index) => {
-    const vector = flat ? vectors.subarray(index * n, (index + 1) * n) : vectors[index];
-    return { index, score: similarity(query, vector) };
-  })
+    rows = ArrayBuffer.isView(vectors) ? { length: vectors.length / n } : vectors;
+  return Array.from(rows, (row, index) => ({
+    index,
+    score: similarity(query, row ?? vectors.subarray(index * n, (index + 1) * n)),
+  }))
     .sort((a, b) => b.score - a.score)
     .slice(0, k);
 };

@@ -3,7 +3,7 @@
 // another process or tab, or in one that is killed.
 import { spawn } from 'node:child_process';
 import {
-  existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync,
+  existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync,
 } from 'node:fs'; // prettier-ignore
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -42,6 +42,10 @@ export async function serve(answers = {}) {
   return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
+// Milliseconds later, or once something has come about.
+const after = (when) =>
+  typeof when === 'function' ? when() : new Promise((done) => setTimeout(done, when));
+
 export function startChromium() {
   const puppeteer = createRequire(join(ROOT, 'tools/npm/package.json'))('puppeteer-core');
   const quiet = ['gpu', 'background-networking', 'component-update', 'sync'];
@@ -79,12 +83,20 @@ export async function nodeHost() {
     dropCache: (cache) => rmSync(cache, { recursive: true, force: true }),
     run: (action, argument) => actions[action](argument),
     elsewhere: (action, argument, prelude) => runIn(inProcess(action, argument, prelude)),
-    async kill(action, argument, ms) {
+    async kill(action, argument, when) {
       const child = inProcess(action, argument);
       const ended = runIn(child).catch(() => {});
-      setTimeout(() => child.kill('SIGKILL'), ms);
+      await after(when);
+      child.kill('SIGKILL');
       await ended;
     },
+    // How many bytes there are of the largest file that is not whole.
+    begun: (cache) =>
+      Math.max(
+        ...readdirSync(cache, { recursive: true })
+          .filter((name) => name.endsWith('.incomplete'))
+          .map((name) => statSync(join(cache, name)).size),
+      ),
     // Other bytes in place of the model that it keeps.
     poison(cache) {
       for (const entry of readdirSync(cache, { recursive: true }))
@@ -135,17 +147,27 @@ export async function chromiumHost(origin) {
     dropCache: (cache) => page.evaluate((cache) => caches.delete(cache), cache),
     run: (action, argument) => page.evaluate(act, action, argument),
     elsewhere,
-    async kill(action, argument, ms) {
+    async kill(action, argument, when) {
       const other = await newPage();
       other.evaluate(act, action, argument).catch(() => {});
-      await new Promise((done) => setTimeout(done, ms));
+      await after(when);
       await other.close();
     },
+    begun: (cache) =>
+      page.evaluate(async (cache) => {
+        const kept = await caches.open(cache),
+          sums = {};
+        for (const { url } of await kept.keys()) {
+          const [file] = url.split('?');
+          sums[file] = (sums[file] ?? 0) + (await (await kept.match(url)).blob()).size;
+        }
+        return Math.max(...Object.values(sums));
+      }, cache),
     poison: (cache) =>
       page.evaluate(async (cache) => {
         const kept = await caches.open(cache);
         for (const request of await kept.keys())
-          if (request.url.endsWith('.safetensors'))
+          if (/\.safetensors\?\d+$/.test(request.url))
             await kept.put(request, new Response('of another version', { headers: { 'content-length': 18 } }));
       }, cache),
     // In a page of another origin, which the browser grants no more than that.

@@ -27,22 +27,25 @@ async function dribble(url, options) {
   return new Response(new ReadableStream({ pull }), response);
 }
 
-// Opens a repository and embeds. `abort`: ms until the signal says so; `dribble`: see above.
-async function once(repo, { abort, dribble: slowly, ...options }) {
-  const events = [];
+// Opens a repository and embeds. `abort`: ms until the signal says so; `abortFrom`: bytes until then;
+// `dribble`: see above.
+async function once(repo, { abort, abortFrom, dribble: slowly, ...options }) {
+  const events = [],
+    controller = new AbortController();
   let late;
+  const stop = () => {
+    late ??= performance.now();
+    controller.abort();
+  };
   if (slowly) options.fetch = dribble;
-  if (abort !== undefined) {
-    const controller = new AbortController();
-    options.signal = controller.signal;
-    const stop = () => {
-      late = performance.now();
-      controller.abort();
-    };
-    abort < 0 ? stop() : setTimeout(stop, abort);
-  }
+  if (abort !== undefined || abortFrom) options.signal = controller.signal;
+  if (abort < 0) stop();
+  if (abort >= 0) setTimeout(stop, abort);
   try {
-    const onProgress = ({ loaded, total, file }) => events.push([loaded, total, file]);
+    const onProgress = ({ loaded, total, file }) => {
+      events.push([loaded, total, file]);
+      if (loaded >= abortFrom) stop();
+    };
     const pipeline = await fromHub(repo, { onProgress, ...options });
     const vector = hexOf(pipeline.embed(TEXT));
     pipeline.close();

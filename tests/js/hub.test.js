@@ -53,7 +53,7 @@ class Case {
   async fails(code, pattern, options) {
     const { outcomes } = await this.open([options]);
     const { error } = outcomes[0];
-    assert.equal(error?.code, code, JSON.stringify(outcomes[0]));
+    assert.equal(error?.code, code, JSON.stringify([outcomes[0], this.hub.log]));
     assert.match(error.message, pattern);
     return outcomes[0];
   }
@@ -135,6 +135,20 @@ const OTHERS = Buffer.from(FILES[MODEL]); // other weights: some signs
 for (let at = OTHERS.length - 1; at > OTHERS.length / 2; at -= 28) OTHERS[at] ^= 0x80;
 const BY_OTHERS = vectorOf({ ...FILES, [MODEL]: OTHERS });
 assert.notEqual(BY_OTHERS, EXPECTED);
+
+// The weights with a tensor of 24 MB beside them that no model needs.
+const LARGE = (() => {
+  const end = 8 + Number(FILES[MODEL].readBigUInt64LE()),
+    header = JSON.parse(FILES[MODEL].subarray(8, end)),
+    data = FILES[MODEL].subarray(end),
+    unused = randomBytes(24e6);
+  header.unused = { dtype: 'U8', shape: [24e6], data_offsets: [data.length, data.length + 24e6] };
+  const text = Buffer.from(JSON.stringify(header)),
+    length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, data, unused]);
+})();
+const BY_LARGE = vectorOf({ ...FILES, [MODEL]: LARGE });
 const POLLUTED = `
   Array.prototype.extra = () => {};
   Object.assign(Object.prototype, {
@@ -157,6 +171,10 @@ const survivals = [
   ['98 416', { [CDN]: [{ cut: HALF }, { status: 416 }] }, {}, (t) => assert.equal(t.ranges()[2], null)],
   ['101 200 in place of 206', { [CDN]: [{ cut: HALF }, { range: 'ignore' }] }],
   ['101 another ETag', { [CDN]: [{ cut: HALF }, { etag: 'other' }] }],
+  ['101 another ETag, another file: begun anew', { [CDN]: [{ cut: HALF + 100, corrupt: true, etag: 'other' }] }, {}, (t) =>
+    // Between them Chromium's own HTTP cache may ask for what it lacks.
+    assert.deepEqual([...t.ranges().slice(0, 2), t.ranges().at(-1)], [null, `bytes=${HALF + 100}-`, null])],
+  ['101 the same of a small file', { 'hub:tokenizer.json': [{ cut: 2500, corrupt: true, etag: 'other' }] }],
   ['101 a wrong Content-Range', { [CDN]: [{ cut: HALF }, { range: 'wrong' }] }, {}, (t) => assert.equal(t.ranges()[2], null)],
   ['97 a few bytes at a time', {}, { dribble: true }],
 ];
@@ -167,16 +185,16 @@ const refusals = [
   ['98 429 for an hour', { [CDN]: [{ status: 429, headers: { 'retry-after': '3600' } }] }, 'HTTP', /429/],
   ['98 redirected for ever', { [CDN]: [{ location: 'loop', times: -1 }] }, 'IO', /fetch/i],
   ['98 redirected to another scheme', { [CDN]: [{ location: 'file:' + '///etc/passwd', times: -1 }] }, 'IO', /fetch/i],
-  ['98 a length too short', { [CDN]: [{ length: HALF }] }, 'HASH', /not the file/],
+  ['98 a length too short', { [CDN]: [{ length: HALF }] }, 'HASH', /not of \d+ bytes/],
   ['99 HTML', { [CDN]: [{ html: true }] }, 'FORMAT', /HTML/],
   ['99 HTML as the listing', { api: [{ html: true }] }, 'FORMAT', /HTML/],
   ['99 JSON that is no listing', { api: [{ status: 200, body: '[]' }] }, 'FORMAT', /no list of files/],
-  ['99 HTML, said to be text', { 'hub:config.json': [{ status: 200, headers: { 'content-type': 'text/plain' }, body: '<!DOCTYPE html>' }] }, 'HASH', /not the file/],
-  ['99 an error in JSON', { [CDN]: [{ status: 200, body: '{"error":"quota"}' }] }, 'HASH', /not the file/],
-  ['37 an LFS pointer sent', { [CDN]: [{ status: 200, body: POINTER }] }, 'HASH', /not the file/],
-  ['100 another SHA-256', { [CDN]: [{ corrupt: true }] }, 'HASH', /SHA-256/],
-  ['100 too long', { [CDN]: [{ status: 200, body: 'x'.repeat(2e6) }] }, 'HASH', /not the file/],
-  ['101 a file of no known hash that changes', { 'hub:tokenizer.json': [{ cut: 2500 }, { etag: 'other' }] }, 'HASH', /not the file/],
+  ['99 HTML, said to be text', { 'hub:config.json': [{ status: 200, headers: { 'content-type': 'text/plain' }, body: '<!DOCTYPE html>' }] }, 'HASH', /not of \d+ bytes/],
+  ['99 an error in JSON', { [CDN]: [{ status: 200, body: '{"error":"quota"}' }] }, 'HASH', /not of \d+ bytes/],
+  ['37 an LFS pointer sent', { [CDN]: [{ status: 200, body: POINTER }] }, 'HASH', /not of \d+ bytes/],
+  ['100 another SHA-256', { [CDN]: [{ corrupt: true }] }, 'HASH', /not of \d+ bytes and hash/],
+  ['100 too long', { [CDN]: [{ status: 200, body: 'x'.repeat(2e6) }] }, 'HASH', /not of \d+ bytes/],
+  ["100 a small file of other bytes, by git's hash", { 'hub:tokenizer.json': [{ corrupt: true }] }, 'HASH', /not of \d+ bytes and hash [0-9a-f]{40}$/],
 ];
 
 const cases = [
@@ -251,7 +269,7 @@ const cases = [
     await t.works({ cache: false });
     assert.deepEqual((await t.look()).paths, []);
     t.hub.faults = { [CDN]: [{ corrupt: true }] };
-    await t.fails('HASH', /SHA-256/, { cache: false });
+    await t.fails('HASH', /not of \d+ bytes and hash/, { cache: false });
   }],
   ['103 twenty at once share one download', async (t) => {
     await t.works(...Array(20).fill({}));
@@ -265,17 +283,19 @@ const cases = [
     assert.deepEqual((await t.open()).warnings, []);
     await t.whole();
   }],
-  ['103 a failure is shared', async (t) => {
+  ['103 who waits for another tries by itself where that one fails', async (t) => {
     t.hub.faults = { [CDN]: [{ corrupt: true }] };
     const { outcomes } = await t.open([{}, {}, {}]);
-    assert.deepEqual(outcomes.map(({ error }) => error?.code), ['HASH', 'HASH', 'HASH']);
-    assert.equal(t.asked(/^cdn/).length, 1);
+    const failed = outcomes.filter(({ error }) => error);
+    assert.deepEqual(failed.map(({ error }) => error.code), ['HASH']);
+    assert.equal(t.asked(/^cdn/).length, 2);
+    await t.whole();
   }],
   ['103 two processes, or tabs, read no part of a file', async (t) => {
     t.hub.faults = { [CDN]: [{ rate: 4 * SIZE, times: -1 }] };
     const both = await Promise.all([t.open([{}], 'elsewhere'), t.open([{}, {}], 'elsewhere')]);
     for (const { outcomes } of both) for (const { vector, error } of outcomes) assert.equal(vector, EXPECTED, JSON.stringify(error));
-    if (t.name === 'Node') assert.equal(t.asked(/^cdn/).length, 1);
+    assert.equal(t.asked(/^cdn/).length, 1);
     await t.whole();
   }],
   ['104 killed while it downloads', async (t) => {
@@ -303,15 +323,62 @@ const cases = [
     await t.whole();
     assert.ok(t.asked(/^cdn/).length > 1);
   }],
-  ['97 what broke off is taken up by the next load, where the cache can keep a part', async (t) => {
+  ['97 what broke off is taken up by the next load', async (t) => {
     t.hub.faults = { [CDN]: [{ cut: HALF }, { status: 404 }] };
     await t.fails('HTTP', /404/);
+    assert.ok(!(await t.look()).paths.includes(MODEL));
     t.hub.log.length = 0;
-    const { events } = await t.works();
-    assert.deepEqual(t.ranges(), [t.name === 'Node' ? `bytes=${HALF}-` : null]);
-    assert.equal(events.at(-1)[0], events[0][1]);
+    const { outcomes, warnings } = await t.open([{}], 'elsewhere'); // another process, another page
+    assert.equal(outcomes[0].vector, EXPECTED, JSON.stringify(outcomes[0]));
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(t.ranges(), [`bytes=${HALF}-`]);
+    assert.equal(outcomes[0].events.at(-1)[0], outcomes[0].events[0][1]);
     await t.whole();
   }],
+  ['97 and what an abort broke off', async (t) => {
+    t.hub.faults = { [CDN]: [{ rate: SIZE }] };
+    const { outcomes } = await t.open([{ abortFrom: HALF }]);
+    assert.equal(outcomes[0].error?.name, 'AbortError');
+    assert.ok(outcomes[0].late < 300, `${outcomes[0].late} ms`);
+    await t.works();
+    const [, range] = t.ranges();
+    assert.match(range, /^bytes=[1-9]\d*-$/);
+    await t.whole();
+  }],
+  ['101 what broke off was another file: the next load begins anew', async (t) => {
+    t.hub.faults = { [CDN]: [{ cut: HALF + 100, corrupt: true }, { status: 404 }] };
+    await t.fails('HTTP', /404/);
+    t.hub.log.length = 0;
+    await t.works({}, {});
+    assert.deepEqual([t.ranges()[0], t.ranges().at(-1)], [`bytes=${HALF + 100}-`, null]);
+    await t.whole();
+  }],
+  ['97 a large file is kept as it comes, whatever becomes of who loads it', async (t) => {
+    t.hub.faults = { [CDN]: [{ stall: 20e6, times: -1 }] };
+    let begun;
+    await t.open([{}], 'kill', async () => {
+      while (!((begun = await t.host.begun(t.cache)) > 8e6)) await new Promise((wake) => setTimeout(wake, 50));
+    });
+    assert.ok(!(await t.look()).paths.includes(MODEL));
+    t.hub.faults = {};
+    t.hub.log.length = 0;
+    t.expected = BY_LARGE;
+    await t.works();
+    const from = Number(/^bytes=(\d+)-$/.exec(t.ranges()[0])?.[1]);
+    assert.ok(from >= begun && from <= 20e6, `${begun} ${t.ranges()}`);
+    await t.whole();
+    t.hub.log.length = 0;
+    await t.works({ offline: true });
+  }, of({ [MODEL]: LARGE })],
+  ['102 no room in the middle of a file', async (t) => {
+    t.expected = BY_LARGE;
+    const { outcomes, warnings } = await t.open([{}], 'full', 14_000_000);
+    assert.equal(outcomes[0].vector, BY_LARGE, JSON.stringify(outcomes[0]));
+    assert.match(warnings.join(), /model\.safetensors is not cached: /);
+    assert.ok(!(await t.look()).paths.includes(MODEL));
+    await t.works();
+    await t.whole();
+  }, of({ [MODEL]: LARGE })],
   ['106 polluted prototypes have no say', async (t) => {
     const { outcomes } = await t.open([{}], 'elsewhere', POLLUTED);
     assert.equal(outcomes[0].vector, EXPECTED, JSON.stringify(outcomes[0]));
@@ -481,7 +548,7 @@ for (const [host, skip] of [
     });
   });
 
-test('in Node a damaged part is given up, and the next load begins anew', async () => {
+test('in Node a damaged part is given up, and the load begins anew', async () => {
   const host = await nodeHost();
   await run(host, plain, async (t) => {
     const hash = createHash('sha256').update(FILES[MODEL]).digest('hex');
@@ -490,9 +557,8 @@ test('in Node a damaged part is given up, and the next load begins anew', async 
     for (const damage of ['other bytes', 'x'.repeat(SIZE - 1), 'x'.repeat(SIZE), 'x'.repeat(SIZE + 1)]) {
       writeFileSync(part, damage);
       const { warnings } = await t.works();
-      assert.equal(warnings.length, damage.length < SIZE ? 1 : 0);
+      assert.deepEqual(warnings, []);
       assert.ok(!existsSync(part));
-      await t.works();
       await t.whole();
       await host.run('remove', { repo: REPO, options: t.options });
       mkdirSync(dirname(part), { recursive: true });
