@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Natively: wasmicro, onnxruntime and, where it is installed with MKL (Debian's is not), PyTorch, by turns in one process:
+"""Natively: wasmicro, onnxruntime and, where they are there, candle (a process of its own) and a PyTorch with MKL, by turns:
 
-    python3 native.py libwasmicro.so MODEL_FOLDER MODEL.onnx [SECONDS]    prints one JSON object
+    python3 native.py libwasmicro.so MODEL_FOLDER MODEL.onnx I8_FOLDER Q8.onnx CANDLE_PEER [SECONDS] <IDS.json
 
-Milliseconds from token ids to the last hidden states, f32, on one thread and on two.
+prints one JSON object: milliseconds from token ids to the last hidden states, f32 and with 8-bit products, on one thread
+and on two; and of the texts in IDS.json, lists of token ids, how close the vectors in 8 bits are to those in f32.
 """
 
-import ctypes as c
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,47 +18,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from library import Wasmicro
+
 LENGTHS = [8, 32, 128, 256]
-
-
-class Span(c.Structure):
-    _fields_ = [("p", c.c_char_p), ("n", c.c_size_t)]
-
-
-class Source(c.Structure):
-    _fields_ = [("path", Span), ("bytes", Span)]
-
-
-class Error(c.Structure):
-    _fields_ = [("status", c.c_int), ("offset", c.c_uint64), ("text", c.c_char * 240)]
-
-
-class Options(c.Structure):
-    _fields_ = [("size", c.c_size_t), ("allocator", c.c_void_p), ("isa", c.c_char_p), ("max_bytes", c.c_uint64),
-                ("compute", c.c_int), ("threads", c.c_uint32)]
-
-
-class Wasmicro:
-    def __init__(self, library: str, folder: Path, threads: int):
-        self.lib = c.CDLL(library)
-        self.kept = [(path.name.encode(), path.read_bytes()) for path in folder.iterdir()
-                     if path.name in ("config.json", "tokenizer.json", "model.safetensors")]
-        files = (Source * len(self.kept))(*[Source(Span(n, len(n)), Span(b, len(b))) for n, b in self.kept])
-        self.pipeline, self.error = c.c_void_p(), Error()
-        options = Options(size=c.sizeof(Options), threads=threads)
-        self.check(self.lib.wm_pipeline_open(c.byref(self.pipeline), files, c.c_size_t(len(files)), c.byref(options),
-                                             c.byref(self.error)))
-
-    def check(self, status: int):
-        if status:
-            sys.exit(f"wasmicro: {self.error.text.decode()}")
-
-    def __call__(self, ids: np.ndarray) -> np.ndarray:
-        ids = ids.astype(np.int32)
-        hidden = np.empty((len(ids), 384), np.float32)
-        self.check(self.lib.wm_pipeline_hidden(self.pipeline, ids.ctypes.data_as(c.c_void_p), c.c_size_t(len(ids)),
-                                               hidden.ctypes.data_as(c.c_void_p), c.byref(self.error)))
-        return hidden
 
 
 class OnnxRuntime:
@@ -109,6 +73,23 @@ class PyTorch:
             return x.numpy()
 
 
+class Candle:
+    def __init__(self, command: str, folder: Path, threads: int):
+        self.process = subprocess.Popen([command, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "RAYON_NUM_THREADS": str(threads)})
+
+    def __call__(self, ids: np.ndarray) -> np.ndarray:
+        print(*ids, file=self.process.stdin, flush=True)
+        self.milliseconds, *mean = map(float, self.process.stdout.readline().split())
+        return np.array([mean], np.float32)
+
+
+def timed(engine, ids: np.ndarray) -> float:
+    start = time.perf_counter()
+    engine(ids)
+    return getattr(engine, "milliseconds", (time.perf_counter() - start) * 1e3)
+
+
 def measure(engines: dict, ids: np.ndarray, seconds: float) -> dict:
     times = {name: [] for name in engines}
     start = time.perf_counter()
@@ -116,34 +97,51 @@ def measure(engines: dict, ids: np.ndarray, seconds: float) -> dict:
         for name, engine in engines.items():
             time.sleep(0.02)  # onnxruntime's threads go on spinning for a while
             engine(ids)  # each with its own data in the caches
-            before = time.perf_counter()
-            engine(ids)
-            after = time.perf_counter()
-            if before > start + seconds / 4:
-                times[name].append((after - before) * 1e3)
+            taken = timed(engine, ids)
+            if time.perf_counter() > start + seconds / 4 or len(times[name]) < 5:
+                times[name].append(taken)
     return {name: {"median": float(np.median(list_)), "min": min(list_)} for name, list_ in times.items()}
 
 
-def main(library: str, folder: str, graph: str, seconds: str = "4"):
-    random, rows, versions = np.random.default_rng(1), [], {"onnxruntime": onnxruntime.__version__}
+def mean(states: np.ndarray) -> np.ndarray:
+    return states.mean(0) / np.linalg.norm(states.mean(0))
+
+
+def float_engines(library: str, folder: Path, graph: str, candle: str, threads: int) -> dict:
+    engines = {"wasmicro": Wasmicro(library, folder, threads), "onnxruntime": OnnxRuntime(graph, threads)}
+    if Path(candle).exists():
+        engines["candle"] = Candle(candle, folder, threads)
+    try:
+        engines["PyTorch"] = PyTorch(folder, threads)
+    except ImportError:
+        pass
+    return engines
+
+
+def main(library: str, folder: str, graph: str, i8: str, q8: str, candle: str, seconds: str = "3"):
+    random, rows, texts = np.random.default_rng(1), {"f32": [], "int8": []}, json.load(sys.stdin)
     for threads in (1, 2):
-        engines = {"wasmicro": Wasmicro(library, Path(folder), threads), "onnxruntime": OnnxRuntime(graph, threads)}
-        try:
-            engines["PyTorch"] = PyTorch(Path(folder), threads)
-            versions["PyTorch"] = engines["PyTorch"].torch.__version__
-        except ImportError:
-            pass
+        engines = float_engines(library, Path(folder), graph, candle, threads)
+        int8 = {"wasmicro": Wasmicro(library, Path(i8), threads, 1), "onnxruntime": OnnxRuntime(q8, threads)}
         for length in LENGTHS:
             ids = np.concatenate([[101], random.integers(1000, 30000, length - 2), [102]]).astype(np.int64)
-            states = {name: engine(ids) for name, engine in engines.items()}
-            for name, state in states.items():
-                if np.abs(state - states["wasmicro"]).max() > 1e-3:
+            means = {name: mean(engine(ids)) for name, engine in engines.items()}
+            for name, vector in means.items():
+                if np.abs(vector - means["wasmicro"]).max() > 1e-5:
                     sys.exit(f"{name} and wasmicro do not agree at {length} tokens")
-            rows.append({"threads": threads, "length": length, **measure(engines, ids, float(seconds))})
-    print(json.dumps({"versions": versions, "rows": rows}))
+            for kind, of in (("f32", engines), ("int8", int8)):
+                rows[kind].append({"threads": threads, "length": length, **measure(of, ids, float(seconds))})
+    exact = [mean(engines["wasmicro"](np.array(ids, np.int64))) for ids in texts]
+    cosines = {name: [float(mean(engine(np.array(ids, np.int64))) @ vector) for ids, vector in zip(texts, exact)]
+               for name, engine in int8.items()}
+    closeness = {name: {"mean": float(np.mean(list_)), "min": min(list_)} for name, list_ in cosines.items()}
+    versions = {"onnxruntime": onnxruntime.__version__}
+    if "PyTorch" in engines:
+        versions["PyTorch"] = engines["PyTorch"].torch.__version__
+    print(json.dumps({"versions": versions, "rows": rows["f32"], "int8": rows["int8"], "cosines": closeness}))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 7:
         sys.exit(__doc__)
     main(*sys.argv[1:])

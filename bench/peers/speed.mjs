@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Milliseconds a text, one thread, in this process: wasmicro and onnxruntime-web (fp32) by turns.
-// node speed.mjs MODEL_FOLDER MODEL.onnx [SECONDS]: prints one JSON object.
+// Milliseconds a call, one thread, in this process: wasmicro and onnxruntime-web by turns, in f32 and with 8-bit products.
+// node speed.mjs MODEL_FOLDER MODEL.onnx I8_FOLDER Q8.onnx [SECONDS]: prints one JSON object.
 //
 // wasmicro is timed from text to vector: tokenizer, model, pooling. onnxruntime-web is given the
 // ids: model and pooling.
@@ -9,91 +9,120 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as ort from 'onnxruntime-web';
 import init, { WasmPipeline } from '../../npm/index.js';
+import { ROOT, cosine, summary } from './report.mjs';
 
-const [folder, graph, seconds = '6'] = process.argv.slice(2);
-const LENGTHS = [8, 32, 128, 256];
+const [folder, graph, i8, q8, seconds = '4'] = process.argv.slice(2);
+const SHAPES = [8, 32, 128, 256].map((length) => ({ batch: 1, length })).concat({ batch: 32, length: 128 });
 
-const url = (path) => pathToFileURL(join(resolve(folder), path));
+function open(folder, compute) {
+  const url = (path) => pathToFileURL(join(resolve(folder), path));
+  return WasmPipeline.load({
+    model: url('model.safetensors'),
+    tokenizer: url('tokenizer.json'),
+    config: url('config.json'),
+    normalize: false,
+    compute,
+  });
+}
+const session = (graph) =>
+  ort.InferenceSession.create(readFileSync(graph), { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+
 await init();
-const pipeline = await WasmPipeline.load({
-  model: url('model.safetensors'),
-  tokenizer: url('tokenizer.json'),
-  config: url('config.json'),
-  normalize: false,
-});
 ort.env.wasm.numThreads = 1;
-const session = await ort.InferenceSession.create(readFileSync(graph), {
-  executionProviders: ['wasm'],
-  graphOptimizationLevel: 'all',
-});
+const pipeline = await open(folder);
 
-// A text of `length` tokens, and what each engine takes of it.
-const WORDS =
-  'the old mill by the river was sold in spring to two sisters who bake bread and play music at night'
-    .split(' ')
-    .filter((word) => pipeline.tokenize(word).length === 3);
-function textOf(length) {
-  const text = Array.from({ length: length - 2 }, (_, i) => WORDS[i % WORDS.length]).join(' ');
-  const ids = pipeline.tokenize(text);
-  if (ids.length !== length) throw new Error(`${length} tokens wanted, got ${ids.length}`);
-  return { text, ids: BigInt64Array.from(ids, BigInt) };
+// `batch` texts of `length` tokens, and what each engine takes of them.
+const WORDS = 'the old mill by the river was sold in spring to two sisters who bake bread and play music at night'
+  .split(' ')
+  .filter((word) => pipeline.tokenize(word).length === 3);
+function inputOf({ batch, length }) {
+  const texts = Array.from({ length: batch }, (_, at) =>
+    Array.from({ length: length - 2 }, (_, i) => WORDS[(at + i) % WORDS.length]).join(' '),
+  );
+  const ids = texts.map((text) => pipeline.tokenize(text));
+  if (ids.some((row) => row.length !== length)) throw new Error(`${length} tokens wanted`);
+  return { batch, length, texts, ids: BigInt64Array.from(ids.map((row) => [...row]).flat(), BigInt) };
 }
 
-const wasmicro = ({ text }) => pipeline.embed(text);
-async function onnxruntime({ ids }) {
-  const tensor = (data) => new ort.Tensor('int64', data, [1, ids.length]);
-  const inputs = {
-    input_ids: tensor(ids),
-    attention_mask: tensor(ids.map(() => 1n)),
-    token_type_ids: tensor(ids.map(() => 0n)),
+const wasmicro =
+  (pipeline) =>
+  ({ texts }) =>
+    texts.length === 1 ? pipeline.embed(texts[0]) : pipeline.embedBatch(texts);
+const onnxruntime =
+  (session) =>
+  async ({ ids, batch, length }) => {
+    const tensor = (data) => new ort.Tensor('int64', data, [batch, length]);
+    const { last_hidden_state: states } = await session.run({
+      input_ids: tensor(ids),
+      attention_mask: tensor(new BigInt64Array(ids.length).fill(1n)),
+      token_type_ids: tensor(new BigInt64Array(ids.length)),
+    });
+    const width = states.dims[2],
+      { data } = states,
+      mean = new Float32Array(batch * width);
+    for (let row = 0; row < batch * length; row++) {
+      const to = Math.floor(row / length) * width;
+      for (let i = 0; i < width; i++) mean[to + i] += data[row * width + i] / length;
+    }
+    return mean;
   };
-  const { last_hidden_state: states } = await session.run(inputs);
-  const width = states.dims[2],
-    mean = new Float32Array(width);
-  states.data.forEach((value, i) => (mean[i % width] += value));
-  return mean.map((value) => value / ids.length);
-}
-
-function cosine(a, b) {
-  const dot = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
-  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-}
 
 // By turns for so many seconds; the first half of them past V8's tier-up is not counted.
-async function measure(text) {
+async function measure(engines, input, seconds, least) {
   const times = [[], []],
-    processor = [[], []], // what another program takes of the machine does not count here
-    engines = [wasmicro, onnxruntime];
-  const until = performance.now() + 1000 * Number(seconds),
-    counted = until - 500 * Number(seconds);
-  while (performance.now() < until || times[1].length < 5)
+    processor = [[], []]; // what another program takes of the machine does not count here
+  const until = performance.now() + 1000 * seconds,
+    counted = until - 500 * seconds;
+  while (performance.now() < until || times[1].length < least)
     for (const [which, engine] of engines.entries()) {
       const used = process.cpuUsage(),
         start = performance.now();
-      await engine(text);
+      await engine(input);
       const end = performance.now(),
         { user, system } = process.cpuUsage(used);
       if (start < counted) continue;
       times[which].push(end - start);
       processor[which].push((user + system) / 1000);
     }
-  const sorted = (list) => list.sort((a, b) => a - b);
-  const median = (list) => sorted(list)[list.length >> 1];
-  return times.map((list, which) => ({
-    median: median(list),
-    min: sorted(list)[0],
-    processor: median(processor[which]),
-  }));
+  return times.map((list, which) => ({ ...summary(list), processor: summary(processor[which]).median }));
 }
 
-const rows = [];
-for (const length of LENGTHS) await measure(textOf(length)); // both engines' hot code is compiled by now
-for (const length of LENGTHS) {
-  const text = textOf(length);
-  const agreement = cosine(wasmicro(text), await onnxruntime(text));
-  if (!(agreement > 0.99999))
-    throw new Error(`the two do not agree at ${length} tokens: cosine ${agreement}`);
-  const [ours, theirs] = await measure(text);
-  rows.push({ length, ours, theirs, agreement });
+// The pair's rows, and the vectors of texts that each makes.
+async function compare(engines) {
+  const rows = [];
+  for (const shape of SHAPES.slice(0, 4)) await measure(engines, inputOf(shape), seconds / 2, 5); // hot code is compiled by now
+  for (const shape of SHAPES) {
+    const input = inputOf(shape);
+    const agreement = cosine(await engines[0](input), await engines[1](input));
+    const [ours, theirs] = await measure(engines, input, Number(seconds), shape.batch > 1 ? 3 : 5);
+    rows.push({ ...shape, ours, theirs, agreement });
+  }
+  return rows;
 }
-console.log(JSON.stringify({ isa: pipeline.info.isa, onnxruntime: ort.env.versions.web, rows }));
+
+const texts = readFileSync(join(ROOT, 'demo/corpus.txt'), 'utf8').split('\n').filter(Boolean);
+const inputs = texts.map((text) => {
+  const ids = BigInt64Array.from(pipeline.tokenize(text), BigInt);
+  return { texts: [text], ids, batch: 1, length: ids.length };
+});
+async function closeness(engine, exact) {
+  const cosines = [];
+  for (const [i, input] of inputs.entries()) cosines.push(cosine(await engine(input), exact[i]));
+  return { mean: cosines.reduce((sum, value) => sum + value) / cosines.length, min: Math.min(...cosines) };
+}
+
+const f32 = [wasmicro(pipeline), onnxruntime(await session(graph))],
+  int8 = [wasmicro(await open(i8, 'int8')), onnxruntime(await session(q8))];
+const rows = await compare(f32),
+  rows8 = await compare(int8);
+if (rows.some(({ agreement }) => !(agreement > 0.99999))) throw new Error('the two do not agree');
+const exact = inputs.map((input) => f32[0](input).slice());
+console.log(
+  JSON.stringify({
+    isa: pipeline.info.isa,
+    onnxruntime: ort.env.versions.web,
+    rows,
+    int8: { rows: rows8, texts: texts.length, ours: await closeness(int8[0], exact), theirs: await closeness(int8[1], exact) },
+    ids: texts.map((text) => Array.from(pipeline.tokenize(text))),
+  }),
+);

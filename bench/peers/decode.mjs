@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Decoding against the peers, as a Markdown report on stdout, in bench/results/ and, in short, in README.md's table:
+// node decode.mjs GPT2_FOLDER SMOLLM2_FOLDER Q4_1.gguf BUILD LLAMA_FOLDER PYTHON [SECONDS [PARTS]]. PARTS: of node, chromium and
+// native those wanted, parted by commas; fewer than all are printed and written nowhere.
+import { join } from 'node:path';
+import { ROOT, date, machine, measured, times, versionOf, writeReadme, writeReport } from './report.mjs';
+
+const [gpt2, smollm2, gguf, build, llama, python, seconds = '40', wanted = 'node,chromium,native'] = process.argv.slice(2);
+const script = (path) => join(import.meta.dirname, path),
+  library = join(build, 'libwasmicro.so');
+const rate = ({ median }) => (1000 / median).toFixed(1),
+  best = ({ min }) => (1000 / min).toFixed(1);
+
+// Rows of tokens a second; `against` gives the peers that a row is a multiple of.
+function table(rows, against, more = { head: [], of: () => [] }) {
+  const head = ['', 'decode', '(best)', 'prompt', '(best)', 'turns', ...more.head, 'decode against', 'prompt against'];
+  const lines = Object.entries(rows).map(([name, row]) => {
+    const { prompt, token } = row,
+      peers = against(name);
+    const ratios = (what) =>
+      peers.map((peer) => `${times(rows[peer][what].median / row[what].median)} ${peer}`).join(', ');
+    return [name, rate(token), best(token), rate(prompt), best(prompt), token.turns, ...more.of(row), ratios('token'), ratios('prompt')];
+  });
+  const rule = head.map((_, i) => (i && i < head.length - 2 ? '--:' : '--'));
+  return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
+}
+const ours = (name) => name.startsWith('wasmicro');
+
+function inNode() {
+  const result = measured([process.execPath, script('decode_node.mjs'), gpt2, join(build, 'bench/peak.wasm'), seconds]);
+  const { rows, bandwidth } = result;
+  const more = {
+    head: ['GB/s read', 'of the bandwidth', "cosine to f32's logits"],
+    of: ({ read, token, cosine }) => {
+      const gbs = read / token.median / 1e6;
+      return [gbs.toFixed(1), `${((100 * gbs) / bandwidth).toFixed(0)} %`, cosine.toFixed(6)];
+    },
+  };
+  const [F32, Q8] = ['onnxruntime-web f32', 'onnxruntime-web q8'];
+  const text = `## GPT-2 small's shapes, in Node, one thread
+
+Random weights (124 M); a prompt of ${result.prompt} tokens, then ${result.tokens} one by one, greedily; wasmicro ${result.isa}, onnxruntime-web ${result.onnxruntime}
+(wasm) fed its cache as transformers.js does, q8 by quantize_dynamic with the settings of transformers.js' files. Memory, 128 bits
+at a time: ${bandwidth.toFixed(1)} GB/s. GB/s read: the weights' bytes over a token's time.
+
+${table(rows, (name) => (ours(name) ? [F32, Q8] : []), more)}
+`;
+  const against = (kind, peer) => (rows[peer].token.median / rows[kind].token.median).toFixed(2);
+  const kinds = ['f32', 'bf16', 'f16', 'i8', 'i8, int8', 'q4'];
+  const figures = {
+    "GPT-2's shapes in Node, decoding: f32 / bf16 / f16 / i8 / i8 int8 / q4": `${kinds
+      .map((kind) => rate(rows[`wasmicro ${kind}`].token))
+      .join(' / ')} tokens/s; onnxruntime-web ${rate(rows[F32].token)} (f32), ${rate(rows[Q8].token)} (q8)`,
+    'the same, a prompt of 64 tokens, f32 and i8 int8 against onnxruntime-web f32 and q8': `${times(
+      rows[F32].prompt.median / rows['wasmicro f32'].prompt.median,
+    )}, ${times(rows[Q8].prompt.median / rows['wasmicro i8, int8'].prompt.median)}`,
+    'decoding in f32 against its f32, in i8 int8 against its q8': `${against('wasmicro f32', F32)}, ${against('wasmicro i8, int8', Q8)} × as fast`,
+  };
+  return { text, figures };
+}
+
+const PAIRS = { q4: 'Q4_1', i8: 'Q8_0' };
+const pairOf = (peer) => (name) => (ours(name) ? [`${peer} ${PAIRS[name.slice(9, 11)]}`] : []);
+const smollm2Figure = (rows, peer) =>
+  Object.entries(rows)
+    .filter(([name]) => ours(name))
+    .map(([name, { token }]) => `${name.slice(9)} ${rate(token)} (${times(rows[pairOf(peer)(name)[0]].token.median / token.median)})`)
+    .join(', ');
+
+function inChromium() {
+  const result = measured([process.execPath, script('decode_chromium.mjs'), smollm2, gguf, seconds]);
+  const text = `## SmolLM2-135M-Instruct, in Chromium, one thread
+
+${result.chromium}; wllama ${versionOf(script('node_modules/@wllama/wllama'))}, on the GGUF in Q4_1 that wasmicro's q4 and i8 were converted from, and on
+one in Q8_0; a prompt of ${result.prompt} tokens, then ${result.tokens} one by one, greedily; wasmicro ${result.isa}.
+
+${table(result.rows, pairOf('wllama'))}
+`;
+  return { text, figures: { 'SmolLM2-135M in Chromium, tokens/s, and against wllama': smollm2Figure(result.rows, 'wllama') } };
+}
+
+function natively() {
+  const result = measured([python, script('decode_native.py'), library, smollm2, gguf, llama, seconds]);
+  const text = `## SmolLM2-135M-Instruct, natively, one thread
+
+llama.cpp ${result.llama} as node-llama-cpp ${versionOf(script('node_modules/@node-llama-cpp/linux-x64'))} ships it, with its code for this processor; the same files; a prompt of
+${result.prompt} tokens, then ${result.tokens} one by one, greedily.
+
+${table(result.rows, pairOf('llama.cpp'))}
+`;
+  return { text, figures: { 'SmolLM2-135M natively, tokens/s, and against llama.cpp': smollm2Figure(result.rows, 'llama.cpp') } };
+}
+
+const PARTS = { node: inNode, chromium: inChromium, native: natively };
+const parts = wanted.split(',').map((name) => PARTS[name]());
+const report = `# Decoding: ${date}
+
+${machine()}.
+wasmicro ${versionOf(join(ROOT, 'npm'))}. By \`make bench-peers-decode\`. Tokens a second, medians (best) of turns in one process; against: how many
+times as fast, by medians; below 1, the other is faster.
+
+${parts.map(({ text }) => text).join('\n')}`;
+console.log(report);
+if (parts.length === Object.keys(PARTS).length) {
+  writeReport(report, 'decode');
+  writeReadme(Object.assign({}, ...parts.map(({ figures }) => figures)), 'make bench-peers-decode', 'MiniLM natively in int8, against onnxruntime (q8)');
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// GPT-2 small's shapes in Node, one thread: wasmicro and onnxruntime-web, each with its cache, in one process by turns.
+// node decode_node.mjs FOLDER PEAK.wasm [SECONDS]: prints one JSON object. FOLDER is export_gpt2.py's with model_q8.onnx and
+// wasmicro's conversions beside it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-web';
+import init, { WasmPipeline } from '../../npm/index.js';
+import { cosine, summary } from './report.mjs';
+
+const [folder, peak, seconds = '40'] = process.argv.slice(2),
+  PROMPT = 64,
+  TOKENS = 16,
+  LAYERS = 12,
+  HEADS = 12,
+  WIDTH = 64,
+  VOCABULARY = 50257,
+  HIDDEN = HEADS * WIDTH;
+
+// Another one each turn, so that nothing of the last one helps.
+const promptOf = (turn) => Array.from({ length: PROMPT }, (_, i) => (turn * 7919 + i * 977 + 1) % VOCABULARY);
+
+// A token reads every weight but the positions' table, of which one row.
+function bytesOf(safetensors) {
+  const header = JSON.parse(safetensors.toString('utf8', 8, 8 + safetensors.readUInt32LE()));
+  return Object.entries(header)
+    .filter(([name]) => name !== '__metadata__' && name !== 'wpe.weight')
+    .reduce((sum, [, { data_offsets }]) => sum + data_offsets[1] - data_offsets[0], 0);
+}
+
+function wasmicro(kind, compute) {
+  const bytes = (name) => readFileSync(join(folder, kind, name));
+  const pipeline = WasmPipeline.fromBytes(bytes('model.safetensors'), bytes('tokenizer.json'), bytes('config.json'), null, { compute });
+  const generate = (prompt, n) => pipeline.generate(prompt, { maxNewTokens: n, minNewTokens: n });
+  return {
+    isa: pipeline.info.isa,
+    read: bytesOf(bytes('model.safetensors')),
+    logits: async (prompt) => pipeline.logits(prompt).data.slice(-VOCABULARY),
+    // The prompt and its first token; then all of them, the prompt remembered but for its last token.
+    async turn(prompt) {
+      const start = performance.now();
+      generate(prompt, 1);
+      const middle = performance.now();
+      generate(prompt, TOKENS);
+      return [middle - start, (performance.now() - middle) / TOKENS];
+    },
+  };
+}
+
+function best(logits) {
+  let at = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[at]) at = i;
+  return at;
+}
+
+async function onnxruntime(file, bytesEach) {
+  const session = await ort.InferenceSession.create(readFileSync(join(folder, file)), { executionProviders: ['wasm'] });
+  const tensor = (list) => new ort.Tensor('int64', BigInt64Array.from(list, BigInt), [1, list.length]);
+  const parts = Array.from({ length: LAYERS }, (_, i) => [`${i}.key`, `${i}.value`]).flat();
+  const empty = () => new ort.Tensor('float32', new Float32Array(0), [1, HEADS, 0, WIDTH]);
+  let past, total;
+  const run = async (ids) => {
+    const positions = ids.map((_, i) => total + i);
+    total += ids.length;
+    const out = await session.run({
+      input_ids: tensor(ids),
+      attention_mask: tensor(Array(total).fill(1)),
+      position_ids: tensor(positions),
+      ...past,
+    });
+    past = Object.fromEntries(parts.map((n) => [`past_key_values.${n}`, out[`present.${n}`]]));
+    return out.logits.data.subarray(-VOCABULARY);
+  };
+  const begin = (prompt) => {
+    past = Object.fromEntries(parts.map((n) => [`past_key_values.${n}`, empty()]));
+    total = 0;
+    return run(prompt);
+  };
+  return {
+    read: bytesEach * (HIDDEN * VOCABULARY + LAYERS * 12 * HIDDEN * HIDDEN),
+    logits: begin,
+    async turn(prompt) {
+      const start = performance.now();
+      let id = best(await begin(prompt));
+      const middle = performance.now();
+      for (let i = 0; i < TOKENS; i++) id = best(await run([id]));
+      return [middle - start, (performance.now() - middle) / TOKENS];
+    },
+  };
+}
+
+// GB/s of reading 256 MB by 128 bits, the best pass: short calls, that V8 compiles the loop for good.
+function bandwidth() {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(peak)));
+  const part = 1 << 18,
+    start = exports.memory.grow(4096) << 16,
+    parts = 256;
+  new Uint8Array(exports.memory.buffer, start).fill(1);
+  const rates = Array.from({ length: 20 }, () => {
+    const from = performance.now();
+    for (let i = 0; i < parts; i++) exports.peak_read(start + 4 * part * i, part);
+    return (4e-6 * part * parts) / (performance.now() - from);
+  });
+  return Math.max(...rates);
+}
+
+ort.env.wasm.numThreads = 1;
+await init();
+const engines = {
+  'onnxruntime-web f32': await onnxruntime('model.onnx', 4),
+  'wasmicro f32': wasmicro('f32'),
+  'wasmicro bf16': wasmicro('bf16'),
+  'wasmicro f16': wasmicro('f16'),
+  'onnxruntime-web q8': await onnxruntime('model_q8.onnx', 1),
+  'wasmicro i8': wasmicro('i8'),
+  'wasmicro i8, int8': wasmicro('i8', 'int8'),
+  'wasmicro q4': wasmicro('q4'),
+  'wasmicro q4, int8': wasmicro('q4', 'int8'),
+};
+const rows = {},
+  gbs = [bandwidth()];
+let exact;
+for (const [name, engine] of Object.entries(engines)) {
+  const logits = await engine.logits(promptOf(0));
+  exact ??= logits.slice();
+  rows[name] = { cosine: cosine(logits, exact), read: engine.read, prompt: [], token: [] };
+}
+for (const name of ['wasmicro f32', 'wasmicro bf16'])
+  if (!(rows[name].cosine > 0.999999)) throw new Error(`${name}: not the logits of onnxruntime-web`);
+const warm = performance.now() + 250 * seconds; // V8's tier-up is over by then
+for (let turn = 1; performance.now() < warm + 750 * seconds || rows['wasmicro q4'].token.length < 3; turn++)
+  for (const [name, engine] of Object.entries(engines)) {
+    const counts = performance.now() > warm,
+      [prompt, token] = await engine.turn(promptOf(turn));
+    if (!counts) continue;
+    rows[name].prompt.push(prompt / PROMPT);
+    rows[name].token.push(token);
+  }
+gbs.push(bandwidth());
+for (const row of Object.values(rows)) Object.assign(row, { prompt: summary(row.prompt), token: summary(row.token) });
+const { isa } = engines['wasmicro f32'];
+console.log(JSON.stringify({ prompt: PROMPT, tokens: TOKENS, isa, onnxruntime: ort.env.versions.web, bandwidth: Math.max(...gbs), rows }));
+process.exit(0);
