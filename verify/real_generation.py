@@ -4,6 +4,7 @@
 
     python3 verify/real_generation.py [flan|smollm2|smollm2-bf16|longt5 …]     against verify/real_generation.json
     python3 verify/real_generation.py --write flan smollm2                     makes that file anew
+    python3 verify/real_generation.py --again smollm2                          transformers' answers against that file
 
 real_generation.json has what transformers' generate() gave, to all prompts as one batch: ids and their text, and how
 far the best logit was ahead of the second where that is less than 1e-3. There another choice is excused, and counted.
@@ -119,33 +120,50 @@ def write(name: str, folder: Path, model, prompts: list[str], tokens: int) -> No
     GOLDENS.write_text(text + "\n")
 
 
-def compare(table, name: str, folder: Path) -> None:
-    golden = json.loads(GOLDENS.read_text())[name]
-    same = excused = count = texts = 0
-    wrong = []
-    for row in golden["prompts"]:
-        end = ["-n", str(golden["tokens"]), "--", row["prompt"]]
-        got, want = json.loads(common.cli("generate", str(folder), "--ids", *end)), row["ids"]
+def tally(table, name: str, golden: dict, answers: list[list[int]]) -> list[dict]:
+    """The prompts that have the same ids; the others are to part at a near tie."""
+    same, excused, count, wrong = [], 0, 0, []
+    for row, got in zip(golden["prompts"], answers, strict=True):
+        want = row["ids"]
         at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
         count += at
         if got == want:
-            same += 1
-            texts += common.cli("generate", str(folder), *end).removesuffix("\n") == row["text"]
+            same.append(row)
         elif str(at) in row["near"]:
             excused += 1
         else:
             wrong.append((row["prompt"][:60], at))
-    table.row(f"{name}: identical, of {len(golden['prompts'])} prompts, {count} ids", same)
+    table.row(f"{name}: identical, of {len(golden['prompts'])} prompts, {count} ids", len(same))
     table.row(f"{name}: parted at a near tie", excused)
     table.row(f"{name}: parted elsewhere", len(wrong), 0)
-    table.row(f"{name}: identical ids with another text", same - texts, 0)
     for row in wrong:
         print("    ", row)
+    return same
+
+
+def generate(folder: Path, golden: dict, row: dict, *form: str) -> str:
+    return common.cli("generate", str(folder), *form, "-n", str(golden["tokens"]), "--", row["prompt"])
+
+
+def compare(table, name: str, folder: Path) -> None:
+    golden = json.loads(GOLDENS.read_text())[name]
+    answers = [json.loads(generate(folder, golden, row, "--ids")) for row in golden["prompts"]]
+    same = tally(table, name, golden, answers)
+    other = sum(generate(folder, golden, row).removesuffix("\n") != row["text"] for row in same)
+    table.row(f"{name}: identical ids with another text", other, 0)
+
+
+def compare_again(table, name: str, folder: Path, model) -> None:
+    golden, tokenizer = json.loads(GOLDENS.read_text())[name], tokenizer_of(folder)
+    prompts = [tokenizer.encode(row["prompt"]).ids for row in golden["prompts"]]
+    tally(table, f"{name}, transformers again", golden, [ids for ids, _ in greedy(model, prompts, golden["tokens"])])
 
 
 def run(table, name: str, folder: Path, load, prompts: list[str], options) -> None:
     if options.write:
         write(name, folder, load(), prompts, options.tokens)
+    elif options.again:
+        compare_again(table, name, folder, load())
     elif options.one_pass:
         compare_in_one_pass(table, name, folder, load(), prompts, options.tokens)
     else:
@@ -259,6 +277,7 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, default=20)
     parser.add_argument("--one-pass", action="store_true")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     table = common.Table("real models: greedy generation against transformers")
     for case in options.cases or ["flan", "smollm2"]:

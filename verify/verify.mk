@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make verify     results against Hugging Face's, in float64, on real and on tiny models; VERIFY=minilm runs that one alone
-# make verify VERIFY=real_generation     flan-t5-small and SmolLM2 token by token: some twenty minutes, not among the usual
+# make verify-newer   what transformers 5 alone knows: Qwen3, Llama's rope scalings, its form of config.json; SmolLM2's
+#                  ids of verify/real_generation.json once more; some five minutes
 # make verify-bits   the same bits from gcc and clang, -O0 to -O3, LTO, 32 bits, AArch64, wasm; some ten minutes
 # make tiny       makes tests/tiny anew
 
-VERIFY ?= tiny minilm rekey real heads memory generation quant convert
+VERIFY ?= tiny families minilm rekey real heads memory generation real_generation quant convert
 VERIFY_ENV = $(BUILD)/verify-env
 
 # Debian's python3-torch belongs to Debian's python3, whatever else is first on the path.
@@ -18,6 +19,24 @@ $(VERIFY_ENV)/ready: verify/requirements.txt
 	$(Q)$(VERIFY_PYTHON) -m venv --system-site-packages $(VERIFY_ENV)
 	$(Q)$(VERIFY_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	$(Q)touch $@
+
+# The newer torch is 3 GB with what it loads. VERIFY_NEWER_PYTHON=… takes an environment that is there.
+VERIFY_NEWER_ENV = $(BUILD)/verify-newer-env
+VERIFY_NEWER_PYTHON ?= $(VERIFY_NEWER_ENV)/bin/python
+VERIFY_NEWER = families.py "real_generation.py --again smollm2"
+
+$(VERIFY_NEWER_ENV)/ready: verify/requirements-newer.txt
+	$(say) VENV $(VERIFY_NEWER_ENV)
+	$(Q)rm -rf $(VERIFY_NEWER_ENV)
+	$(Q)$(PYTHON) -m venv $(VERIFY_NEWER_ENV)
+	$(Q)$(VERIFY_NEWER_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	$(Q)touch $@
+
+.PHONY: verify-newer
+verify-newer: cli $(if $(filter file,$(origin VERIFY_NEWER_PYTHON)),$(VERIFY_NEWER_ENV)/ready)
+	@failed=0; for script in $(VERIFY_NEWER); do \
+	    WASMICRO=$(BUILD)/wasmicro $(VERIFY_NEWER_PYTHON) verify/$$script || failed=1; \
+	done; [ $$failed = 0 ] && echo "verify-newer: all within their limits" || { echo "verify-newer: MISSED"; exit 1; }
 
 # ---- Tokenizers ----------------------------------------------------------------------------------
 # make verify-tokenizers   every id, offset and decoded text against the wheels'; ten minutes to an hour. One alone:

@@ -31,7 +31,7 @@ class Folder:
     )  # sentence-transformers' after the Transformer
     files: dict = field(default_factory=dict)  # further JSON files
     tries: list[dict] = field(default_factory=list)  # options to embed with
-    newer: bool = False  # made with verify/requirements-newer.txt
+    newer: bool = False  # made by a newer transformers: make_tiny.py
     runs: bool = (
         True  # listed in index.json: embeds texts; else in later.json: generates from ids on
     )
