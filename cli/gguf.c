@@ -317,10 +317,15 @@ static void unpack_q8(const uint8_t *block, float *y) {
     for (int i = 0; i < 32; i++) y[i] = half(block) * (float)(int8_t)block[2 + i];
 }
 
-void gguf_numbers(gguf_type type, const uint8_t *block, uint64_t count, float *y) {
+uint32_t gguf_block(gguf_type type, uint32_t *size) {
     static const uint8_t sizes[GGUF_TYPES] = {0, 18, 20, 22, 24, 34, 144, 176, 210};
-    uint32_t numbers = type >= GGUF_Q4_K ? 256 : 32;
-    for (; count >= numbers; count -= numbers, block += sizes[type], y += numbers) {
+    *size = sizes[type];
+    return type >= GGUF_Q4_K ? 256 : 32;
+}
+
+void gguf_numbers(gguf_type type, const uint8_t *block, uint64_t count, float *y) {
+    uint32_t size, numbers = gguf_block(type, &size);
+    for (; count >= numbers; count -= numbers, block += size, y += numbers) {
         switch (type) {
         case GGUF_Q4_0: unpack_32(block + 2, NULL, half(block), 8, NULL, y); break;
         case GGUF_Q4_1: unpack_32(block + 4, NULL, half(block), 0, block + 2, y); break;

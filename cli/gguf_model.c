@@ -5,9 +5,23 @@
 #include "weights.h"
 
 #include <inttypes.h>
+#include <math.h>
+
+// GGUF's name for something and Hugging Face's; a list ends with NULL.
+typedef struct pair {
+    const char *from, *to;
+} pair;
+
+typedef struct family {
+    const char *name, *class; // general.architecture; Hugging Face's
+    const char *layers;       // in front of a layer's number
+    const pair *tensors;      // those with a "." in front are a layer's
+    const pair *sizes;        // in config.json
+} family;
 
 typedef struct model {
     gguf *file;
+    const family *kin;
     wm_span path, family;
     wm_arena *arena;
     wm_error *error;
@@ -37,13 +51,10 @@ static wm_status need_u64(const model *m, const char *name, uint64_t *number) {
 
 // ---- Tensors ------------------------------------------------------------------------------------
 
-static const struct {
-    const char *from, *to;
-} names[] = {
+static const pair llama_tensors[] = {
     {"token_embd", "model.embed_tokens"},
     {"output_norm", "model.norm"},
     {"output", "lm_head"},
-    // of a layer, behind "blk.N." and "model.layers.N."
     {".attn_norm", ".input_layernorm"},
     {".attn_q", ".self_attn.q_proj"},
     {".attn_k", ".self_attn.k_proj"},
@@ -55,7 +66,41 @@ static const struct {
     {".ffn_gate", ".mlp.gate_proj"},
     {".ffn_up", ".mlp.up_proj"},
     {".ffn_down", ".mlp.down_proj"},
+    {NULL, NULL},
 };
+static const pair gpt2_tensors[] = {
+    {"token_embd", "transformer.wte"},
+    {"position_embd", "transformer.wpe"},
+    {"output_norm", "transformer.ln_f"},
+    {"output", "lm_head"},
+    {".attn_norm", ".ln_1"},
+    {".attn_qkv", ".attn.c_attn"},
+    {".attn_output", ".attn.c_proj"},
+    {".ffn_norm", ".ln_2"},
+    {".ffn_up", ".mlp.c_fc"},
+    {".ffn_down", ".mlp.c_proj"},
+    {NULL, NULL},
+};
+
+static const pair llama_sizes[] = {
+    {"embedding_length", "hidden_size"},           {"block_count", "num_hidden_layers"},
+    {"feed_forward_length", "intermediate_size"},  {"attention.head_count", "num_attention_heads"},
+    {"context_length", "max_position_embeddings"}, {NULL, NULL},
+};
+static const pair gpt2_sizes[] = {
+    {"embedding_length", "n_embd"},     {"block_count", "n_layer"},
+    {"feed_forward_length", "n_inner"}, {"attention.head_count", "n_head"},
+    {"context_length", "n_positions"},  {NULL, NULL},
+};
+
+static const family families[] = {
+    {"llama", "LlamaForCausalLM", "model.layers.", llama_tensors, llama_sizes},
+    {"qwen2", "Qwen2ForCausalLM", "model.layers.", llama_tensors, llama_sizes},
+    {"qwen3", "Qwen3ForCausalLM", "model.layers.", llama_tensors, llama_sizes},
+    {"gpt2", "GPT2LMHeadModel", "transformer.h.", gpt2_tensors, gpt2_sizes},
+};
+
+static bool is_gpt2(const model *m) { return m->kin->tensors == gpt2_tensors; }
 
 // `name` less "blk.N": *prefix is that long, and 0 where it is no layer's.
 static wm_span strip_layer(wm_span name, size_t *prefix) {
@@ -69,22 +114,23 @@ static wm_span strip_layer(wm_span name, size_t *prefix) {
 }
 
 static wm_status rename_tensor(const model *m, wm_tensor *tensor, const char **found) {
-    size_t prefix, dot, i = 0;
+    size_t prefix, dot;
     wm_span rest = strip_layer(tensor->name, &prefix);
     for (dot = rest.n; dot && rest.p[dot - 1] != '.'; dot--) {}
     wm_span stem = {rest.p, dot ? dot - 1 : 0}, end = {rest.p + stem.n, rest.n - stem.n};
-    while (i < WM_COUNT(names) && !wm_span_is(stem, names[i].from)) i++;
-    if (i == WM_COUNT(names) || (prefix != 0) != (names[i].from[0] == '.') ||
+    const pair *own = m->kin->tensors;
+    while (own->from && !wm_span_is(stem, own->from)) own++;
+    if (!own->from || (prefix != 0) != (own->from[0] == '.') ||
         !(wm_span_is(end, ".weight") || wm_span_is(end, ".bias")))
         return broken(m, WM_ERROR_UNSUPPORTED, "no place for the tensor", tensor->name);
     uint8_t *name;
     size_t room = tensor->name.n + 64;
     WM_TRY(WM_ALLOC(m->arena, name, room, m->error));
-    int n = snprintf((char *)name, room, "%s%.*s%s%.*s", prefix ? "model.layers." : "",
-                     prefix ? (int)prefix - 4 : 0, (const char *)tensor->name.p + 4, names[i].to,
+    int n = snprintf((char *)name, room, "%s%.*s%s%.*s", prefix ? m->kin->layers : "",
+                     prefix ? (int)prefix - 4 : 0, (const char *)tensor->name.p + 4, own->to,
                      (int)end.n, (const char *)end.p);
     tensor->name = (wm_span){name, (size_t)n};
-    *found = names[i].from;
+    *found = own->from;
     return WM_OK;
 }
 
@@ -99,19 +145,52 @@ static wm_status set_order(const model *m, weight *w, uint64_t heads) {
     return WM_OK;
 }
 
-static wm_status convert_tensors(const model *m, uint64_t heads, uint64_t kv_heads, bool *tied,
-                                 bool *biased) {
-    bool turned = wm_span_is(m->family, "llama");
+// GPT-2's layers have their weights [in, out].
+static void turn(weight *w) {
+    wm_tensor *t = &w->tensor;
+    if (t->rank != 2) return;
+    uint64_t rows = t->shape[0], cols = t->shape[1];
+    t->shape[0] = cols, t->shape[1] = rows;
+    w->strides[0] = 1, w->strides[1] = cols;
+    w->strided = true;
+    t->bytes.p = NULL;
+}
+
+static weight *find_tensor(const model *m, const char *name) {
+    for (size_t i = 0; i < m->file->tensors.count; i++)
+        if (wm_span_is(m->file->tensors.all[i].tensor.name, name)) return &m->file->tensors.all[i];
+    return NULL;
+}
+
+static void drop_tensor(const model *m, const weight *w) {
+    gguf *file = m->file;
+    size_t at = (size_t)(w - file->tensors.all), after = --file->tensors.count - at;
+    memmove(file->tensors.all + at, file->tensors.all + at + 1, after * sizeof *w);
+    memmove(file->types + at, file->types + at + 1, after * sizeof *file->types);
+}
+
+// A head that is the token table over again is tied, as one that is not there.
+static void drop_tied_head(const model *m) {
+    const weight *head = find_tensor(m, "output.weight"),
+                 *table = find_tensor(m, "token_embd.weight");
+    if (head && table && head->type == table->type && head->stored.n == table->stored.n &&
+        head->tensor.dtype == table->tensor.dtype &&
+        !memcmp(head->stored.p, table->stored.p, head->stored.n))
+        drop_tensor(m, head);
+}
+
+static wm_status convert_tensors(const model *m, uint64_t heads, uint64_t kv_heads, bool *tied) {
+    bool by_turns = wm_span_is(m->family, "llama");
     *tied = true;
-    *biased = false;
+    drop_tied_head(m);
     for (size_t i = 0; i < m->file->tensors.count; i++) {
         weight *w = &m->file->tensors.all[i];
         const char *found = NULL;
         WM_TRY(rename_tensor(m, &w->tensor, &found));
         bool q = !strcmp(found, ".attn_q"), k = !strcmp(found, ".attn_k");
         if (!strcmp(found, "output")) *tied = false;
-        if (q && w->tensor.rank == 1) *biased = true;
-        if (turned && (q || k)) WM_TRY(set_order(m, w, q ? heads : kv_heads));
+        if (by_turns && (q || k)) WM_TRY(set_order(m, w, q ? heads : kv_heads));
+        if (is_gpt2(m) && found[0] == '.') turn(w);
     }
     return WM_OK;
 }
@@ -134,69 +213,180 @@ static void put_id(const gguf *file, FILE *to, const char *from, const char *key
         fprintf(to, "  \"%s\": %" PRIu64 ",\n", key, id);
 }
 
-static const char *class_of(wm_span family) {
-    return wm_span_is(family, "llama")   ? "LlamaForCausalLM"
-           : wm_span_is(family, "qwen2") ? "Qwen2ForCausalLM"
-                                         : "Qwen3ForCausalLM";
-}
-
 // What would change the numbers and is not written down here.
-static wm_status check_kind(const model *m) {
+static wm_status check_kind(model *m) {
     uint64_t experts;
-    wm_span text;
-    char key[96];
-    if (!wm_span_is(m->family, "llama") && !wm_span_is(m->family, "qwen2") &&
-        !wm_span_is(m->family, "qwen3"))
-        return broken(m, WM_ERROR_UNSUPPORTED, "general.architecture is", m->family);
+    for (size_t i = 0; i < WM_COUNT(families); i++)
+        if (wm_span_is(m->family, families[i].name)) m->kin = &families[i];
+    if (!m->kin) return broken(m, WM_ERROR_UNSUPPORTED, "general.architecture is", m->family);
     if (family_u64(m, "expert_count", &experts) && experts)
         return broken(m, WM_ERROR_UNSUPPORTED, "experts in", m->family);
-    snprintf(key, sizeof key, "%.*s.rope.scaling.type", (int)m->family.n,
-             (const char *)m->family.p);
-    if (gguf_text(m->file, key, &text) && !wm_span_is(text, "none"))
-        return broken(m, WM_ERROR_UNSUPPORTED, "rope.scaling.type is", text);
     return WM_OK;
 }
 
-static wm_status put_config(const model *m, FILE *to) {
-    static const struct {
-        const char *from, *to;
-    } numbers[] = {{"embedding_length", "hidden_size"},
-                   {"block_count", "num_hidden_layers"},
-                   {"feed_forward_length", "intermediate_size"},
-                   {"attention.head_count", "num_attention_heads"},
-                   {"context_length", "max_position_embeddings"}};
-    uint64_t value, heads = 0, kv_heads, width = 0;
-    float eps = 1e-5f, theta = 10000;
-    bool tied, biased;
-    WM_TRY(check_kind(m));
-    fprintf(to, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%.*s\",\n",
-            class_of(m->family), (int)m->family.n, (const char *)m->family.p);
-    for (size_t i = 0; i < WM_COUNT(numbers); i++) {
-        WM_TRY(need_u64(m, numbers[i].from, &value));
-        if (i == 0) width = value;
-        if (i == 3) heads = value;
-        fprintf(to, "  \"%s\": %" PRIu64 ",\n", numbers[i].to, value);
+// ---- Rotary positions ---------------------------------------------------------------------------
+
+// Llama 3 stretches its rotations by what Hugging Face has four numbers for. GGUF has the outcome:
+// a divisor of each frequency.
+typedef struct stretch {
+    double factor, low, high, original;
+} stretch;
+
+// How far frequency i of `count` turns a token on from the one before.
+static double turn_of(double theta, size_t i, size_t count) {
+    return pow(theta, -(double)i / (double)count) / (2 * 3.14159265358979323846);
+}
+
+static double divisor_of(const stretch *s, double turn) {
+    if (turn > s->high / s->original) return 1;
+    if (turn < s->low / s->original) return s->factor;
+    double smooth = (s->original * turn - s->low) / (s->high - s->low);
+    return 1 / ((1 - smooth) / s->factor + smooth);
+}
+
+static bool is_stretch(const stretch *s, const float *divisors, size_t count, double theta) {
+    for (size_t i = 0; i < count; i++) {
+        double want = divisor_of(s, turn_of(theta, i, count));
+        if (!(fabs((double)divisors[i] / want - 1) < 1e-5)) return false;
     }
-    if (!family_u64(m, "attention.head_count_kv", &kv_heads)) kv_heads = heads;
-    WM_TRY(convert_tensors(m, heads, kv_heads, &tied, &biased));
+    return true;
+}
+
+// Between its ends `smooth` is a line, which two divisors give. low may be any number: 1.
+static bool solve_stretch(stretch *s, const float *divisors, size_t count, double theta) {
+    double turns[2] = {0}, smooth[2] = {0}; // of the first and of the last in between
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        double divisor = (double)divisors[i];
+        if (!(divisor > 1 && divisor < s->factor)) continue;
+        size_t which = found++ > 0;
+        turns[which] = turn_of(theta, i, count);
+        smooth[which] = (1 / divisor - 1 / s->factor) / (1 - 1 / s->factor);
+    }
+    if (found < 2) return false;
+    double slope = (smooth[0] - smooth[1]) / (turns[0] - turns[1]);
+    double start = slope * turns[0] - smooth[0];
+    s->low = 1;
+    s->high = round((1 + 1 / start) * 1e4) / 1e4;
+    s->original = round(slope / start);
+    return start > 0 && slope > 0 && s->high < 1e6 && s->original < 1e9;
+}
+
+// With a point in it, for which transformers asks.
+static void put_real(FILE *to, const char *key, double number) {
+    char digits[40];
+    snprintf(digits, sizeof digits, "%.9g", number);
+    fprintf(to, "\"%s\": %s%s", key, digits, strpbrk(digits, ".e") ? "" : ".0");
+}
+
+static wm_status put_stretch(const model *m, const weight *table, size_t width, double theta,
+                             FILE *to) {
+    stretch s = {0, 1, 4, 8192}; // as all of Llama 3 has them
+    const wm_tensor *t = &table->tensor;
+    size_t count = width / 2;
+    float *divisors;
+    if (t->dtype != WM_DTYPE_F32 || table->type || t->rank != 1 || t->shape[0] != count || !count)
+        return broken(m, WM_ERROR_SHAPE, "not a number for each rotation:", t->name);
+    WM_TRY(WM_ALLOC(m->arena, divisors, count, m->error));
+    memcpy(divisors, t->bytes.p, t->bytes.n);
+    for (size_t i = 0; i < count; i++) s.factor = WM_MAX(s.factor, (double)divisors[i]);
+    if (s.factor == 1 && is_stretch(&s, divisors, count, theta)) return WM_OK;
+    if (!(s.factor > 1 && s.factor < 1e9) ||
+        (!is_stretch(&s, divisors, count, theta) &&
+         !(solve_stretch(&s, divisors, count, theta) && is_stretch(&s, divisors, count, theta))))
+        return broken(m, WM_ERROR_UNSUPPORTED, "rotations not scaled as Llama 3's:", t->name);
+    fputs("  \"rope_scaling\": {\"rope_type\": \"llama3\", ", to);
+    put_real(to, "factor", s.factor);
+    fputs(", \"low_freq_factor\": 1.0, ", to);
+    put_real(to, "high_freq_factor", s.high);
+    fprintf(to, ", \"original_max_position_embeddings\": %.0f},\n", s.original);
+    return WM_OK;
+}
+
+// rope_scaling, where there is one. Without a type a factor means "linear".
+static wm_status put_scaling(const model *m, uint64_t width, double theta, FILE *to) {
+    char key[96];
+    wm_span kind = WM_TEXT("linear");
+    uint64_t turned;
+    float factor = 1;
+    const weight *table = find_tensor(m, "rope_freqs.weight");
+    snprintf(key, sizeof key, "%s.rope.scaling.type", m->kin->name);
+    gguf_text(m->file, key, &kind);
+    if (!family_f32(m, "rope.scaling.factor", &factor)) family_f32(m, "rope.scale_linear", &factor);
+    if (family_u64(m, "rope.dimension_count", &turned) && turned != width)
+        return broken(m, WM_ERROR_UNSUPPORTED, "rotations of a part of each head in", m->family);
+    if (wm_span_is(kind, "none"))
+        factor = 1;
+    else if (!wm_span_is(kind, "linear"))
+        return broken(m, WM_ERROR_UNSUPPORTED, "rope.scaling.type is", kind);
+    if (!(factor > 0 && factor - factor == 0) || (table && factor != 1))
+        return broken(m, WM_ERROR_UNSUPPORTED, "rope.scaling.factor in", m->family);
+    if (table) {
+        WM_TRY(put_stretch(m, table, (size_t)width, theta, to));
+        drop_tensor(m, table);
+    } else if (factor != 1) {
+        fputs("  \"rope_scaling\": {\"type\": \"linear\", \"rope_type\": \"linear\", ", to);
+        put_real(to, "factor", (double)factor);
+        fputs("},\n", to);
+    }
+    return WM_OK;
+}
+
+// ---- config.json, of a family -------------------------------------------------------------------
+
+static wm_status put_llama(const model *m, uint64_t width, uint64_t heads, uint64_t kv_heads,
+                           FILE *to) {
+    uint64_t head_width = heads ? width / heads : 0, value;
+    float eps = 1e-5f, theta = 10000;
     fprintf(to, "  \"num_key_value_heads\": %" PRIu64 ",\n", kv_heads);
-    if (family_u64(m, "attention.key_length", &value) && heads && value != width / heads)
+    if (family_u64(m, "attention.key_length", &value) && value != head_width) {
+        head_width = value;
         fprintf(to, "  \"head_dim\": %" PRIu64 ",\n", value);
+    }
     family_f32(m, "attention.layer_norm_rms_epsilon", &eps);
     family_f32(m, "rope.freq_base", &theta);
     if (!(eps - eps == 0 && theta - theta == 0)) // JSON has no word for it
         return broken(m, WM_ERROR_NUMERIC, "an epsilon or a rope.freq_base of", m->family);
     put_f32(to, "rms_norm_eps", eps);
     put_f32(to, "rope_theta", theta);
+    WM_TRY(put_scaling(m, head_width, (double)theta, to));
+    fprintf(to, "  \"attention_bias\": %s,\n  \"hidden_act\": \"silu\",\n",
+            find_tensor(m, "blk.0.attn_q.bias") ? "true" : "false");
+    return WM_OK;
+}
+
+static wm_status put_gpt2(const model *m, FILE *to) {
+    float eps = 1e-5f;
+    family_f32(m, "attention.layer_norm_epsilon", &eps);
+    if (!(eps - eps == 0)) return broken(m, WM_ERROR_NUMERIC, "an epsilon of", m->family);
+    put_f32(to, "layer_norm_epsilon", eps);
+    fputs("  \"activation_function\": \"gelu_new\",\n", to);
+    return WM_OK;
+}
+
+static wm_status put_config(model *m, FILE *to) {
+    uint64_t value, heads = 0, kv_heads, width = 0;
+    bool tied;
+    WM_TRY(check_kind(m));
+    fprintf(to, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n", m->kin->class,
+            m->kin->name);
+    for (const pair *size = m->kin->sizes; size->from; size++) {
+        WM_TRY(need_u64(m, size->from, &value));
+        if (!strcmp(size->from, "embedding_length")) width = value;
+        if (!strcmp(size->from, "attention.head_count")) heads = value;
+        fprintf(to, "  \"%s\": %" PRIu64 ",\n", size->to, value);
+    }
+    if (!family_u64(m, "attention.head_count_kv", &kv_heads)) kv_heads = heads;
+    WM_TRY(is_gpt2(m) ? put_gpt2(m, to) : put_llama(m, width, heads, kv_heads, to));
+    WM_TRY(convert_tensors(m, heads, kv_heads, &tied));
     const gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");
     if (!family_u64(m, "vocab_size", &value)) value = tokens ? tokens->count : 0;
     fprintf(to, "  \"vocab_size\": %" PRIu64 ",\n", value);
     put_id(m->file, to, "tokenizer.ggml.bos_token_id", "bos_token_id");
     put_id(m->file, to, "tokenizer.ggml.eos_token_id", "eos_token_id");
     put_id(m->file, to, "tokenizer.ggml.padding_token_id", "pad_token_id");
-    fprintf(to, "  \"attention_bias\": %s,\n  \"tie_word_embeddings\": %s,\n",
-            biased ? "true" : "false", tied ? "true" : "false");
-    fprintf(to, "  \"hidden_act\": \"silu\",\n  \"torch_dtype\": \"float32\"\n}\n");
+    fprintf(to, "  \"tie_word_embeddings\": %s,\n  \"torch_dtype\": \"float32\"\n}\n",
+            tied ? "true" : "false");
     return WM_OK;
 }
 
@@ -490,7 +680,7 @@ static wm_status put_sentence_pieces(const model *m, const gguf_value *tokens,
     return WM_OK;
 }
 
-static wm_status put_tokenizer(const model *m, FILE *to) {
+static wm_status put_tokenizer(model *m, FILE *to) {
     wm_span kind = {NULL, 0};
     gguf_text(m->file, "tokenizer.ggml.model", &kind);
     const gguf_value *tokens = texts_of(m, "tokenizer.ggml.tokens");
@@ -508,7 +698,7 @@ static wm_status put_tokenizer(const model *m, FILE *to) {
                       : put_sentence_pieces(m, tokens, kinds, to);
 }
 
-static wm_status put_tokenizer_config(const model *m, FILE *to) {
+static wm_status put_tokenizer_config(model *m, FILE *to) {
     static const struct {
         const char *from, *to;
     } ids[] = {{"tokenizer.ggml.bos_token_id", "bos_token"},
@@ -541,11 +731,11 @@ wm_status gguf_to_repository(gguf *from, wm_span path, gguf_file files[GGUF_FILE
                              wm_error *error) {
     static const struct {
         const char *path;
-        wm_status (*put)(const model *m, FILE *to);
+        wm_status (*put)(model *m, FILE *to);
     } writers[GGUF_FILES] = {{"config.json", put_config},
                              {"tokenizer.json", put_tokenizer},
                              {"tokenizer_config.json", put_tokenizer_config}};
-    model m = {from, path, {NULL, 0}, arena, error};
+    model m = {.file = from, .path = path, .arena = arena, .error = error};
     for (int i = 0; i < GGUF_FILES; i++) files[i] = (gguf_file){0};
     if (!gguf_text(from, "general.architecture", &m.family))
         return broken(&m, WM_ERROR_MISSING, "no", WM_TEXT("general.architecture"));

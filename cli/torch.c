@@ -202,12 +202,29 @@ static uint64_t stored_row(const weight *w, uint64_t row) {
     return row - in_head + 2 * (in_head % (head / 2)) + in_head / (head / 2);
 }
 
+// A turned matrix of blocks: some columns of what is stored, whose rows are in blocks.
+static void gather_blocks(const weight *w, uint64_t first, uint64_t rows, float *to) {
+    uint64_t cols = w->tensor.shape[1], row = w->stored.n / cols;
+    uint32_t size, numbers = gguf_block(w->type, &size);
+    float block[256];
+    for (uint64_t col = 0; col < cols; col++) {
+        const uint8_t *from = w->stored.p + col * row;
+        for (uint64_t at = first / numbers * numbers; at < first + rows; at += numbers) {
+            gguf_numbers(w->type, from + at / numbers * size, numbers, block);
+            for (uint64_t i = WM_MAX(at, first); i < WM_MIN(at + numbers, first + rows); i++)
+                to[(i - first) * cols + col] = block[i - at];
+        }
+    }
+}
+
 void weight_rows(const weight *w, uint64_t first, uint64_t rows, void *numbers) {
     const wm_tensor *t = &w->tensor;
     uint8_t *to = numbers;
     uint64_t all = t->rank ? t->shape[0] : 1, row = all ? t->bytes.n / all : 0;
     if (t->bytes.p) {
         memcpy(to, t->bytes.p + first * row, (size_t)(rows * row));
+    } else if (w->strided && w->type) {
+        gather_blocks(w, first, rows, numbers);
     } else if (w->strided) {
         gather(w, first, rows, to);
     } else {

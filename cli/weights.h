@@ -25,7 +25,7 @@ typedef struct weight {
     wm_span stored;   // as they stand in the file instead,
     gguf_type type;   // in blocks, or plain
     uint32_t heads;   // GGUF's order of the rows of llama's q and k; 0: as they are
-    bool strided;     // with gaps, or turned:
+    bool strided;     // with gaps, or turned; in blocks: a matrix, turned
     uint64_t strides[WM_MAX_RANK]; // of numbers
 } weight;
 
@@ -87,8 +87,8 @@ typedef struct gguf_value {
 typedef struct gguf {
     gguf_value *values; // [value_count]
     size_t value_count;
-    weights tensors;       // under GGUF's own names, in its own order of rows
-    const uint32_t *types; // [tensors.count] GGUF's numbers for them
+    weights tensors; // under GGUF's own names, in its own order of rows
+    uint32_t *types; // [tensors.count] GGUF's numbers for them
 } gguf;
 
 wm_status gguf_read(gguf *to, wm_span bytes, wm_span path, wm_arena *arena, wm_error *error);
@@ -98,6 +98,9 @@ bool gguf_u64(const gguf *file, const char *key, uint64_t *number); // whole, no
 bool gguf_f32(const gguf *file, const char *key, float *number);
 bool gguf_flag(const gguf *file, const char *key, bool fallback);
 const char *gguf_type_name(uint32_t type); // "Q4_K"; "?" for what is not known
+
+// Numbers in a block, and its bytes.
+uint32_t gguf_block(gguf_type type, uint32_t *size);
 
 // Numbers of one row, or run of blocks, of `type`.
 void gguf_numbers(gguf_type type, const uint8_t *blocks, uint64_t count, float *numbers);
@@ -112,8 +115,8 @@ typedef struct gguf_file {
     size_t n;
 } gguf_file;
 
-// Gives llama's kin (llama, qwen2, qwen3) Hugging Face's names and order of rows, and writes the
-// files that belong to them.
+// Gives llama's kin (llama, qwen2, qwen3) and GPT-2 Hugging Face's names and order of numbers, and
+// writes the files that belong to them.
 wm_status gguf_to_repository(gguf *from, wm_span path, gguf_file files[GGUF_FILES], wm_arena *arena,
                              wm_error *error);
 

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import math
 import os
 import random
 import shutil
@@ -465,6 +466,94 @@ class Gguf(ConvertCase):
                              ({"tokenizer__ggml__tokens": None}, "MISSING"), ({"tokenizer__ggml__token_type": [1]}, "SHAPE")):
             self.file.write_bytes(gguf(self.values(**change), tensors))
             self.assert_refused(word, model=self.file)
+
+    def test_scaled_rotations(self):
+        """Linear; and Llama 3's, of which GGUF has what becomes of each frequency."""
+        whole, tensors = self.tensors_of(TINY / "llama-rope3")
+        config = json.loads((TINY / "llama-rope3/config.json").read_text())
+        like, base = self.folder / "like", config["rope_theta"]
+        shutil.copytree(TINY / "llama-rope3", like)
+        more = {"llama__embedding_length": 20, "llama__attention__head_count": 2, "llama__attention__head_count_kv": 1,
+                "llama__context_length": 120, "llama__rope__freq_base": base}
+
+        def table(factor, low, high, original):
+            """As llama.cpp's converter makes it."""
+            numbers = []
+            for i in range(5):
+                wave = 2 * math.pi * base ** (i / 5)
+                smooth = (original / wave - low) / (high - low)
+                numbers.append(1 if wave < original / high else factor if wave > original / low else 1 / ((1 - smooth) / factor + smooth))
+            return {"rope_freqs.weight": (0, [5], struct.pack("<5f", *numbers))}
+
+        linear = {"rope_type": "linear", "factor": 2.5}
+        def llama3(*numbers):
+            return dict(zip(("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"), numbers), rope_type="llama3")
+        cases = [({"llama__rope__scaling__type": "linear", "llama__rope__scaling__factor": 2.5}, {}, linear),
+                 ({"llama__rope__scaling__factor": 2.5}, {}, linear), ({"llama__rope__scale_linear": 2.5}, {}, linear),
+                 ({"llama__rope__scaling__type": "none", "llama__rope__scaling__factor": 2.5}, {}, None),
+                 ({"llama__rope__scaling__type": "linear", "llama__rope__scaling__factor": 1.0}, {}, None),
+                 ({}, table(6, 1, 16, 300), llama3(6, 1, 16, 300)), ({}, table(8, 2, 32, 600), llama3(8, 1, 16, 300)),
+                 ({}, table(3.5, 1.25, 20, 500), llama3(3.5, 1, 16, 400)), ({}, table(32, 1, 4, 8192), None)]
+        for keys, extra, scaling in cases:
+            self.file.write_bytes(gguf(self.values(**more, **keys), {**tensors, **extra}))
+            self.assert_converts("--check", model=self.file)
+            self.assertEqual(self.tensors, whole)
+            got = json.loads((self.out / "config.json").read_text()).get("rope_scaling")
+            self.assertEqual({k: v for k, v in (got or {}).items() if k != "type"}, scaling or {})
+            (like / "config.json").write_text(json.dumps({**config, "rope_scaling": scaling}))
+            command = ["--ids", ",".join(str(7 + i % 90) for i in range(100))]
+            self.assertEqual(run("logits", self.out, *command).bytes, run("logits", like, *command).bytes)
+        broken = struct.pack("<5f", 1, 2, 1, 3, 4)
+        for keys, extra, word in (({}, {"rope_freqs.weight": (0, [5], broken)}, "rope_freqs"), ({}, {"rope_freqs.weight": (0, [4], broken)}, "SHAPE"),
+                                  ({}, {"rope_freqs.weight": (1, [5], broken)}, "SHAPE"), ({"llama__rope__scale_linear": -1.0}, {}, "factor"),
+                                  ({"llama__rope__scaling__factor": 2.0}, table(6, 1, 16, 300), "factor"),
+                                  ({"llama__rope__scaling__type": "longrope"}, {}, "longrope"), ({"llama__rope__dimension_count": 6}, {}, "part"),
+                                  ({}, {"rope_freqs.weight": (0, [5], struct.pack("<5f", *[float("nan")] * 5))}, "rope_freqs")):
+            self.file.write_bytes(gguf(self.values(**more, **keys), {**tensors, **extra}))
+            self.assert_refused(word, model=self.file)
+
+    def test_gpt2(self):
+        names = {"wte": "token_embd", "wpe": "position_embd", "ln_f": "output_norm", "ln_1": "attn_norm", "attn.c_attn": "attn_qkv",
+                 "attn.c_proj": "attn_output", "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
+        whole, _ = read_safetensors(TINY / "gpt2-f32/model.safetensors")
+        config = json.loads((TINY / "gpt2-f32/config.json").read_text())
+        tensors = {}
+        for name, (dtype, shape, data) in whole.items():
+            stem, end = name.removeprefix("transformer.").rsplit(".", 1)
+            layer = stem.split(".")[1] if stem.startswith("h.") else None
+            short = names[stem.split(".", 2)[2] if layer else stem]
+            if layer and len(shape) == 2:  # Conv1D
+                data, shape = self.turned(data, *shape), shape[::-1]
+            tensors[(f"blk.{layer}." if layer else "") + short + "." + end] = (0, shape, data)
+        values = {"general.architecture": "gpt2", "gpt2.block_count": 2, "gpt2.context_length": 80, "gpt2.embedding_length": 16,
+                  "gpt2.feed_forward_length": 64, "gpt2.attention.head_count": 2, "gpt2.attention.layer_norm_epsilon": 1e-5}
+        tokens = self.values()["tokenizer.ggml.tokens"]
+        values |= {k: v for k, v in self.values(tokenizer__ggml__bos_token_id=0, tokenizer__ggml__eos_token_id=0).items() if k.startswith("tokenizer")}
+        values |= {"tokenizer.ggml.tokens": tokens[:317], "tokenizer.ggml.token_type": [1] * 317}
+        for head in ({}, {"output.weight": tensors["token_embd.weight"]}):  # which some converters write twice
+            self.file.write_bytes(gguf(values, {**tensors, **head}))
+            self.assert_converts("--check", model=self.file)
+            self.assertEqual(self.tensors, whole)
+            for command in ("logits", "hidden"):
+                got, want = (run(command, folder, "--ids", "5,6,7,200") for folder in (self.out, TINY / "gpt2-f32"))
+                self.assertEqual((got.code, got.bytes), (0, want.bytes), got.error)
+        made = json.loads((self.out / "config.json").read_text())
+        self.assertEqual({k: made[k] for k in made if k not in ("n_inner", "tie_word_embeddings")},
+                         {k: config[k] for k in made if k not in ("n_inner", "tie_word_embeddings")})
+        self.file.write_bytes(gguf(values, {**tensors, "output.weight": (0, [317, 16], bytes(317 * 64))}))
+        self.assert_converts(model=self.file)
+        self.assertEqual(set(self.tensors) - set(whole), {"lm_head.weight"})
+        # Blocks lie along what becomes the columns.
+        for name, vector in json.loads((ROOT / "tests/vectors/gguf.json").read_text()).items():
+            blocks, numbers = base64.b64decode(vector["blocks"]), base64.b64decode(vector["numbers"])
+            cols = len(numbers) // 12
+            self.file.write_bytes(gguf(values, {"blk.0.ffn_up.weight": (vector["type"], [3, cols], blocks)}))
+            self.assert_converts(model=self.file)
+            self.assertEqual(self.tensors, {"transformer.h.0.mlp.c_fc.weight": ("F32", [cols, 3], self.turned(numbers, 3, cols))}, name)
+
+    @staticmethod
+    def turned(data, rows, cols):
+        return b"".join(data[4 * (r * cols + c):][:4] for c in range(cols) for r in range(rows))
 
     def test_each_type_of_blocks(self):
         vectors = json.loads((ROOT / "tests/vectors/gguf.json").read_text())
