@@ -3,6 +3,7 @@
 both directions; a hundred downloads that are killed; speed, memory and what quantising costs.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -41,7 +42,6 @@ def count(table, what: str, rows: list) -> None:
 
 
 def convert(model, folder, *options) -> dict:
-    import json
     return json.loads(common.cli("convert", str(model), str(folder), *options))
 
 
@@ -74,6 +74,77 @@ def gguf_file(table, scratch: Path) -> Path:
     count(table, "SmolLM2, Q4_1 and Q8_0: tensors as gguf-py has them", same(load_file(out / "model.safetensors"), want))
     table.row("  rewritten as f32", report["bytes_after"] / seconds / 1e6, unit=" MB/s")
     return out
+
+
+def scaled(numbers, kind):
+    """What gguf-py makes of them, and the numbers that it then stands for."""
+    import gguf
+    blocks = gguf.quants.quantize(numbers, kind)
+    return blocks, gguf.quants.dequantize(blocks, kind).reshape(numbers.shape).astype("float32")
+
+
+def written_gguf(table, scratch: Path, what: str, model, keys: dict, kind) -> None:
+    """A model of random weights as gguf-py writes it: its tensors, and what transformers computes with them."""
+    import gguf
+    import numpy as np
+    config, tiny = model.config, common.ROOT / "tests/tiny/gpt2-f32"
+    family = config.model_type
+    names = gguf.get_tensor_name_map(getattr(gguf.MODEL_ARCH, family.upper()), config.num_hidden_layers)
+    path, out, state = scratch / "written.gguf", scratch / "written", model.state_dict()
+    to = gguf.GGUFWriter(path, family)
+    for key, value in {"context_length": config.max_position_embeddings, "embedding_length": config.hidden_size,
+                       "block_count": config.num_hidden_layers, "head_count": config.num_attention_heads, **keys}.items():
+        getattr(to, "add_" + key)(value)
+    vocabulary = json.loads((tiny / "vocab.json").read_text())
+    to.add_tokenizer_model("gpt2")
+    to.add_tokenizer_pre("gpt-2")
+    to.add_token_list(sorted(vocabulary, key=vocabulary.get))
+    to.add_token_merges((tiny / "merges.txt").read_text().splitlines()[1:])
+    for name, tensor in list(state.items()):
+        if name == "lm_head.weight" and config.tie_word_embeddings or name.endswith((".attn.bias", ".attn.masked_bias", "inv_freq")):
+            del state[name]
+            continue
+        numbers = tensor.numpy()
+        turned = family == "gpt2" and numbers.ndim == 2 and ".h." in name
+        if family == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
+            heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
+            numbers = numbers.reshape(heads, 2, -1, numbers.shape[1]).swapaxes(1, 2).reshape(numbers.shape)
+        numbers = np.ascontiguousarray(numbers.T if turned else numbers)
+        used = kind if numbers.ndim == 2 and numbers.shape[1] % 32 == 0 else gguf.GGMLQuantizationType.F32
+        blocks, back = scaled(numbers, used)
+        to.add_tensor(names.get_name(name, (".weight", ".bias")), blocks, raw_dtype=used)
+        if family == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
+            back = back.reshape(heads, -1, 2, back.shape[1]).swapaxes(1, 2).reshape(back.shape)
+        back = torch.from_numpy(np.ascontiguousarray(back.T if turned else back))
+        state[name] = back.half() if used == gguf.GGMLQuantizationType.F16 else back
+    to.write_header_to_file()
+    to.write_kv_data_to_file()
+    to.write_tensors_to_file()
+    to.close()
+    subprocess.run(["rm", "-rf", out], check=True)
+    convert(path, out)
+    count(table, f"{what}: tensors as gguf-py has them", same(load_file(out / "model.safetensors"), state))
+    model.load_state_dict(state, strict=False)
+    ids = [(7 * i + 3) % 300 for i in range(60)]
+    got = json.loads(common.cli("logits", str(out), "--ids", ",".join(map(str, ids))))["data"]
+    want = model.eval()(torch.tensor([ids])).logits.detach().numpy().ravel()
+    table.row("  logits: farthest from transformers'", float(np.abs(np.array(got) - want).max()), 1e-4)
+
+
+def written_ggufs(table, scratch: Path) -> None:
+    import gguf
+    kinds = gguf.GGMLQuantizationType
+    torch.manual_seed(3)
+    gpt2 = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=317, n_positions=80, n_embd=64, n_layer=2, n_head=4,
+                                                                initializer_range=.1))
+    for kind in (kinds.F16, kinds.Q8_0, kinds.Q5_0):
+        written_gguf(table, scratch, f"GPT-2 in {kind.name}", gpt2, {"feed_forward_length": 256, "layer_norm_eps": 1e-5}, kind)
+    for scaling, keys in ((None, {}), ({"type": "linear", "factor": 2.5}, {"rope_scaling_type": gguf.RopeScalingType.LINEAR, "rope_scaling_factor": 2.5})):
+        llama = transformers.LlamaForCausalLM(transformers.LlamaConfig(
+            vocab_size=317, hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+            max_position_embeddings=80, rope_scaling=scaling, initializer_range=.1))
+        written_gguf(table, scratch, f"Llama in Q8_0, positions {scaling or 'as they are'}", llama, {
+            "feed_forward_length": 96, "head_count_kv": 2, "layer_norm_rms_eps": 1e-6, "rope_freq_base": 10000.0, **keys}, kinds.Q8_0)
 
 
 # A process begins with its parent's peak: a small one must start it.
@@ -181,6 +252,7 @@ def main() -> int:
         scratch = Path(folder)
         torch_files(table, scratch)
         smollm2 = gguf_file(table, scratch)
+        written_ggufs(table, scratch)
         sentence_pieces(table, scratch)
         cache(table, scratch)
         killed(table)
