@@ -306,45 +306,62 @@ static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
                    &text);
 }
 
-// Sizes that follow from others, and what must hold between them.
-static wm_status settle_arch(wm_arch *arch, wm_error *error) {
+// What does not go together of what follows from the file.
+static const struct {
+    const char *what, *other;
+    uint8_t field, its;
+} misfits[] = {
+#define MISFIT(what, field, other, its) \
+    {what, other, offsetof(wm_arch, field), offsetof(wm_arch, its)}
+    MISFIT("width", width, "heads", heads),
+    MISFIT("heads", heads, "head width", head_width),
+    MISFIT("heads", heads, "key/value heads", kv_heads),
+    MISFIT("layers", layers, "groups", groups),
+    MISFIT("rotary width", rotary_width, "head width", head_width),
+    MISFIT("relative buckets", relative_buckets, "distance", relative_distance),
+    MISFIT("positions", positions, "pad_token_id", pad_id),
+#undef MISFIT
+};
+
+// Sizes that follow from others; the place in `misfits` of what must hold between them and does
+// not, else WM_COUNT(misfits).
+static size_t settle_sizes(wm_arch *arch) {
     if (!arch->embedding_width) arch->embedding_width = arch->width;
     if (!arch->ffn_width) arch->ffn_width = arch->ffn_factor * arch->width;
     if (!arch->kv_heads) arch->kv_heads = arch->heads;
     if (!arch->groups) arch->groups = arch->layers;
     if (!arch->inner) arch->inner = 1;
-    if (!arch->heads) return WM_OK;      // static embeddings have no layers
-    arch->window += arch->local_encoder; // LongT5's radius leaves the token itself out
+    if (!arch->heads) return WM_COUNT(misfits); // static embeddings have no layers
+    arch->window += arch->local_encoder;        // LongT5's radius leaves the token itself out
     if (!arch->decoder_layers) arch->decoder_layers = arch->layers;
     if (!arch->head_width) {
-        if (arch->width % arch->heads)
-            return misfit("width", arch->width, "heads", arch->heads, error);
         arch->head_width = arch->width / arch->heads;
+        if (arch->width % arch->heads) return 0;
     }
-    if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4)
-        return misfit("heads", arch->heads, "head width", arch->head_width, error);
-    if (arch->heads % arch->kv_heads)
-        return misfit("heads", arch->heads, "key/value heads", arch->kv_heads, error);
-    if (arch->groups > arch->layers)
-        return misfit("layers", arch->layers, "groups", arch->groups, error);
+    if ((uint64_t)arch->heads * arch->head_width > WM_LIMIT_WIDTH * 4) return 1;
+    if (arch->heads % arch->kv_heads) return 2;
+    if (arch->groups > arch->layers) return 3;
     arch->attention_scale =
         arch->unscaled_attention ? 1 : 1 / __builtin_sqrtf((float)arch->head_width);
     if (arch->position == WM_POSITION_ROTARY) {
         float fraction = arch->rotary_fraction < 2 ? arch->rotary_fraction : 2;
         arch->rotary_width = (uint32_t)((float)arch->head_width * fraction);
-        if (arch->rotary_width > arch->head_width || arch->rotary_width % 2)
-            return misfit("rotary width", arch->rotary_width, "head width", arch->head_width,
-                          error);
+        if (arch->rotary_width > arch->head_width || arch->rotary_width % 2) return 4;
     }
     uint32_t buckets = arch->relative_buckets;
-    if (buckets && (buckets < 4 || arch->relative_distance <= buckets / 2))
-        return misfit("relative buckets", buckets, "distance", arch->relative_distance, error);
+    if (buckets && (buckets < 4 || arch->relative_distance <= buckets / 2)) return 5;
+    return wm_arch_max_tokens(arch) ? WM_COUNT(misfits) : 6;
+}
+
+static wm_status settle_arch(wm_arch *arch, wm_error *error) {
+    size_t i = settle_sizes(arch);
     if (arch->position == WM_POSITION_LEARNED_PADDED && arch->pad_id < 0)
         return wm_fail(error, WM_ERROR_FORMAT, 0,
                        "config.json: pad_token_id is null, positions count from it");
-    if (!wm_arch_max_tokens(arch))
-        return misfit("positions", arch->positions, "pad_token_id", (uint32_t)arch->pad_id, error);
-    return WM_OK;
+    if (i == WM_COUNT(misfits)) return WM_OK;
+    const uint8_t *fields = (const uint8_t *)arch;
+    return misfit(misfits[i].what, wm_read_u32(fields + misfits[i].field), misfits[i].other,
+                  wm_read_u32(fields + misfits[i].its), error);
 }
 
 static bool ends_with(wm_json value, const char *end) {

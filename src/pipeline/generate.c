@@ -172,7 +172,6 @@ static wm_status run_ids(wm_pipeline *p, const int32_t *ids, size_t count, float
     return WM_OK;
 }
 
-// wm_pipeline_logits, or wm_pipeline_log_probabilities where `values` is given.
 static wm_status score_ids(wm_pipeline *p, wm_sequence ids, wm_sequence decoder, float *logits,
                            float *values, wm_error *error) {
     const wm_arch *arch = &p->model->arch;
@@ -195,24 +194,25 @@ static wm_status score_ids(wm_pipeline *p, wm_sequence ids, wm_sequence decoder,
     return status;
 }
 
+// wm_pipeline_logits, or wm_pipeline_log_probabilities where `values` is given.
+static WM_NOINLINE wm_status score_all(wm_pipeline *p, const int32_t *ids, size_t count,
+                                       const int32_t *decoder_ids, size_t decoder_count,
+                                       float *logits, float *values, wm_error *error) {
+    wm_sequence encoder = {ids, NULL, count}, decoder = {decoder_ids, NULL, decoder_count};
+    return wm_pipeline_within_budget(p, score_ids(p, encoder, decoder, logits, values, error),
+                                     error);
+}
+
 wm_status wm_pipeline_logits(wm_pipeline *p, const int32_t *ids, size_t count,
                              const int32_t *decoder_ids, size_t decoder_count, float *logits,
                              wm_error *error) {
-    return wm_pipeline_within_budget(p,
-                                     score_ids(p, (wm_sequence){ids, NULL, count},
-                                               (wm_sequence){decoder_ids, NULL, decoder_count},
-                                               logits, NULL, error),
-                                     error);
+    return score_all(p, ids, count, decoder_ids, decoder_count, logits, NULL, error);
 }
 
 wm_status wm_pipeline_log_probabilities(wm_pipeline *p, const int32_t *ids, size_t count,
                                         const int32_t *decoder_ids, size_t decoder_count,
                                         float *values, wm_error *error) {
-    return wm_pipeline_within_budget(p,
-                                     score_ids(p, (wm_sequence){ids, NULL, count},
-                                               (wm_sequence){decoder_ids, NULL, decoder_count},
-                                               NULL, values, error),
-                                     error);
+    return score_all(p, ids, count, decoder_ids, decoder_count, NULL, values, error);
 }
 
 // ---- The caller's side --------------------------------------------------------------------------

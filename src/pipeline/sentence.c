@@ -9,7 +9,8 @@ typedef struct sentence_reader {
     size_t file_count;
     wm_arena *arena;
     wm_error *error;
-    wm_span path; // of the file in work
+    wm_span path;  // of the file in work
+    size_t folder; // bytes of its folder's path, which files_under cut
 } sentence_reader;
 
 static wm_status refuse_file(const sentence_reader *r, wm_status status, const char *what) {
@@ -52,10 +53,11 @@ static wm_status copy_string(const sentence_reader *r, wm_json string, const cha
 }
 
 static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *root) {
-    r->path = file->path;
+    r->path = (wm_span){file->path.p - r->folder, file->path.n + r->folder};
+    r->folder = 0;
     uint8_t name[96]; // NUL-terminated for the messages
-    size_t n = WM_MIN(file->path.n, sizeof name - 1);
-    memcpy(name, file->path.p, n);
+    size_t n = WM_MIN(r->path.n, sizeof name - 1);
+    memcpy(name, r->path.p, n);
     name[n] = 0;
     WM_TRY(wm_json_check(file->bytes, (const char *)name, WM_JSON_PYTHON, root, r->error));
     if (wm_json_type_of(*root) != WM_JSON_OBJECT && wm_json_type_of(*root) != WM_JSON_ARRAY)
@@ -145,11 +147,10 @@ static wm_status dense_weight(sentence_reader *r, const wm_source *files, size_t
                 : WM_OK;
 }
 
-static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *file) {
+static wm_status add_dense(sentence_reader *r, const wm_source *file, const wm_source *files,
+                           size_t count) {
     wm_json config;
     wm_step *step = NULL;
-    const wm_source *files;
-    size_t count;
     WM_TRY(check_json(r, file, &config));
     WM_TRY(add_step(r, WM_STEP_DENSE, &step));
     uint64_t in, out;
@@ -166,25 +167,13 @@ static wm_status add_dense(sentence_reader *r, wm_span folder, const wm_source *
                        "%s: activation_function %s is not supported", &r->path, &text);
     step->width = (uint32_t)out;
     step->dense.cols = (uint32_t)in;
-    WM_TRY(files_under(r, folder, &files, &count));
     return dense_weight(r, files, count, step, wm_json_flag(config, "bias", true));
-}
-
-static wm_status find_config(sentence_reader *r, wm_span folder, const wm_source **config) {
-    for (size_t i = 0; i < r->file_count; i++) {
-        wm_span path = r->files[i].path;
-        if (path.n <= folder.n || memcmp(path.p, folder.p, folder.n)) continue;
-        *config = &r->files[i];
-        if (wm_span_is((wm_span){path.p + folder.n, path.n - folder.n}, "/config.json"))
-            return WM_OK;
-    }
-    return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing",
-                   &folder);
 }
 
 static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
     wm_span name, folder;
-    const wm_source *config = NULL;
+    const wm_source *files;
+    size_t count;
     wm_step *step = NULL;
     WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
     WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
@@ -206,8 +195,13 @@ static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
         if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference
         bool pooling = wm_span_is(kind, "Pooling");
         if (pooling || wm_span_is(kind, "Dense")) {
-            WM_TRY(find_config(r, folder, &config));
-            return pooling ? add_pooling(r, config) : add_dense(r, folder, config);
+            WM_TRY(files_under(r, folder, &files, &count));
+            const wm_source *config = wm_source_find(files, count, "config.json");
+            if (!config)
+                return wm_fail(r->error, WM_ERROR_MISSING, 0,
+                               "modules.json: %s/config.json is missing", &folder);
+            r->folder = folder.n ? folder.n + 1 : 0;
+            return pooling ? add_pooling(r, config) : add_dense(r, config, files, count);
         }
     }
     return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
@@ -300,7 +294,7 @@ static wm_status read_prompts(sentence_reader *r) {
 wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
                            wm_arena *arena, wm_error *error) {
     *sentence = (wm_sentence){.files = files, .file_count = file_count};
-    sentence_reader reader = {sentence, files, file_count, arena, error, {NULL, 0}};
+    sentence_reader reader = {sentence, files, file_count, arena, error, {NULL, 0}, 0};
     WM_TRY(read_modules(&reader));
     WM_TRY(read_settings(&reader));
     return read_prompts(&reader);

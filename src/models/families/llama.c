@@ -55,10 +55,6 @@ static const wm_slot llama_layer[] = {
     {0},
 };
 
-#define LLAMA_CHOICES                                                                       \
-    .kind = WM_DECODER, .pad_id = -1, .position = WM_POSITION_ROTARY, .rotary_fraction = 1, \
-    .norm = WM_NORM_RMS, .norm_place = WM_NORM_PRE, .activation = WM_SILU, .gated = true
-
 static const wm_stack_table llama_stacks[] = {{llama_stack, "layers.%.", llama_layer}};
 
 const wm_family wm_family_llama = {"model.", llama_keys, NULL, llama_model, llama_stacks, NULL};
