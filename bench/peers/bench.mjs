@@ -11,7 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import { ROOT, date, machine, measured, ms, times, versionOf, writeReadme, writeReport } from './report.mjs';
 import { startOnce } from './start_once.mjs';
 
-const [model, onnx, i8, library, candle, python, seconds = '4'] = process.argv.slice(2),
+const [model, onnx, i8, library, candle, python, seconds = '3'] = process.argv.slice(2),
   name = basename(model);
 const STARTS = 7,
   TEXT = 'the old mill by the river';

@@ -5,12 +5,12 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { dirname, extname, join, normalize } from 'node:path';
+import { extname, join, normalize } from 'node:path';
 import { ROOT, summary } from './report.mjs';
 
 const [models, gguf, seconds = '40'] = process.argv.slice(2);
 const puppeteer = createRequire(join(ROOT, 'tools/npm/package.json'))('puppeteer-core');
-const wllama = dirname(createRequire(import.meta.url).resolve('@wllama/wllama'));
+const wllama = join(import.meta.dirname, 'node_modules/@wllama/wllama/esm');
 const FOLDERS = { wasmicro: join(ROOT, 'npm'), wllama, models };
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json' };
 

@@ -12,7 +12,7 @@ PEERS = bench/peers/node_modules/.package-lock.json
 PEERS_PYTHON = $(BUILD)/bench/python
 PEERS_ONNX = $(BUILD)/bench/onnx
 PEERS_RUN = PYTHONPATH=$(PEERS_PYTHON) PYTHONDONTWRITEBYTECODE=1
-BENCH_SECONDS ?= 4
+BENCH_SECONDS ?= 3
 DECODE_SECONDS ?= 40
 
 $(PEERS): bench/peers/package-lock.json

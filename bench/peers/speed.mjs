@@ -11,7 +11,7 @@ import * as ort from 'onnxruntime-web';
 import init, { WasmPipeline } from '../../npm/index.js';
 import { ROOT, cosine, summary } from './report.mjs';
 
-const [folder, graph, i8, q8, seconds = '4'] = process.argv.slice(2);
+const [folder, graph, i8, q8, seconds = '3'] = process.argv.slice(2);
 const SHAPES = [8, 32, 128, 256].map((length) => ({ batch: 1, length })).concat({ batch: 32, length: 128 });
 
 function open(folder, compute) {
@@ -73,7 +73,7 @@ async function measure(engines, input, seconds, least) {
     processor = [[], []]; // what another program takes of the machine does not count here
   const until = performance.now() + 1000 * seconds,
     counted = until - 500 * seconds;
-  while (performance.now() < until || times[1].length < least)
+  while (performance.now() < until || times[0].length < least)
     for (const [which, engine] of engines.entries()) {
       const used = process.cpuUsage(),
         start = performance.now();

@@ -199,11 +199,11 @@ test('Chromium: the main thread stays responsive while it streams', { skip }, as
 
 // ---- The demonstration page ---------------------------------------------------------------------
 
-async function openDemo(query) {
+async function openDemo(query, file = 'index.html') {
   const demo = await browser.newPage(),
     errors = [];
   demo.on('pageerror', (error) => errors.push(error.message));
-  await demo.goto(new URL(`/demo/index.html?${query}`, page.url()).href);
+  await demo.goto(new URL(`/demo/${file}?${query}`, page.url()).href);
   return { demo, errors };
 }
 
@@ -234,6 +234,48 @@ test('the demonstration page ranks the corpus', { skip: skip || NO_MINILM }, asy
   await demo.waitForSelector('.results li', { timeout: 60000 });
   assert.match(await textOf(demo, '#search .status'), /\d+ sentences embedded/);
   assert.match(await textOf(demo, '.results li'), /^0\.[4-9]\d\d.*(plant|leaves|photosynthesis)/i);
+  assert.deepEqual(errors, []);
+  await demo.close();
+});
+
+test('the page of the measurement embeds or writes, and says what is wrong', { skip }, async () => {
+  const { demo, errors } = await openDemo('model=/tests/tiny/bert-f32&seconds=0.05', 'bench.html');
+  const said = (words) =>
+    demo.waitForFunction(
+      (words) => document.querySelector('.status').textContent.startsWith(words),
+      { timeout: 60000 },
+      words,
+    );
+  const measure = (address) =>
+    demo.evaluate((address) => {
+      const form = document.querySelector('.model');
+      form.elements.url.value = address;
+      form.requestSubmit();
+    }, address);
+  await said('Done');
+  await measure('/tests/none');
+  await said('there is no config.json');
+  await measure('/tests/tiny/gpt2-f32');
+  await said('Done');
+  const { length, cells, copied, agent } = await demo.evaluate(() => {
+    const rows = [...document.querySelectorAll('tbody tr')];
+    return {
+      length: rows.length,
+      cells: rows.map((row) => [...row.cells].map((cell) => cell.textContent)),
+      copied: document.querySelector('.text').textContent,
+      agent: navigator.userAgent,
+    };
+  });
+  assert.deepEqual([cells[0].slice(0, 2), cells[length - 1].slice(0, 2)], [
+    ['bert-f32 (F32)', 'embed 1 × 8 tokens'],
+    ['gpt2-f32 (F32)', 'write 16 tokens'],
+  ]);
+  for (const [, work, median, best, sentences, tokens] of cells) {
+    assert.ok(Number(median) >= Number(best) && Number(tokens) > 0, `${work}: ${median} ${best} ${tokens}`);
+    assert.equal(sentences === '', !work.startsWith('embed'));
+    assert.ok(copied.includes(`| ${work} |`));
+  }
+  assert.ok(copied.startsWith(agent));
   assert.deepEqual(errors, []);
   await demo.close();
 });
