@@ -2,6 +2,8 @@
 // info MODEL: what it is and what it needs.
 #include "source.h"
 
+#include "../src/base/json.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -128,6 +130,90 @@ static int show_foreign(const char *path, const cli_folder *folder) {
     return CLI_OK;
 }
 
+// ---- What has no weights ------------------------------------------------------------------------
+
+static const wm_source *file_of(const cli_folder *folder, const char *path) {
+    return wm_source_find(folder->files, folder->count, path);
+}
+
+// A tokenizer by itself, or a configuration.
+static int show_weightless(const char *model, const cli_folder *folder) {
+    wm_error error;
+    wm_tokenizer *tokenizer = NULL;
+    const wm_source *config = file_of(folder, "config.json");
+    wm_status status = wm_tokenizer_open(&tokenizer, folder->files, folder->count, NULL, &error);
+    const char *family = config ? wm_detect_model_type(config->bytes, NULL) : NULL;
+    if (status != WM_OK && status != WM_ERROR_MISSING) return cli_error(model, &error);
+    if (!tokenizer && !family)
+        return cli_fail("%s: MISSING: no model: neither weights, a config.json nor a tokenizer",
+                        model);
+    putchar('{');
+    put_text("format", tokenizer ? "tokenizer" : "configuration");
+    if (family) put_text("model_type", family);
+    fputs("\"runs\":false,", stdout);
+    put_text("why", tokenizer ? "there are no weights: tokenize and decode work, nothing else"
+                              : "there are no weights and there is no tokenizer");
+    if (tokenizer) {
+        put_text("tokenizer", wm_tokenizer_kind(tokenizer));
+        put_number("vocab_size", wm_tokenizer_vocabulary(tokenizer));
+    }
+    puts("\"weight_bytes\":0,\"needed_bytes\":0}");
+    wm_tokenizer_close(tokenizer);
+    return CLI_OK;
+}
+
+static bool is_beside(const char *path, const char *name) {
+    char other[HUB_PATH];
+    const char *slash = strrchr(path, '/');
+    return hub_path(other, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name) &&
+           hub_is_file(other, HTTP_UNKNOWN);
+}
+
+typedef struct shard_index {
+    const char **names;
+    const char *absent; // the first shard that is not beside it
+    size_t count, missing;
+    wm_arena arena;
+} shard_index;
+
+static wm_status read_index(shard_index *index, const char *path, wm_span text, wm_error *error) {
+    *index = (shard_index){0};
+    wm_arena_init(&index->arena, NULL);
+    WM_TRY(hub_shards(text, path, &index->arena, &index->names, &index->count, error));
+    for (size_t i = 0; i < index->count; i++) {
+        if (is_beside(path, index->names[i])) continue;
+        if (!index->missing++) index->absent = index->names[i];
+    }
+    return WM_OK;
+}
+
+// model.safetensors.index.json by itself: which shards it names, and which are there.
+static int show_index(const char *path, wm_span text) {
+    shard_index index;
+    wm_json root = {0};
+    wm_error error;
+    uint64_t tensors = 0, bytes = 0;
+    wm_status status = read_index(&index, path, text, &error);
+    if (status == WM_OK) status = wm_json_check(text, path, WM_JSON_PYTHON, &root, &error);
+    if (status == WM_OK) {
+        for (wm_json_iter i = wm_json_each(wm_json_get(root, "weight_map")); wm_json_next(&i);)
+            tensors++;
+        wm_json size = wm_json_get(wm_json_get(root, "metadata"), "total_size");
+        if (wm_json_present(size) && !wm_json_u64(size, &bytes)) bytes = 0;
+        fputs("{\"format\":\"index of shards\",\"runs\":false,", stdout);
+        put_text("why", index.absent ? "a shard that it names is not beside it"
+                                     : "it only names the shards: MODEL is the folder");
+        put_number("shards", index.count);
+        put_number("missing_shards", index.missing);
+        if (index.absent) put_text("first_missing", index.absent);
+        put_number("tensors", tensors);
+        put_number("weight_bytes", bytes);
+        printf("\"needed_bytes\":%" PRIu64 "}\n", bytes);
+    }
+    wm_arena_free(&index.arena);
+    return status == WM_OK ? CLI_OK : cli_error(path, &error);
+}
+
 // ---- Repositories that are not here -------------------------------------------------------------
 
 static uint64_t put_weights(const hub_repo *repo) {
@@ -190,24 +276,49 @@ static int show_missing(const char *id, char found[HUB_PATH], bool *shown) {
     return result;
 }
 
-// A file by itself, or a folder without safetensors.
-static int is_foreign(const char *model, bool *foreign) {
-    struct stat about;
+// What convert reads: a file by itself, or a folder.
+static int show_file(const char *model) {
     cli_folder folder;
-    *foreign = !stat(model, &about) && S_ISREG(about.st_mode);
-    if (*foreign) return CLI_OK;
+    int result = cli_folder_open_any(&folder, model);
+    if (result != CLI_OK) return result;
+    result = hub_ends_with(model, ".index.json") ? show_index(model, folder.files[0].bytes)
+                                                 : show_foreign(model, &folder);
+    cli_folder_close(&folder);
+    return result;
+}
+
+static const char INDEX[] = "model.safetensors.index.json";
+
+// A folder's index whose shards are not all there.
+static bool is_lone(const char *path, wm_span text) {
+    shard_index index;
+    bool lone = read_index(&index, path, text, NULL) == WM_OK && index.missing;
+    wm_arena_free(&index.arena);
+    return lone;
+}
+
+static int show_folder(const char *model, const char *isa) {
+    char path[HUB_PATH];
+    cli_folder folder;
     int result = cli_folder_open(&folder, model);
     if (result != CLI_OK) return result;
-    *foreign = folder.other && !cli_has_weights(&folder);
+    bool foreign = folder.other && !cli_has_weights(&folder);
+    const wm_source *index = file_of(&folder, "model.safetensors") ? NULL : file_of(&folder, INDEX);
+    if (index && hub_path(path, "%s/%s", folder.root, INDEX) && is_lone(path, index->bytes))
+        result = show_index(path, index->bytes);
+    else if (foreign || cli_has_weights(&folder))
+        result = -1;
+    else
+        result = show_weightless(model, &folder);
     cli_folder_close(&folder);
-    return CLI_OK;
+    if (result >= 0) return result;
+    return foreign ? show_file(model) : show_model(model, isa);
 }
 
 int cli_info(char **arguments, int count) {
     const char *isa = NULL;
     char found[HUB_PATH];
     struct stat about;
-    cli_folder folder;
     bool shown = false;
     const cli_option options[] = {{"--isa", CLI_TEXT, &isa, NULL}};
     int result = cli_parse(arguments, &count, options, 1);
@@ -217,12 +328,6 @@ int cli_info(char **arguments, int count) {
     if (stat(model, &about) && errno == ENOENT && hub_is_id(model))
         result = show_missing(model, found, &shown);
     if (result != CLI_OK || shown) return result;
-    bool foreign;
-    result = is_foreign(model, &foreign);
-    if (result != CLI_OK || !foreign) return result == CLI_OK ? show_model(model, isa) : result;
-    result = cli_folder_open_any(&folder, model);
-    if (result != CLI_OK) return result;
-    result = show_foreign(model, &folder);
-    cli_folder_close(&folder);
-    return result;
+    bool is_file = !stat(model, &about) && S_ISREG(about.st_mode);
+    return is_file ? show_file(model) : show_folder(model, isa);
 }

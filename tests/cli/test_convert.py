@@ -353,6 +353,34 @@ class Torch(ConvertCase):
         self.assertEqual(result.code, FAILED)
         self.assertIn("UNSUPPORTED", result.error)
 
+    def test_info_of_what_has_no_weights(self):
+        (self.model / "model.safetensors").unlink()
+        info, = run("info", self.model).json
+        self.assertEqual((info["format"], info["model_type"], info["tokenizer"], info["runs"], info["needed_bytes"]),
+                         ("tokenizer", "bert", "wordpiece", False, 0))
+        self.assertIn("tokenize", info["why"])
+        index = self.model / "model.safetensors.index.json"
+        index.write_text(json.dumps({"metadata": {"total_size": 77}, "weight_map": {"a": "x.safetensors", "b": "y.safetensors", "c": "x.safetensors"}}))
+        (self.model / "x.safetensors").write_bytes(b"")
+        for path in (self.model, index):
+            info, = run("info", path).json
+            self.assertEqual([info[k] for k in ("format", "shards", "missing_shards", "first_missing", "tensors", "needed_bytes")],
+                             ["index of shards", 2, 1, "y.safetensors", 3, 77])
+        self.assertIn("folder", run("info", TINY / "bert-bf16/model.safetensors.index.json").json[0]["why"])
+        for content, word in (('{"weight_map": {"a": "../x"}}', "PATH"), ("{}", "FORMAT"), ("{", "JSON"), ("<html>", "HTML")):
+            index.write_text(content)
+            done = run("info", index)
+            self.assertEqual((done.code, done.bytes), (FAILED, b""))
+            self.assertIn(word, done.error)
+        for path in self.model.iterdir():
+            if path.name != "config.json":
+                path.unlink()
+        self.assertEqual(run("info", self.model).json[0]["format"], "configuration")
+        (self.model / "config.json").unlink()
+        done = run("info", self.model)
+        self.assertEqual((done.code, done.bytes), (FAILED, b""))
+        self.assertIn("no model", done.error)
+
     def test_modules(self):
         model = self.folder / "dense"
         shutil.copytree(TINY / "st-dense", model)
