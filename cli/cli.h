@@ -95,10 +95,15 @@ typedef struct cli_folder {
 
 // MODEL: a folder, else a repository of the hub, whose weights are not asked for here.
 int cli_folder_open(cli_folder *folder, const char *model);
+// The same with weights that run.
+int cli_folder_open_weights(cli_folder *folder, const char *model);
 // The same with weights of every kind; a single file will do.
 int cli_folder_open_any(cli_folder *folder, const char *model);
 void cli_folder_close(cli_folder *folder);
 bool cli_has_weights(const cli_folder *folder); // that run as they are
+
+// Says why a model did not open.
+int cli_model_error(const cli_folder *folder, const char *path, const wm_error *error);
 
 // The folder and its pipeline; on failure both are closed.
 int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pipeline **pipeline);

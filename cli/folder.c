@@ -183,6 +183,10 @@ int cli_folder_open(cli_folder *folder, const char *model) {
     return open_folder(folder, model, HUB_TOKENIZER);
 }
 
+int cli_folder_open_weights(cli_folder *folder, const char *model) {
+    return open_folder(folder, model, HUB_RUN);
+}
+
 int cli_folder_open_any(cli_folder *folder, const char *path) {
     return open_folder(folder, path, HUB_CONVERT);
 }
@@ -205,8 +209,14 @@ bool cli_has_weights(const cli_folder *folder) {
            wm_source_find(folder->files, folder->count, "model.safetensors.index.json");
 }
 
+int cli_model_error(const cli_folder *folder, const char *path, const wm_error *error) {
+    if (!folder->other || cli_has_weights(folder)) return cli_error(path, error);
+    return cli_fail("%s: UNSUPPORTED: its weights are in %s: wasmicro convert %s DIR rewrites them",
+                    path, folder->other, path);
+}
+
 int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pipeline **pipeline) {
-    int result = open_folder(folder, path, HUB_RUN);
+    int result = cli_folder_open_weights(folder, path);
     if (result != CLI_OK) return result;
     wm_error error;
     wm_pipeline_options options = {.threads = cli_threads,
@@ -215,11 +225,7 @@ int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pip
                                    .compute = (wm_compute)cli_compute};
     if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) == WM_OK)
         return CLI_OK;
-    result = folder->other && !cli_has_weights(folder)
-                 ? cli_fail("%s: UNSUPPORTED: its weights are in %s: wasmicro convert %s DIR "
-                            "rewrites them",
-                            path, folder->other, path)
-                 : cli_error(path, &error);
+    result = cli_model_error(folder, path, &error);
     cli_folder_close(folder);
     return result;
 }

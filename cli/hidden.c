@@ -41,9 +41,10 @@ static wm_status open_session(const cli_folder *folder, const char *isa, wm_mode
     wm_config *config;
     wm_status status = wm_config_from_json(&config, json, NULL, error);
     if (status != WM_OK) return status;
-    wm_pipeline_options options = {
-        .size = sizeof options, .isa = isa, .compute = (wm_compute)cli_compute,
-        .threads = cli_threads};
+    wm_pipeline_options options = {.size = sizeof options,
+                                   .isa = isa,
+                                   .compute = (wm_compute)cli_compute,
+                                   .threads = cli_threads};
     status = wm_model_open(model, config, folder->files, folder->count, &options, error);
     wm_config_close(config);
     if (status != WM_OK) return status;
@@ -79,7 +80,7 @@ static int run_session(const numbers_run *run, const cli_folder *folder, const c
     wm_session *session;
     wm_error error;
     if (open_session(folder, isa, &model, &session, &error) != WM_OK)
-        return cli_error(path, &error);
+        return cli_model_error(folder, path, &error);
     size_t width = run->logits ? wm_model_vocabulary(model) : wm_model_width(model);
     float *numbers = allocate_numbers(run->count, width);
     int result = numbers ? CLI_OK : CLI_FAILED;
@@ -134,7 +135,7 @@ static int run_numbers(bool logits, char **arguments, int count) {
         result = run_pipeline(&run, arguments[0], isa);
     } else if (result == CLI_OK) {
         cli_folder folder;
-        result = cli_folder_open(&folder, arguments[0]);
+        result = cli_folder_open_weights(&folder, arguments[0]);
         if (result == CLI_OK) result = run_session(&run, &folder, arguments[0], isa);
         cli_folder_close(&folder);
     }

@@ -349,9 +349,10 @@ class Torch(ConvertCase):
         self.assertTrue(run("info", BERT).json[0]["runs"])
         (self.model / "config.json").write_text('{"model_type": "mamba"}')
         self.assertIn("mamba", run("info", self.model).json[0]["why"])
-        result = run("embed", self.model, "text")
-        self.assertEqual(result.code, FAILED)
-        self.assertIn("UNSUPPORTED", result.error)
+        for command in (["embed", self.model, "text"], ["hidden", self.model, "--ids", "5"]):
+            result = run(*command)
+            self.assertEqual(result.code, FAILED)
+            self.assertIn("UNSUPPORTED", result.error)
 
     def test_info_of_what_has_no_weights(self):
         (self.model / "model.safetensors").unlink()

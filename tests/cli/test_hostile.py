@@ -163,6 +163,25 @@ class Surroundings(Case):
             process.send_signal(signal.SIGINT)
             self.assertEqual((process.wait(), process.stderr.read()), (-signal.SIGINT, b""))
 
+    def test_a_file_that_shrinks(self):
+        model = self.folder / "model"
+        shutil.copytree(MODEL, model)
+        with subprocess.Popen([BINARY, "embed", model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            threading.Timer(30, process.kill).start()
+            for byte in b"mill\n" * 20:  # what comes byte by byte is read, too
+                process.stdin.write(bytes([byte]))
+                process.stdin.flush()
+            process.stdin.write(b"mill\n" * 2000)
+            process.stdin.flush()
+            self.assertTrue(process.stdout.readline())
+            os.truncate(model / "model.safetensors", 4096)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(b"the river runs\n" * 20)
+                process.stdin.close()
+            process.stdout.read()
+            self.assertEqual((process.wait(), process.stderr.read()),
+                             (FAILED, b"wasmicro: IO: a file of the model became shorter while it was read\n"))
+
     def test_a_full_disk(self):
         if not Path("/dev/full").exists():
             self.skipTest("no /dev/full")

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Downloads and the cache, against a double of the hub that misbehaves as it is told."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pty
 import random
+import re
 import resource
 import shutil
 import signal
@@ -143,6 +146,30 @@ class Downloads(HubCase):
         self.assert_fails(self.download("--include", "*.zip"), "MISSING")
         self.assert_fails(self.download("--endpoint", "ftp://x"), "ARG")
         self.assert_fails(self.download(env={"HF_HUB_OFFLINE": "1"}), "HF_HUB_OFFLINE")
+
+    def test_the_bar(self):
+        """On a terminal one bar over all files; elsewhere a line a file."""
+        self.hub.faults({f"cdn:{WEIGHTS}": [{"rate": 500_000}]})
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([BINARY, "download", "t/files", self.out], env=CLEAN | self.environment(), stdout=subprocess.DEVNULL,
+                                   stderr=theirs)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # as a terminal says that it is closed
+            while data := os.read(ours, 4096):
+                shown += data
+        os.close(ours)
+        self.assertEqual(process.wait(), 0, shown)
+        total = sum(len(FILES[n]) for n in WANTED) / 1e6
+        steps = re.findall(rf"\r\[(=*) *\] ([\d.]+) of {total:.1f} MB, ([\d.]+) MB/s, 0:0\d left\x1b\[K", shown.decode())
+        self.assertGreater(len(steps), 3, shown)
+        self.assertEqual([float(step[1]) for step in steps], sorted(float(step[1]) for step in steps))
+        self.assertLess(len(steps[0][0]), len(steps[-1][0]))
+        self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+        self.assertNotIn(b"\n", shown)
+        shutil.rmtree(self.out)
+        plain = self.download().error.splitlines()
+        self.assertEqual(sorted(line.split(", ")[0] for line in plain), sorted(f"wasmicro: t/files: {name}" for name in WANTED))
 
     def test_names_of_repositories(self):
         for name in ("a/b/c", "../x", "a/..", "/a", "a//b", "a b/c", "a/b%2f", "", "-a", "a--b/c", "x" * 97):
@@ -329,7 +356,9 @@ class Downloads(HubCase):
 
 
 class Cache(HubCase):
-    repos = {"tiny/bert": {"folder": str(BERT)}, "bert": {"folder": str(BERT)}, "tiny/pooled": {"folder": str(TINY / "st-cls")}}
+    repos = {"tiny/bert": {"folder": str(BERT)}, "bert": {"folder": str(BERT)}, "tiny/pooled": {"folder": str(TINY / "st-cls")},
+             "every/bert": {"folder": str(BERT)}, "every/gpt2": {"folder": str(TINY / "gpt2-f32")},
+             "every/heads": {"folder": str(TINY / "head-bert")}, "every/rerank": {"folder": str(TINY / "head-rerank")}}
 
     def setUp(self):
         super().setUp()
@@ -371,6 +400,21 @@ class Cache(HubCase):
     def test_the_repositorys_modules(self):
         want = run("embed", TINY / "st-cls", "text").bytes
         self.assertEqual(self.embed("tiny/pooled").bytes, want)
+
+    def test_each_command_takes_a_repository(self):
+        (self.folder / "lines").write_text("one\ntwo\n")
+        for name, *arguments in (("bert", "embed", "x"), ("bert", "search", str(self.folder / "lines"), "x"), ("bert", "tokenize", "x"),
+                                 ("bert", "decode", "5"), ("bert", "hidden", "--ids", "5"), ("bert", "info"), ("bert", "bench", "--ms", "1"),
+                                 ("gpt2", "generate", "x", "-n", "2"), ("gpt2", "logits", "--ids", "5"), ("gpt2", "convert", str(self.out)),
+                                 ("heads", "classify", "x"), ("heads", "tag", "x"), ("heads", "answer", "who", "me"), ("heads", "fill-mask", "x"),
+                                 ("rerank", "rerank", "x", "y"), ("gpt2", "chat")):
+            command, rest = arguments[0], arguments[1:]
+            result = self.run_hub(command, f"every/{name}", *rest)
+            self.assertTrue(self.root(f"models--every--{name}").exists() or command == "info", command)
+            # A tiny head is of one kind alone, and its model has no template for a chat.
+            wanted = ("UNSUPPORTED", "STATE", "ARG", "MISSING: chat") if command in ("tag", "answer", "fill-mask", "chat") else ()
+            self.assertTrue(result.code == 0 or any(w in result.error for w in wanted), (command, result.error))
+            shutil.rmtree(self.cache, ignore_errors=True)
 
     def test_a_folder_wins(self):
         (self.folder / "tiny").mkdir()
