@@ -45,6 +45,9 @@ int cli_sampling_read(cli_sampling *sampling) {
     // A temperature of 0 means the best token, which 0 in the options does not: there it is "not
     // given".
     if (sampling->temperature && o->temperature == 0) o->do_sample = WM_OFF;
+    if (sampling->top_p && o->top_p == 0) o->top_k = 1; // the narrowest choice, likewise
+    if (result == CLI_OK && sampling->penalty && o->repetition_penalty == 0)
+        return cli_usage("--repetition-penalty: expected a number above 0");
     return result;
 }
 

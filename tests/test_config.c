@@ -72,6 +72,14 @@ static const row rows[] = {
     {"roberta-f32", "is_decoder", "true", WM_ERROR_UNSUPPORTED, "is_decoder"},
     {"electra-f32", "add_cross_attention", "true", WM_ERROR_UNSUPPORTED, "add_cross_attention"},
     {"bert-odd", "tie_word_embeddings", "false", WM_OK, ""}, // of the head, which is not used
+    {"gpt2-bf16", "tie_word_embeddings", "true", WM_OK, ""}, // the file's lm_head is ignored
+    {"gpt2-bf16", "tie_word_embeddings", "null", WM_ERROR_FORMAT, "tie_word_embeddings"},
+    {"gpt2-f32", "tie_word_embeddings", "false", WM_OK, ""}, // and no head: no logits
+    {"llama-bf16", "tie_word_embeddings", "false", WM_OK, ""},
+    {"t5-v11", "tie_word_embeddings", "true", WM_OK, ""},
+    {"gpt2-f32", "is_decoder", "true", WM_OK, ""}, // a decoder is none the more for it
+    {"bert-f32", "is_decoder", "1", WM_ERROR_UNSUPPORTED, "is_decoder"},
+    {"bert-f32", "is_decoder", "\"true\"", WM_ERROR_UNSUPPORTED, "is_decoder"},
     {"bert-f32", "pad_token_id", "200", WM_ERROR_FORMAT, "pad_token_id"},
     {"bert-f32", "pad_token_id", "[0]", WM_ERROR_FORMAT, "pad_token_id"},
     {"bert-f32", "pad_token_id", "null", WM_OK, ""},

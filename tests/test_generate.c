@@ -219,31 +219,6 @@ static void an_encoder_generates_nothing(void **state) {
     wm_arena_free(&arena);
 }
 
-static void no_memory_is_survived(void **state) {
-    (void)state;
-    wm_arena arena = tiny_arena();
-    tiny folder = tiny_open(&arena, "gpt2-f32");
-    const int32_t prompt[] = {52, 257, 268};
-    wm_generate_options options = {.size = sizeof options, .max_new_tokens = 3, .num_beams = 2};
-    wm_status status = WM_ERROR_NOMEM;
-    for (long n = 1; status != WM_OK; n++) {
-        wm_allocator failing = test_failing_allocator(n);
-        wm_pipeline_options with = {.size = sizeof with, .allocator = &failing};
-        wm_pipeline *pipeline;
-        wm_generation *generation = NULL;
-        wm_generated token;
-        status = wm_pipeline_open(&pipeline, folder.files, folder.count, &with, NULL);
-        if (status == WM_OK)
-            status = wm_generation_open_ids(&generation, pipeline, prompt, 3, &options, NULL);
-        if (status == WM_OK) status = wm_generation_next(generation, &token, NULL);
-        assert_true(status == WM_OK || status == WM_ERROR_NOMEM);
-        wm_generation_close(generation);
-        wm_pipeline_close(pipeline);
-        assert_int_equal(test_live_allocations(), 0);
-    }
-    wm_arena_free(&arena);
-}
-
 // wm_pipeline_logits against float64, and the log probabilities against those logits.
 static size_t check_logits(const tiny *folder, wm_pipeline *pipeline) {
     size_t V = pipeline->model->arch.vocabulary, checked = 0;
@@ -344,26 +319,94 @@ static void an_encoded_text_is_its_ids_states(void **state) {
     wm_arena_free(&arena);
 }
 
-// Each of a pipeline's calls, the cheaper first.
-static wm_status call(wm_pipeline *pipeline, size_t which, wm_error *error) {
-    const int32_t ids[] = {52, 57, 68, 9, 9, 9, 9, 9};
-    bool both = pipeline->model->arch.kind == WM_ENCODER_DECODER;
-    float room[8 * 512];
-    const float *hidden;
-    size_t count;
+static const wm_span stop_late = {(const uint8_t *)"\xEF\xBC\x9F!", 4};
+
+// Of a pipeline's calls, the cheaper first; each but the first four generates.
+static const wm_generate_options generations[] = {
+    {.size = sizeof *generations, .num_beams = 3, .max_new_tokens = 8},
+    {.size = sizeof *generations, .max_new_tokens = 3, .num_beams = 2, .num_return_sequences = 2},
+    {.size = sizeof *generations,
+     .max_new_tokens = 4,
+     .num_return_sequences = 2,
+     .temperature = 1.5,
+     .top_p = 0.9,
+     .repetition_penalty = 1.2,
+     .stop = &stop_late,
+     .stop_count = 1},
+};
+
+enum { CALLS = 4 + WM_COUNT(generations), ROOM = 8 * 512 };
+
+// All sequences to their ends; room: their ids.
+static wm_status generate_all(wm_pipeline *pipeline, const int32_t *ids, size_t count,
+                              const wm_generate_options *options, float *room, wm_error *error) {
     wm_generation *generation;
     wm_generated token;
+    wm_status status = wm_generation_open_ids(&generation, pipeline, ids, count, options, error);
+    while (status == WM_OK) {
+        status = wm_generation_next(generation, &token, error);
+        if (status == WM_OK) *room++ = (float)token.id;
+    }
+    wm_generation_close(generation);
+    return status == WM_ERROR_STATE ? WM_OK : status;
+}
+
+static wm_status call(wm_pipeline *pipeline, size_t which, float *room, wm_error *error) {
+    const int32_t ids[] = {52, 57, 68, 9, 9, 9, 9, 9};
+    bool both = pipeline->model->arch.kind == WM_ENCODER_DECODER;
+    const float *hidden;
+    size_t count;
+    memset(room, 0, ROOM * sizeof *room);
     if (which == 0) return wm_pipeline_hidden(pipeline, ids, 8, room, error);
     if (which == 1) return wm_pipeline_logits(pipeline, ids, both ? 8 : 1, ids, both, room, error);
     if (which == 2)
         return wm_pipeline_log_probabilities(pipeline, ids, 8, ids, both ? 8 : 0, room, error);
-    if (which == 3 && both)
+    if (which == 3)
         return wm_pipeline_encode_t5(pipeline, WM_TEXT("One two."), &hidden, &count, error);
-    wm_generate_options options = {.size = sizeof options, .num_beams = 3, .max_new_tokens = 8};
-    wm_status status = wm_generation_open_ids(&generation, pipeline, ids, 8, &options, error);
-    if (status == WM_OK) status = wm_generation_next(generation, &token, error);
-    wm_generation_close(generation);
+    return generate_all(pipeline, ids, 8, &generations[which - 4], room, error);
+}
+
+// Opens and calls with an allocation that fails; what does not open or answer says NOMEM, leaves
+// nothing behind, and answers the next time as if nothing had been.
+static wm_status survive(const tiny *folder, size_t which, long n, const float *want) {
+    static float got[ROOM];
+    wm_allocator failing = test_failing_allocator(n);
+    wm_pipeline_options with = {.size = sizeof with, .allocator = &failing};
+    wm_pipeline *pipeline;
+    wm_error error = {0};
+    wm_status status = wm_pipeline_open(&pipeline, folder->files, folder->count, &with, &error);
+    if (status == WM_OK) {
+        status = call(pipeline, which, got, &error);
+        if (status == WM_OK || n > 0) {
+            if (status != WM_OK) assert_int_equal(call(pipeline, which, got, NULL), WM_OK);
+            assert_memory_equal(got, want, sizeof got);
+        }
+    }
+    if (status != WM_OK && status != WM_ERROR_NOMEM) fail_msg("%zu: %s", which, error.text);
+    wm_pipeline_close(pipeline);
+    assert_int_equal(test_live_allocations(), 0);
     return status;
+}
+
+static void no_memory_is_survived(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "t5-f32"};
+    static float want[ROOM];
+    for (size_t i = 0; i < 2; i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[i]);
+        for (size_t which = 0; which < CALLS; which++) {
+            wm_pipeline *pipeline = open_tiny(&folder);
+            assert_int_equal(call(pipeline, which, want, NULL), WM_OK);
+            wm_pipeline_close(pipeline);
+            wm_status status = WM_ERROR_NOMEM;
+            for (long n = 1; status != WM_OK; n++) {
+                survive(&folder, which, -n, want);
+                status = survive(&folder, which, n, want);
+            }
+        }
+        wm_arena_free(&arena);
+    }
 }
 
 static void memory_over_max_bytes_is_limit(void **state) {
@@ -373,6 +416,7 @@ static void memory_over_max_bytes_is_limit(void **state) {
         wm_arena arena = tiny_arena();
         tiny folder = tiny_open(&arena, names[i]);
         for (size_t which = 0; which < 5; which++) {
+            static float room[ROOM];
             wm_pipeline_options options = {.size = sizeof options, .max_bytes = 10000};
             wm_status status = WM_ERROR_LIMIT;
             for (; status != WM_OK; options.max_bytes += 500) {
@@ -380,7 +424,7 @@ static void memory_over_max_bytes_is_limit(void **state) {
                 wm_error error = {0};
                 status = wm_pipeline_open(&pipeline, folder.files, folder.count, &options, &error);
                 if (status == WM_OK) {
-                    status = call(pipeline, which, &error);
+                    status = call(pipeline, which, room, &error);
                     if (status != WM_OK)
                         tiny_expect("call", status, &error, WM_ERROR_LIMIT, "max_");
                     wm_pipeline_close(pipeline);

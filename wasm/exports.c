@@ -352,9 +352,15 @@ static void read_generate_options(wm_generate_options *o, const wm_span *list) {
 // list: options, seed (text), eos ids, biases (numbers), each one's ids, stop strings, then the
 // prompt: its text, or 0 0 and its ids, or role and content of each message.
 static wm_status begin(const wm_span *list, size_t count, size_t stops) {
+    static const uint8_t never_zero[] = {TYPICAL_P, REPETITION_PENALTY, NUM_BEAMS,
+                                         NUM_RETURN_SEQUENCES};
     WM_TRY(need_pipeline());
     wm_generate_options *o = &state.options;
     read_generate_options(o, list);
+    for (size_t i = 0; i < WM_COUNT(never_zero); i++)
+        if (is_zero(list, (enum option)never_zero[i]))
+            return wm_fail(&state.error, WM_ERROR_ARG, 0,
+                           "typicalP, repetitionPenalty, numBeams, numReturnSequences: not 0");
     wm_json seed;
     if (wm_json_check(list[1], "seed", 0, &seed, &state.error) != WM_OK ||
         !wm_json_u64(seed, &o->seed))

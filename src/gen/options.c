@@ -14,7 +14,7 @@ static wm_status over_limit(const char *name, uint64_t got, uint64_t most, wm_er
 
 enum option_kind { OPTION_COUNT, OPTION_SHARE, OPTION_POSITIVE, OPTION_SIGNED };
 
-static const char *const option_ranges[] = {"0 to 2147483647", "0 to 1", "a number from 0 up",
+static const char *const option_ranges[] = {"0 to 2147483647", "0 to 1", "a number above 0",
                                             "a finite number"};
 
 static const struct option {
@@ -132,6 +132,7 @@ wm_status wm_token_rules_read(wm_token_rules *rules, wm_json object, const char 
         size_t offset;
     } lists[] = {
         {"eos_token_id", offsetof(wm_token_rules, eos)},
+        {"decoder_start_token_id", offsetof(wm_token_rules, start)},
         {"suppress_tokens", offsetof(wm_token_rules, suppress)},
         {"begin_suppress_tokens", offsetof(wm_token_rules, begin_suppress)},
         {"forced_bos_token_id", offsetof(wm_token_rules, forced_bos)},

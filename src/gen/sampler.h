@@ -26,12 +26,13 @@ typedef struct wm_ids {
 
 typedef struct wm_token_rules {
     wm_ids eos;
+    wm_ids start;                    // where a decoder that attends to an encoder begins
     wm_ids suppress, begin_suppress; // never; not as the first new token
     wm_ids forced_bos, forced_eos;   // the only tokens after a prompt of one token; as the last one
 } wm_token_rules;
 
-// Reads them from a checked JSON object: eos_token_id, suppress_tokens, begin_suppress_tokens,
-// forced_bos_token_id, forced_eos_token_id, each a number, a list or null; keys that are absent
+// Reads them from a checked JSON object: eos_token_id, decoder_start_token_id, suppress_tokens,
+// begin_suppress_tokens, forced_bos_token_id, forced_eos_token_id, each a number, a list or null; keys that are absent
 // leave what is there. Ids are copied to the arena. `file` names the object in errors. Errors:
 // FORMAT (no id, or one outside [0, V)), NOMEM.
 wm_status wm_token_rules_read(wm_token_rules *rules, wm_json object, const char *file,

@@ -48,9 +48,9 @@ wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     WM_TRY(wm_pipeline_json(p, name, &root, error));
     if (!wm_json_present(root)) WM_TRY(wm_pipeline_json(p, name = "config.json", &root, error));
     WM_TRY(wm_token_rules_read(&p->rules, root, name, V, &p->arena, error));
-    if ((wm_json_u64(wm_json_get(root, "decoder_start_token_id"), &start) ||
-         wm_json_u64(wm_json_get(root, "bos_token_id"), &start)) &&
-        start < V)
+    if (p->rules.start.n)
+        p->decoder_start = *p->rules.start.p;
+    else if (wm_json_u64(wm_json_get(root, "bos_token_id"), &start) && start < V)
         p->decoder_start = (int32_t)start;
     return WM_OK;
 }

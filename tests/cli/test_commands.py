@@ -208,7 +208,7 @@ class Generate(Case):
     def test_ids(self):
         greedy = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids")
         self.assertEqual((greedy.code, len(greedy.json[0])), (0, 8), greedy.error)
-        for options in (["--temperature", "0"], ["--isa", "scalar"], ["--top-k", "1"], ["--beams", "1"]):
+        for options in (["--temperature", "0"], ["--temperature", "2", "--top-p", "0"], ["--isa", "scalar"], ["--top-k", "1"], ["--beams", "1"]):
             result = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids", *options)
             self.assertEqual(result.bytes, greedy.bytes, options)
 
@@ -231,6 +231,13 @@ class Generate(Case):
                                 ([TINY / "gpt2-f32", "text", "--seed", "-1"], USAGE),
                                 ([TINY / "gpt2-f32", "text", "-n", "0"], USAGE),
                                 ([TINY / "gpt2-f32", "text", "--temperature", "-1"], FAILED),
+                                ([TINY / "gpt2-f32", "text", "--seed", "1.5"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--seed", "18446744073709551616"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--beams", "0"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--beams", "1000000"], FAILED),
+                                ([TINY / "gpt2-f32", "text", "--no-repeat-ngram", "-1"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--repetition-penalty", "0"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "--stop", ""], FAILED),
                                 ([TINY / "gpt2-f32", "text", "--top-p", "nan"], FAILED)):
             result = run("generate", *arguments)
             self.assertEqual((result.code, result.bytes), (code, b""), arguments)

@@ -291,6 +291,22 @@ const wrong = {
   'a doSample that is no boolean': () => gpt2.generate(PROMPT, { doSample: 1 }),
   'an unknown earlyStopping': () => gpt2.generate(PROMPT, { earlyStopping: 'soon' }),
   'beams that draw': () => gpt2.generate(PROMPT, { numBeams: 2, doSample: true }),
+  'a repetitionPenalty of 0': () => gpt2.generate(PROMPT, { repetitionPenalty: 0 }),
+  'a repetitionPenalty of NaN': () => gpt2.generate(PROMPT, { repetitionPenalty: NaN }),
+  'a typicalP of 0': () => gpt2.generate(PROMPT, { typicalP: 0 }),
+  'a minP above 1': () => gpt2.generate(PROMPT, { minP: 2 }),
+  'an infinite temperature': () => gpt2.generate(PROMPT, { temperature: Infinity }),
+  'a length of 2^31': () => gpt2.generate(PROMPT, 2 ** 31),
+  'no beam': () => gpt2.generate(PROMPT, { numBeams: 0 }),
+  'no sequence': () => gpt2.generate(PROMPT, { numReturnSequences: 0 }),
+  'more sequences than beams': () => gpt2.generate(PROMPT, { numReturnSequences: 2 }),
+  'a noRepeatNgramSize below 0': () => gpt2.generate(PROMPT, { noRepeatNgramSize: -1 }),
+  'a bias of NaN': () => gpt2.generate(PROMPT, { sequenceBias: [{ ids: [1], bias: NaN }] }),
+  'a bias for no ids': () => gpt2.generate(PROMPT, { sequenceBias: [{ ids: [], bias: 1 }] }),
+  'an eosTokenId outside the vocabulary': () => gpt2.generate(PROMPT, { eosTokenId: -1 }),
+  'a seed of NaN': () => gpt2.generate(PROMPT, { seed: NaN }),
+  'a seed of 2^64': () => gpt2.generate(PROMPT, { seed: 2n ** 64n }),
+  'a negative bigint as seed': () => gpt2.generate(PROMPT, { seed: -1n }),
   'a fractional seed': () => gpt2.generate(PROMPT, { seed: 1.5 }),
   'a negative seed': () => gpt2.generate(PROMPT, { seed: -1 }),
   'a seed that is no number': () => gpt2.generate(PROMPT, { seed: 'abc' }),
@@ -311,6 +327,21 @@ for (const [name, call] of Object.entries(wrong))
     assert.equal(error.code, 'ARG', error.message);
     assert.equal(gpt2.generate(PROMPT, 3).length > 0, true);
   });
+
+test('LIMIT: beams, sequences, stop strings; NUMERIC: no token is left', async () => {
+  const codeOf = async (options) => (await errorOf(() => gpt2.generate(PROMPT, options))).code;
+  assert.equal(await codeOf({ numBeams: 1e6 }), 'LIMIT');
+  assert.equal(await codeOf({ temperature: 1, numReturnSequences: 1e6 }), 'LIMIT');
+  assert.equal(await codeOf({ stop: Array(10_000).fill('a') }), 'LIMIT');
+  assert.equal(await codeOf({ stop: 'a'.repeat(5000) }), 'LIMIT');
+  const sequenceBias = Array.from({ length: gpt2.info.vocabulary }, (_, id) => ({
+    ids: [id],
+    bias: -Infinity,
+  }));
+  for (const options of [{}, { temperature: 1 }, { numBeams: 2 }])
+    assert.equal(await codeOf({ ...options, sequenceBias }), 'NUMERIC');
+  assert.ok(gpt2.generate(PROMPT, { temperature: 1e-30, topK: 1e6, seed: 3 }));
+});
 
 test('what a model cannot do is STATE', async () => {
   const bert = openTiny('bert-f32');
