@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Files of other programs: convert against torch and gguf-py, bit for bit; the hub's cache against huggingface_hub, in
-both directions; a hundred downloads that are killed; speed, memory and what quantising costs.
+both directions; speed, memory and what quantising costs.
 """
 
 import json
@@ -238,14 +238,6 @@ def cache(table, scratch: Path) -> None:
         hub.close()
 
 
-def killed(table) -> None:
-    done = subprocess.run([sys.executable, "-m", "unittest", "-q", "test_hub.Cache.test_killed"], cwd=common.ROOT / "tests/cli",
-                          env={**os.environ, "KILLS": "100"}, capture_output=True, text=True)
-    if done.returncode:
-        print(done.stderr[-3000:])
-    table.equal("the cache is valid after a hundred kills", [done.returncode], [0], 1)
-
-
 def main() -> int:
     table = common.Table("Other programs' files")
     with tempfile.TemporaryDirectory() as folder:
@@ -255,7 +247,6 @@ def main() -> int:
         written_ggufs(table, scratch)
         sentence_pieces(table, scratch)
         cache(table, scratch)
-        killed(table)
         speeds(table)
         quality(table, scratch, smollm2)
     return table.done()
