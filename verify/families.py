@@ -145,13 +145,15 @@ def qwen3(draw) -> dict:
 def t5(draw, **more) -> dict:
     heads, width, ffn = sizes(draw)
     kinds = ["relu", "gated-gelu", "gated-silu", "gated-relu"]
+    layers = draw.randint(1, 3)
     return {
         "d_model": draw.randint(9, 30),
         "d_kv": width,
         "num_heads": heads,
         "d_ff": ffn,
-        "num_layers": draw.randint(1, 3),
-        "num_decoder_layers": draw.randint(1, 3),
+        "num_layers": layers,
+        # transformers 5 gives the decoder's cache as many layers as the encoder has.
+        "num_decoder_layers": layers if NEWER else draw.randint(1, 3),
         "feed_forward_proj": draw.choice(kinds),
         "relative_attention_num_buckets": draw.choice([8, 16, 32]),
         "relative_attention_max_distance": draw.choice([20, 64, 128]),

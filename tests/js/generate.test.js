@@ -274,6 +274,28 @@ test('an aborted stream rejects with AbortError, soon, and the pipeline works on
   assert.equal(gpt2.generate(PROMPT, 20), want);
 });
 
+test('an abort in the last step, and after the end', async () => {
+  const want = gpt2.generate(PROMPT, 6),
+    options = { maxNewTokens: 6, eosTokenId: [] },
+    count = (await collect(gpt2.stream(PROMPT, options))).length,
+    controller = new AbortController(),
+    { signal } = controller;
+  let pieces = 0;
+  const inTheLastStep = async () => {
+    for await (const piece of gpt2.stream(PROMPT, { ...options, signal }))
+      if (piece && ++pieces === count) controller.abort();
+  };
+  assert.equal((await errorOf(inTheLastStep)).name, 'AbortError');
+  assert.equal(gpt2.generate(PROMPT, 6), want);
+  const late = new AbortController();
+  await collect(gpt2.stream(PROMPT, { ...options, signal: late.signal }));
+  const { last } = gpt2;
+  late.abort();
+  assert.equal(last.finish, 'length');
+  assert.equal(gpt2.last, last);
+  assert.equal(gpt2.generate(PROMPT, 6), want);
+});
+
 const wrong = {
   'a prompt that is none': () => gpt2.generate(5),
   'no prompt': () => gpt2.generate(),
