@@ -564,6 +564,11 @@ WM_API wm_status wm_session_hidden_states(wm_session *session, const int32_t *id
 // decoder).
 WM_API wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
                            wm_error *error);
+// The same, logits [vocabulary] of the last id alone: without the head's work for the others.
+WM_API wm_status wm_logits_last(wm_session *session, const int32_t *ids, size_t count,
+                                float *logits, wm_error *error);
+// The session forgets what stands at `position` and after.
+WM_API void wm_session_rewind(wm_session *session, size_t position);
 
 // ---- Quantised weights -------------------------------------------------------------------------
 

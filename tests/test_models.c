@@ -289,6 +289,41 @@ static void a_prefix_and_the_next_ids_are_the_whole(void **state) {
     print_message("prefix and next ids: at most %g of a row's largest from one pass\n", worst);
 }
 
+// Two sessions on one model, turn by turn: each its own timeline, which may go back.
+static void sessions_have_their_own_memory(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "llama-f16", "gpt_neo-bf16"};
+    for (size_t n = 0; n < WM_COUNT(names); n++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[n]);
+        opened o = open_session(&folder, NULL);
+        size_t V = o.model->arch.vocabulary;
+        int32_t one[] = {7, 30, 11, 4, 25, 9}, two[] = {7, 12, 40, 3, 3, 21};
+        float *want[2], *got = tiny_allocate(&arena, 6 * V, sizeof *got);
+        wm_session *other;
+        assert_int_equal(wm_session_open(&other, o.model, NULL, NULL), WM_OK);
+        want[0] = tiny_allocate(&arena, 6 * V, sizeof *got);
+        want[1] = tiny_allocate(&arena, 6 * V, sizeof *got);
+        assert_int_equal(wm_logits(o.session, one, 6, want[0], NULL), WM_OK);
+        wm_session_rewind(o.session, 0);
+        assert_int_equal(wm_logits(o.session, two, 6, want[1], NULL), WM_OK);
+        wm_session_rewind(o.session, 0);
+        for (size_t i = 0; i < 6; i++) {
+            assert_int_equal(wm_logits(o.session, one + i, 1, got, NULL), WM_OK);
+            assert_memory_equal(got, want[0] + i * V, V * sizeof *got);
+            assert_int_equal(wm_logits_last(other, two + i, 1, got, NULL), WM_OK);
+            assert_memory_equal(got, want[1] + i * V, V * sizeof *got);
+        }
+        wm_session_rewind(o.session, 1); // the first id is the same in both
+        wm_session_rewind(o.session, 99);
+        assert_int_equal(wm_logits_last(o.session, two + 1, 5, got, NULL), WM_OK);
+        assert_memory_equal(got, want[1] + 5 * V, V * sizeof *got);
+        wm_session_close(other);
+        close_session(o);
+        wm_arena_free(&arena);
+    }
+}
+
 // tests/vectors/hidden_states.jsonl, made by tools/make_hidden_states.py
 static void the_hidden_states_of_every_layer(void **state) {
     (void)state;
@@ -325,6 +360,7 @@ int main(void) {
         cmocka_unit_test(the_limits_of_ids_hold),
         cmocka_unit_test(odd_offsets_change_nothing),
         cmocka_unit_test(a_prefix_and_the_next_ids_are_the_whole),
+        cmocka_unit_test(sessions_have_their_own_memory),
         cmocka_unit_test(the_hidden_states_of_every_layer),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);

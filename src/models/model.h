@@ -82,9 +82,6 @@ wm_status wm_session_encode(wm_session *session, const wm_sequence *sequence, co
 wm_status wm_session_reorder(wm_session *session, const uint32_t *parents, size_t count,
                              wm_error *error);
 
-// All lanes forget what stands at `position` and after.
-void wm_session_rewind(wm_session *session, size_t position);
-
 // logits [count, V] of hidden [count, D]; the model has a head.
 void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count,
                           float *logits);

@@ -307,13 +307,26 @@ wm_status wm_session_hidden_states(wm_session *session, const int32_t *ids, size
     return status;
 }
 
-wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
-                    wm_error *error) {
+static wm_status append_ids(wm_session *session, const int32_t *ids, size_t count,
+                            const float **hidden, wm_error *error) {
     wm_sequence sequence = {ids, NULL, count};
-    const float *hidden;
     if (!session->model->weights.head.data)
         return wm_fail(error, WM_ERROR_STATE, 0, "this model has no output head for logits");
-    WM_TRY(wm_session_append(session, &sequence, 1, &hidden, error));
+    return wm_session_append(session, &sequence, 1, hidden, error);
+}
+
+wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
+                    wm_error *error) {
+    const float *hidden;
+    WM_TRY(append_ids(session, ids, count, &hidden, error));
     wm_session_logits_of(session, hidden, count, logits);
+    return WM_OK;
+}
+
+wm_status wm_logits_last(wm_session *session, const int32_t *ids, size_t count, float *logits,
+                         wm_error *error) {
+    const float *hidden;
+    WM_TRY(append_ids(session, ids, count, &hidden, error));
+    wm_session_logits_of(session, hidden + (count - 1) * session->model->arch.width, 1, logits);
     return WM_OK;
 }
