@@ -245,6 +245,10 @@ static wm_status make_plans(container *c, const weights *from, int quantize,
         if (quantize == CONTAINER_PLAIN || !w->tensor.bytes.n) continue;
         wm_quant_role role = wm_config_quant_role(config, w->tensor.name);
         if (role == WM_QUANT_KEEP) continue;
+        if (w->tensor.dtype == WM_DTYPE_I8 || w->tensor.dtype == WM_DTYPE_U8)
+            return wm_fail(error, WM_ERROR_UNSUPPORTED, 0,
+                           "tensor %s is quantised already: convert the model that it was made of",
+                           &w->tensor.name);
         wm_quant kind = wm_config_quant_kind(config, w->tensor.name, (wm_quant)quantize);
         WM_TRY(wm_quantize_plan(&e->plan, &w->tensor, kind, role, error));
         e->quantized = true;

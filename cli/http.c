@@ -287,6 +287,14 @@ static int watch(void *context, curl_off_t total, curl_off_t now, curl_off_t up_
     return clock.tv_sec + 1 - t->moved > (time_t)patience(t);
 }
 
+// Certificates besides the system's, where Python's libraries look for them.
+static const char *certificates(void) {
+    static const char *const names[] = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    const char *path = NULL;
+    for (size_t i = 0; i < WM_COUNT(names) && !(path && *path); i++) path = getenv(names[i]);
+    return path && *path ? path : NULL;
+}
+
 static CURLcode perform(transfer *t, const char *url, bool own_host) {
     CURL *curl = t->h->curl;
     struct curl_slist *lines = NULL;
@@ -312,6 +320,7 @@ static CURLcode perform(transfer *t, const char *url, bool own_host) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
+    if (certificates()) curl_easy_setopt(curl, CURLOPT_CAINFO, certificates());
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
@@ -395,6 +404,7 @@ static outcome curl_outcome(transfer *t, CURLcode code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_OUT_OF_MEMORY:

@@ -76,7 +76,8 @@ static const command commands[] = {
     {"decode", cli_decode,
      "wasmicro decode MODEL ID…\n"
      "  The text of token ids. Needs the tokenizer's files alone.\n"
-     "    --stdin           each line of stdin is a text's ids, with spaces between or a JSON array\n"
+     "    --stdin           each line of stdin is a text's ids, with spaces between or a JSON "
+     "array\n"
      "    --no-special      without [CLS], </s> and their like\n"
      "    --json            a JSON string\n"},
     {"hidden", cli_hidden,
@@ -90,7 +91,8 @@ static const command commands[] = {
      "  What the model is and the bytes it needs, as one JSON object.\n"},
     {"bench", cli_bench,
      "wasmicro bench MODEL\n"
-     "  How fast it is here: texts a second at several lengths, or tokens a second, and their share\n"
+     "  How fast it is here: texts a second at several lengths, or tokens a second, and their "
+     "share\n"
      "  of what one thread's arithmetic and memory can do. One JSON object a line.\n"
      "    --ms N            how long each figure is measured (1000)\n"},
     {"download", cli_download,
@@ -149,29 +151,40 @@ static int prepare(void) {
     return CLI_OK;
 }
 
+static const command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (!strcmp(name, commands[i].name)) return &commands[i];
+    return NULL;
+}
+
+static bool asks_for_help(char *const *arguments, int count) {
+    for (int i = 0; i < count && strcmp(arguments[i], "--") != 0; i++)
+        if (!strcmp(arguments[i], "--help") || !strcmp(arguments[i], "-h")) return true;
+    return false;
+}
+
 static int run(int argc, char **argv) {
     if (argc < 2) {
         put_help(stderr);
         return CLI_USAGE;
     }
     const char *name = argv[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
-        put_help(stdout);
-        return CLI_OK;
-    }
+    bool help = asks_for_help(argv + 1, 1) || !strcmp(name, "help");
+    if (help && argc > 2) name = argv[2];
     if (!strcmp(name, "--version")) {
         printf("wasmicro %s\n", WM_VERSION);
         return CLI_OK;
     }
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i].name)) continue;
-        if (argc == 3 && !strcmp(argv[2], "--help")) {
-            fputs(commands[i].help, stdout);
-            return CLI_OK;
-        }
-        return commands[i].run(argv + 2, argc - 2);
-    }
-    return cli_usage("no command \"%s\"; wasmicro --help lists them", name);
+    const command *found = find_command(name);
+    if (found && (help || asks_for_help(argv + 2, argc - 2)))
+        fputs(found->help, stdout);
+    else if (found)
+        return found->run(argv + 2, argc - 2);
+    else if (help && argc == 2)
+        put_help(stdout);
+    else
+        return cli_usage("no command \"%s\"; wasmicro --help lists them", name);
+    return CLI_OK;
 }
 
 int main(int argc, char **argv) {

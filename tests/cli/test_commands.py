@@ -326,7 +326,11 @@ class Usage(Case):
             self.assertEqual((result.code, result.error), (0, ""))
             for command in ("embed", "search", "generate", "tokenize", "hidden", "info"):
                 self.assertIn(f"wasmicro {command}", result.text)
+                for asked in ([command, "--help"], ["help", command], ["--help", command], [command, "x", "-k", "1", "-h"]):
+                    self.assertEqual(run(*asked).text, run(command, "--help").text)
                 self.assertIn(run(command, "--help").text, result.text)
+        self.assertEqual(run("help", "nothing").code, USAGE)
+        self.assertEqual(run("tokenize", TINY / "bert-f32", "--", "--help").code, 0)
 
     def test_usage_errors(self):
         model = TINY / "bert-f32"

@@ -130,6 +130,10 @@ class Safetensors(ConvertCase):
                 self.assertEqual(name + ".scale" in self.tensors, kind != "f16")
             self.assertIn("embeddings.word_embeddings.weight", " ".join(changed))
             self.assertFalse([name for name in changed if "LayerNorm" in name or name.endswith("bias")])
+            if kind != "f16":
+                again = run("convert", self.out, self.folder / "again", "--quantize", "i8")
+                self.assertEqual((again.code, (self.folder / "again").exists()), (FAILED, False))
+                self.assertIn("quantised already", again.error)
         self.assertLess(sizes["q4"], sizes["i8"])
         self.assertLess(sizes["i8"], sizes["f16"])
 
