@@ -6,6 +6,7 @@ import json
 import sys
 
 import numpy as np
+import transformers
 
 import common
 
@@ -43,8 +44,9 @@ def main() -> int:
         if (folder / "modules.json").exists() and "StaticEmbedding" in (folder / "modules.json").read_text():
             table.row(f"{folder.name}: embeddings", texts_of(folder), LIMIT)
             continue
-        model, rng = common.base_model(folder), np.random.default_rng(1)
-        limit = model.config.max_position_embeddings
+        t5 = json.loads((folder / "config.json").read_text())["model_type"] == "t5"
+        model = transformers.T5EncoderModel.from_pretrained(folder).double().eval() if t5 else common.base_model(folder)
+        rng, limit = np.random.default_rng(1), getattr(model.config, "max_position_embeddings", 60)
         if model.config.model_type in ("roberta", "xlm-roberta", "mpnet"):  # positions begin behind the pad's
             limit -= model.config.pad_token_id + 1
         worst = 0.0

@@ -547,6 +547,17 @@ FOLDERS |= {
         dtype="float16",
         options=CASED,
     ),
+    "st-t5": Folder(  # as sentence-t5 and gtr have it: an encoder, a Dense without bias
+        "T5EncoderModel",
+        t5(12, 5, 3, 20, 2, 2, "gated-gelu", True),
+        [],
+        220,
+        modules=[pooling(12, "mean_tokens"), dense(12, 7, False, IDENTITY), NORMALIZE],
+        files={"sentence_bert_config.json": {"max_seq_length": 24, "do_lower_case": False}},
+        tries=[{"max_length": 7}, {"normalize": False}],
+        dtype="bfloat16",
+        forms="json",
+    ),
     "st-static": Folder("StaticModel", {"dim": 9, "normalize": True}, forms="modules"),
     "qwen3-f32": later(
         "Qwen3ForCausalLM",
