@@ -39,10 +39,39 @@ static bool is_set_true(const char *name) {
     return false;
 }
 
+// What "$NAME" or "${NAME}" at the beginning of `text` stands for, or NULL; *taken is its length.
+static const char *variable_at(const char *text, size_t *taken) {
+    char name[256];
+    bool braces = text[0] == '$' && text[1] == '{';
+    const char *start = text + 1 + braces;
+    size_t n = 0;
+    *taken = 1;
+    if (text[0] != '$') return NULL;
+    while (isalnum((unsigned char)start[n]) || start[n] == '_') n++;
+    if (!n || n >= sizeof name || (braces && start[n] != '}')) return NULL;
+    memcpy(name, start, n);
+    name[n] = 0;
+    const char *value = getenv(name);
+    if (value) *taken = 1 + n + 2 * (size_t)braces;
+    return value;
+}
+
+// "~" and variables as Python's expanduser and expandvars have them.
 static bool copy_path(char to[HUB_PATH], const char *path, const char *under) {
     const char *home = variable("HOME");
     bool tilde = path[0] == '~' && (path[1] == '/' || !path[1]) && home;
-    return hub_path(to, "%s%s%s", tilde ? home : "", path + tilde, under);
+    size_t taken;
+    if (!hub_path(to, "%s", tilde ? home : "")) return false;
+    size_t n = strlen(to);
+    for (path += tilde; *path && n < HUB_PATH; path += taken) {
+        const char *value = variable_at(path, &taken);
+        size_t given = value ? strlen(value) : 1;
+        if (given < HUB_PATH - n) memcpy(to + n, value ? value : path, given);
+        n += given;
+    }
+    if (n < HUB_PATH && strlen(under) < HUB_PATH - n) return strcpy(to + n, under) != NULL;
+    cli_fail("PATH: the cache's place is longer than %d bytes", HUB_PATH - 1);
+    return false;
 }
 
 static bool find_home(char home[HUB_PATH]) {
@@ -74,8 +103,8 @@ static int find_token(hub *h, const char *home) {
     char path[HUB_PATH];
     const char *set = variable("HF_TOKEN"), *file = variable("HF_TOKEN_PATH");
     if (!set) set = variable("HUGGING_FACE_HUB_TOKEN");
+    if (is_set_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return CLI_OK; // --token alone
     if (set) return set_token(h, set, strlen(set), "HF_TOKEN");
-    if (is_set_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return CLI_OK;
     if (!(file ? copy_path(path, file, "") : hub_path(path, "%s/token", home))) return CLI_FAILED;
     size_t n;
     char *text = hub_read(path, &n);

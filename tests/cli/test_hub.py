@@ -218,8 +218,11 @@ class Downloads(HubCase):
         log, leaks = self.hub.log()
         self.assertEqual(leaks, [])
         self.assertTrue(all((r["token"] == "Bearer hf_secret") == (r["where"] == "hub") for r in log), log)
-        for env in ({"HF_TOKEN": "hf_secret\n"}, {"HUGGING_FACE_HUB_TOKEN": "hf_secret"}, {"HF_HOME": str(self.folder)}):
+        for env in ({"HF_TOKEN": "hf_secret\n"}, {"HUGGING_FACE_HUB_TOKEN": "hf_secret"}, {"HF_HOME": str(self.folder)},
+                    {"HF_TOKEN_PATH": str(self.folder / "token")}):
             (self.folder / "token").write_text("hf_secret\n")
+            explicit = self.download(repo="t/gated", env=env | {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"})
+            self.assert_fails(explicit, "401")
             shutil.rmtree(self.out)
             self.assert_whole(self.download(repo="t/gated", env=env))
         self.assertEqual(self.hub.log()[1], [])
@@ -454,9 +457,12 @@ class Cache(HubCase):
         shutil.copytree(self.cache, home + "/.cache/huggingface/hub", symlinks=True)
         for env in ({"HF_HUB_CACHE": str(self.cache)}, {"HUGGINGFACE_HUB_CACHE": str(self.cache)},
                     {"HF_HOME": home + "/.cache/huggingface"}, {"HF_HOME": "~/.cache/huggingface", "HOME": home},
-                    {"XDG_CACHE_HOME": home + "/.cache"}, {"HOME": home}):
+                    {"XDG_CACHE_HOME": home + "/.cache"}, {"HOME": home}, {"HF_HOME": "$PLACE/.cache/${MORE}", "PLACE": home, "MORE": "huggingface"}):
             clean = {"HF_HUB_CACHE": "", "HF_HOME": "", "XDG_CACHE_HOME": "", "HOME": "/nowhere", "HF_HUB_OFFLINE": "1"}
             self.assertEqual(self.embed(env=clean | env).bytes, self.want, env)
+        for name in ("$NONE/x", "${NONE}", "${", "$", "${A", "a$A$" + "A" * 300):
+            self.assert_fails(self.embed(env={"HF_HUB_CACHE": name, "HF_HUB_OFFLINE": "1", "A": "b"}), name.replace("$A$", "b$")[:20])
+        self.assert_fails(self.embed(env={"HF_HUB_CACHE": "$A" * 5, "A": "x" * 1000}), "PATH")
 
     def test_another_librarys_snapshot(self):
         """What transformers fetches for itself has no modules.json: that is asked for, once."""
