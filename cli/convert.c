@@ -147,6 +147,27 @@ static int write_weights(conversion *c) {
     return result;
 }
 
+// An index's own sum of its tensors' bytes decides nothing, but one that is wrong is worth a word.
+static void check_total(const conversion *c) {
+    const cli_folder *folder = &c->folder;
+    const char *name = c->source.kind == SOURCE_TORCH ? "pytorch_model.bin.index.json"
+                                                      : "model.safetensors.index.json";
+    const wm_source *index = wm_source_find(folder->files, folder->count, name);
+    uint64_t total = 0, said;
+    wm_json root;
+    if (!index || c->source.file ||
+        wm_source_find(folder->files, folder->count, "model.safetensors"))
+        return;
+    for (size_t i = 0; i < c->source.weights.count; i++)
+        total += c->source.weights.all[i].tensor.bytes.n;
+    if (wm_json_check(index->bytes, name, WM_JSON_PYTHON, &root, NULL) != WM_OK) return;
+    wm_json size = wm_json_get(wm_json_get(root, "metadata"), "total_size");
+    if (!wm_json_present(size) || !wm_json_u64(size, &said) || said != total)
+        fprintf(stderr,
+                "wasmicro: warning: %s: total_size is not the %" PRIu64 " bytes of its tensors\n",
+                name, total);
+}
+
 // The whole folder under its temporary name.
 static int write_part(conversion *c) {
     int result = cli_folder_open_any(&c->folder, c->model);
@@ -155,6 +176,7 @@ static int write_part(conversion *c) {
         cli_folder_close(&c->folder);
         return failed(c);
     }
+    check_total(c);
     result = make_part(c->to, "", c->part);
     if (result == CLI_OK) result = write_weights(c);
     if (result == CLI_OK) result = copy_files(c);
