@@ -2,8 +2,6 @@
 // info MODEL: what it is and what it needs.
 #include "source.h"
 
-#include "../src/base/json.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
