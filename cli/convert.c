@@ -4,6 +4,7 @@
 #include "container.h"
 #include "source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -11,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ static const char *const kinds[] = {"i8", "u8", "q4", "f16", NULL}; // as wm_qua
 typedef struct conversion {
     const char *model, *to;
     char part[HUB_PATH]; // what becomes `to`
-    int quantize;
+    int lock, quantize;
     cli_folder folder;
     source source;
     container container;
@@ -38,13 +40,40 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
 
 static void remove_folder(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-// A name beside `to` that is not there yet.
-static int make_part(const char *to, const char *what, char part[HUB_PATH]) {
+// What runs that were killed have left of `to`: TO.PID.part that nobody holds.
+static void drop_stale(const char *to, size_t n) {
+    char folder[HUB_PATH], path[HUB_PATH];
+    size_t start = n;
+    while (start && to[start - 1] != '/') start--;
+    if (!hub_path(folder, "%.*s", (int)start, to)) return;
+    DIR *directory = opendir(start ? folder : ".");
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        const char *name = entry->d_name, *pid = name + (n - start) + 1;
+        if (strncmp(name, to + start, n - start) != 0 || name[n - start] != '.') continue;
+        size_t digits = strspn(pid, "0123456789");
+        if (!digits || strcmp(pid + digits, ".part") != 0) continue;
+        if (!hub_path(path, "%s%s", folder, name)) break;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) remove_folder(path);
+        if (fd >= 0) close(fd);
+    }
+    if (directory) closedir(directory);
+}
+
+// A name beside `to` that is not there yet, held from its first moment until `lock` is closed.
+static int make_part(const char *to, char part[HUB_PATH], int *lock) {
+    char fresh[HUB_PATH];
     size_t n = strlen(to);
     while (n > 1 && to[n - 1] == '/') n--;
-    if (!hub_path(part, "%.*s.%s%ld.part", (int)n, to, what, (long)getpid())) return CLI_FAILED;
+    if (!hub_path(part, "%.*s.%ld.part", (int)n, to, (long)getpid()) ||
+        !hub_path(fresh, "%s.new", part))
+        return CLI_FAILED;
     int result = hub_make_folders(part);
-    if (result == CLI_OK && mkdir(part, 0777))
+    if (result == CLI_OK) drop_stale(to, n);
+    if (result == CLI_OK && mkdir(fresh, 0777))
+        result = cli_fail("%s: IO: %s", fresh, strerror(errno));
+    if (result == CLI_OK) result = hub_lock(fresh, true, lock);
+    if (result == CLI_OK && rename(fresh, part))
         result = cli_fail("%s: IO: %s", part, strerror(errno));
     return result;
 }
@@ -177,13 +206,14 @@ static int write_part(conversion *c) {
         return failed(c);
     }
     check_total(c);
-    result = make_part(c->to, "", c->part);
+    result = make_part(c->to, c->part, &c->lock);
     if (result == CLI_OK) result = write_weights(c);
     if (result == CLI_OK) result = copy_files(c);
     return result;
 }
 
 static void close_conversion(conversion *c) {
+    if (c->lock > 0) hub_unlock(c->lock);
     source_close(&c->source);
     cli_folder_close(&c->folder);
 }

@@ -177,6 +177,25 @@ class Safetensors(ConvertCase):
             self.assertEqual(process.returncode, -number, error)
             self.assertIn(b"CANCEL", error)
             self.assertEqual((list(self.folder.glob("*.part")), self.out.exists()), ([], False))
+        command = [BINARY, "convert", self.model, self.out, "--quantize", "q4"]
+        killed, held = (subprocess.Popen(command, env=CLEAN, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2))
+        while len(list(self.folder.glob("out.*.part/*"))) < 2:
+            self.assertIsNone(killed.poll() or held.poll())
+            time.sleep(0.001)
+        killed.kill()
+        killed.wait()
+        held.send_signal(signal.SIGSTOP)
+        others = [self.folder / name for name in ("out.part", "out.1x.part", "outer.1.part", "out.1.part2")]
+        for path in others:
+            path.mkdir()
+        shutil.copy(BERT / "model.safetensors", self.model)
+        done = run("convert", self.model, self.out)
+        self.assertEqual(done.code, 0, done.error)
+        self.assertEqual(sorted(self.folder.glob("*.part*")), sorted([*others, self.folder / f"out.{held.pid}.part"]))
+        held.kill()
+        held.wait()
+        for path in self.folder.glob("*.part*"):
+            shutil.rmtree(path)
 
     def test_weights_that_are_no_numbers(self):
         path = self.model / "model.safetensors"
