@@ -10,10 +10,11 @@
 // depends on row t of x, row n of w and K alone, never on T, N or where the row stands in its tile.
 // Hence a text's vector is bit for bit the same alone and in any batch.
 //     linear    lane j sums the products of k = j, j + LANES, … below 512, the lanes are added in a
-//               fixed tree, then the bias; further blocks of 512 are added to that in turn. I8,
-//               U8: of whole numbers, then times the row's scale, then the bias
+//               fixed tree, then the bias; further blocks of 512 are added to that in turn. F32 of
+//               avx2 and avx512: four lanes, blocks of 384. I8, U8: of whole numbers, then times
+//               the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
-// At most 28 KB of stack; linear_int8 of avx512vnni 85 KB.
+// At most 32 KB of stack; linear_int8 of avx512vnni 85 KB.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 
@@ -96,10 +97,9 @@ typedef struct wm_kernels {
     wm_threads *threads;
 } wm_kernels;
 
-// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512",
-// "avx512vnni", "neon"), NULL: the best this
-// machine has. Returns NULL where the machine or the build has no such one. Asks the processor:
-// once a model.
+// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512", "avx512vnni", "neon"), NULL:
+// the best this machine has. Returns NULL where the machine or the build has no such one. Asks the
+// processor: once a model.
 const wm_kernels *wm_kernels_select(const char *isa);
 
 #endif

@@ -374,16 +374,25 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
                                    size_t N, size_t K) {                                        \
         wmk_weight rows = {.type = weight, .bits = size * 8, .data = w, .pitch = size * ldw};   \
         WMK(linear)(y, ldy, x, ldx, &rows, b, T, N, K);                                         \
-    }                                                                                           \
+    }
+#define WMK_LINEAR_T(name, size)                                                                \
     static void WMK(linear_t_##name)(float *y, size_t ldy, const float *x, size_t ldx,          \
                                      const void *w, size_t ldw, const float *b, size_t T,       \
                                      size_t N, size_t K) {                                      \
         WMK(linear_t)(y, ldy, x, ldx, w, ldw, b, T, N, K,                                       \
                       size == 4 ? NULL : WMK(widen_##name));                                    \
     }
+#ifdef QUADS
+#include "quad_rows.h"
+#else
 WMK_LINEAR(f32, WM_F32, 4)
+#endif
 WMK_LINEAR(f16, WM_F16, 2)
 WMK_LINEAR(bf16, WM_BF16, 2)
+WMK_LINEAR_T(f32, 4)
+WMK_LINEAR_T(f16, 2)
+WMK_LINEAR_T(bf16, 2)
+#undef WMK_LINEAR_T
 #undef WMK_LINEAR
 
 // I8 and U8: sums of whole numbers first, then each column's scale and bias.

@@ -16,6 +16,8 @@
 #define vint wmk_int_avx512
 #define LANES 16
 #define TILE_T 4
+#define QUADS 4
+#define QUAD_T 4
 #define PANEL_T 8
 #define PANEL_N 2
 
@@ -44,6 +46,9 @@
 #define v_dot(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 #define v_load_scales(p, i) wmk_scales_avx512((p) + 4 * (i))
 #define v_convert(i) _mm512_cvtepi32_ps((__m512i)(i))
+#define v_repeat(p) _mm512_broadcast_f32x4(_mm_loadu_ps((const float *)(p)))
+#define v_quad_fma(a, b, c) ((wmk_quad)_mm_fmadd_ps((__m128)(a), (__m128)(b), (__m128)(c)))
+#define v_quad_sums(a, b, c, d) wmk_quad_sums_avx512(a, b, c, d)
 #define v_sums(a, b, c, d) wmk_sums_avx512(a, b, c, d)
 
 #ifndef WMK_VEC_AVX512_H
@@ -52,11 +57,16 @@ typedef __m512 wmk_vec_avx512;
 typedef int32_t wmk_int_avx512 __attribute__((vector_size(64)));
 typedef int16_t wmk_half_avx512 __attribute__((vector_size(64)));
 
-// As in 128 bits within each quarter, then the quarters.
-static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
+// As in 128 bits, within each quarter.
+static inline __m512 wmk_quad_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
     __m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
     __m512 cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
-    __m512 abcd = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xEE);
+    return _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xEE);
+}
+
+// Then the quarters.
+static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
+    __m512 abcd = wmk_quad_sums_avx512(a, b, c, d);
     __m256 half = _mm512_castps512_ps256(abcd) + _mm512_extractf32x8_ps(abcd, 1);
     return _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1);
 }

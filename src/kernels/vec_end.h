@@ -22,6 +22,11 @@
 #undef v_load_i16
 #undef v_load_f16
 #undef v_sums
+#undef QUADS
+#undef QUAD_T
+#undef v_repeat
+#undef v_quad_fma
+#undef v_quad_sums
 #undef F16C
 #undef I8_UNIT
 #undef v_bytes
