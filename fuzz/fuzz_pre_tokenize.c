@@ -26,7 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     data += 1 + count * 2;
     size -= 1 + count * 2;
     size_t good = wm_utf8_check((wm_span){data, size});
-    wm_splitting state = {.unicode = unicode};
+    static wm_char_sets sets;
+    wm_char_sets_fill(&sets, unicode);
+    wm_splitting state = {.unicode = unicode, .sets = &sets};
     state.writers[0].host = state.writers[1].host = &wm_allocator_default;
     const wm_run same = {0, 0, WM_RUN_SAME};
     wm_text text = {data, good, &same, 1};

@@ -5,6 +5,7 @@
 
 static wm_arena arena;
 static wm_unicode unicode;
+static wm_char_sets sets;
 
 static const char *const names[] = {
     [WM_SPLITTER_GPT2] = "GPT2",
@@ -39,7 +40,7 @@ static void patterns_split_as_the_wheel(void **state) {
     (void)state;
     wm_span file = test_file("tests/vectors/tokenizers/splits.txt");
     const uint8_t *p = file.p, *end = file.p + file.n;
-    wm_splitting splitting = {.unicode = &unicode};
+    wm_splitting splitting = {.unicode = &unicode, .sets = &sets};
     splitting.writers[0].host = splitting.writers[1].host = &arena.host;
     wm_splitter step = {0};
     uint8_t bytes[1024], pattern[1024];
@@ -49,13 +50,13 @@ static void patterns_split_as_the_wheel(void **state) {
             const uint8_t *name = ++p;
             while (*p != ' ') p++;
             size_t n = (size_t)(p++ - name);
-            int kind = wm_splitter_find(from_hex(&p, end, pattern), &step.content);
+            wm_span list = {0};
+            int kind = wm_splitter_find(from_hex(&p, end, pattern), &list);
             assert_true(kind >= 0 && (size_t)kind < WM_COUNT(names));
             assert_int_equal(strlen(names[kind]), n);
             assert_memory_equal(names[kind], name, n);
             step.kind = (wm_splitter_kind)kind;
-            if (kind != WM_SPLITTER_LIST && kind != WM_SPLITTER_SPACE_LIST)
-                step.content = (wm_span){0};
+            assert_int_equal(wm_splitter_list(&step, list, &arena, NULL), WM_OK);
             continue;
         }
         wm_span whole = from_hex(&p, end, bytes);
@@ -84,18 +85,33 @@ static void patterns_split_as_the_wheel(void **state) {
 static void others_are_not_known(void **state) {
     (void)state;
     static const char *const patterns[] = {
-        "", "\\s+", "\\p{L}+", "[]+", "[^a]+", "[a-]+", "[a\\d]+", "[a&&b]+", "[[:alpha:]]+", "[ab]", "[ab", "\\s?[a]",
-        "\\s?a]+", "\\s?", "]+",
+        "",
+        "\\s+",
+        "\\p{L}+",
+        "[]+",
+        "[^a]+",
+        "[a-]+",
+        "[a\\d]+",
+        "[a&&b]+",
+        "[[:alpha:]]+",
+        "[ab]",
+        "[ab",
+        "\\s?[a]",
+        "\\s?a]+",
+        "\\s?",
+        "]+",
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s*"};
     wm_span list;
     for (size_t i = 0; i < WM_COUNT(patterns); i++)
         assert_int_equal(
-            wm_splitter_find((wm_span){(const uint8_t *)patterns[i], strlen(patterns[i])}, &list), -1);
+            wm_splitter_find((wm_span){(const uint8_t *)patterns[i], strlen(patterns[i])}, &list),
+            -1);
 }
 
 int main(void) {
     wm_arena_init(&arena, NULL);
     if (wm_unicode_open(&unicode, &arena, NULL) != WM_OK) return 1;
+    wm_char_sets_fill(&sets, &unicode);
     const struct CMUnitTest tests[] = {cmocka_unit_test(patterns_split_as_the_wheel),
                                        cmocka_unit_test(others_are_not_known)};
     int failed = cmocka_run_group_tests_name("pre_tokenizer", tests, NULL, NULL);

@@ -14,7 +14,7 @@ void *memset(void *to, int byte, size_t n) { return __builtin_memset(to, byte, n
 
 int memcmp(const void *a, const void *b, size_t n) {
     const uint8_t *x = a, *y = b;
-    for (; n >= 8 && wm_read_u64(x) == wm_read_u64(y); n -= 8, x += 8, y += 8) {}
+    for (; n >= 4 && wm_read_u32(x) == wm_read_u32(y); n -= 4, x += 4, y += 4) {}
     for (; n; n--, x++, y++) {
         if (*x != *y) return *x < *y ? -1 : 1;
     }

@@ -75,8 +75,7 @@ static wm_status fill_set(wm_tokenizer *tokenizer, wm_added_set *set, bool norma
             WM_TRY(normalized_content(tokenizer, state, &content, error));
         if (!content.n) continue;
         wm_vocabulary_add(&set->contents, content, i);
-        set->first[content.p[0] >> 3] =
-            (uint8_t)(set->first[content.p[0] >> 3] | 1u << (content.p[0] & 7));
+        set->first[content.p[0]] = true;
     }
     return wm_vocabulary_index(&set->contents, &tokenizer->arena, error);
 }
@@ -117,7 +116,7 @@ static uint32_t flags_after(const wm_added_search *search, size_t at, size_t *le
 const wm_added_token *wm_added_at(const wm_tokenizer *tokenizer, const wm_added_set *set,
                                   wm_span text, size_t *length) {
     const wm_added_token *found = NULL;
-    if (!text.n || !(set->first[*text.p >> 3] >> (*text.p & 7) & 1)) return NULL;
+    if (!text.n || !set->first[*text.p]) return NULL;
     wm_walk walk = wm_walk_from(&set->contents, (wm_span){0}, text);
     for (int32_t index; (index = wm_walk_next(&walk)) >= 0; *length = walk.at)
         found = &tokenizer->added[index];
@@ -129,7 +128,9 @@ bool wm_added_next(wm_added_search *search) {
     if (!search->set->contents.count) return false;
     while (search->at < search->stop) {
         wm_span rest = {search->text->p + search->at, search->stop - search->at};
-        const wm_added_token *token = wm_added_at(search->tokenizer, search->set, rest, &length);
+        const wm_added_token *token = NULL;
+        if (search->set->first[*rest.p])
+            token = wm_added_at(search->tokenizer, search->set, rest, &length);
         if (!token) {
             search->at++;
             continue;

@@ -95,10 +95,12 @@ static uint32_t rank_of(const wm_token_model *model, const uint8_t *p, bpe_symbo
     return bits >> 31 ? bits : ~bits & 0x7FFFFFFFu; // the highest score first
 }
 
-static bool add_symbol(wm_token_sink *sink, int32_t id, size_t start, size_t length) {
+// There is room for it.
+static void add_symbol(wm_token_sink *sink, int32_t id, size_t start, size_t length) {
     uint32_t at = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
-    bpe_symbol symbol = {id, (uint32_t)start, (uint32_t)length, at - 1, at + 1, NO_RANK, -1};
-    return wm_array_push(&sink->symbols, sink->host, &symbol, sizeof symbol);
+    bpe_symbol *symbols = sink->symbols.p;
+    symbols[at] = (bpe_symbol){id, (uint32_t)start, (uint32_t)length, at - 1, at + 1, NO_RANK, -1};
+    sink->symbols.n += sizeof *symbols;
 }
 
 // The id of one character of a word, written as the vocabulary has it there.
@@ -117,6 +119,9 @@ static int32_t find_character(const wm_token_model *model, wm_span c, bool first
 static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sink *sink,
                         bool *lost) {
     size_t unknown = 0; // bytes of the unknown token that is still open
+    sink->symbols.n = 0;
+    if (!wm_array_reserve(&sink->symbols, sink->host, (uint64_t)piece.n * sizeof(bpe_symbol)))
+        return false;
     for (size_t at = 0, length; at < piece.n; at += length) {
         int32_t id;
         if (model->byte_level) {
@@ -129,29 +134,25 @@ static bool add_symbols(const wm_token_model *model, wm_span piece, wm_token_sin
             id = find_character(model, (wm_span){piece.p + at, length}, at == 0,
                                 at + length == piece.n);
         }
-        if (id >= 0 || model->types) {
-            if (unknown && !add_symbol(sink, model->unk, at - unknown, unknown)) return false;
-            unknown = 0;
-            if (!add_symbol(sink, id, at, length)) return false;
-            continue;
-        }
-        bool fallback = model->byte_fallback;
+        bool found = id >= 0 || model->types, fallback = !found && model->byte_fallback;
         for (size_t i = 0; fallback && i < length; i++)
             fallback = model->bytes[piece.p[at + i]] >= 0;
-        if (fallback) {
-            for (size_t i = 0; i < length; i++)
-                if (!add_symbol(sink, model->bytes[piece.p[at + i]], at + i, 1)) return false;
-        } else if (model->unk >= 0) {
-            if (unknown && !model->fuse_unknown) {
-                if (!add_symbol(sink, model->unk, at - unknown, unknown)) return false;
-                unknown = 0;
-            }
-            unknown += length;
-        } else {
-            *lost = true;
+        for (size_t i = 0; fallback && i < length; i++)
+            add_symbol(sink, model->bytes[piece.p[at + i]], at + i, 1);
+        if (fallback) continue;
+        if (unknown && (found || !model->fuse_unknown)) {
+            add_symbol(sink, model->unk, at - unknown, unknown);
+            unknown = 0;
         }
+        if (found)
+            add_symbol(sink, id, at, length);
+        else if (model->unk >= 0)
+            unknown += length;
+        else
+            *lost = true;
     }
-    return !unknown || add_symbol(sink, model->unk, piece.n - unknown, unknown);
+    if (unknown) add_symbol(sink, model->unk, piece.n - unknown, unknown);
+    return true;
 }
 
 // A binary heap of rank << 32 | position, the least on top.
@@ -284,7 +285,6 @@ bool wm_bpe_encode(const wm_token_model *model, wm_piece piece, wm_token_sink *s
     bool lost = false;
     int32_t whole = find_whole(model, text, sink);
     if (whole >= 0) return wm_token_emit(sink, whole, piece.start, piece.end);
-    sink->symbols.n = 0;
     if (!add_symbols(model, text, sink, &lost)) return false;
     uint32_t count = (uint32_t)(sink->symbols.n / sizeof(bpe_symbol));
     if (count > 1 && !merge_symbols(model, text.p, sink, count)) return false;

@@ -14,9 +14,15 @@ typedef struct encode_call {
 } encode_call;
 
 bool wm_token_emit(wm_token_sink *sink, int32_t id, size_t start, size_t end) {
-    wm_token token = {.id = id};
-    wm_cursor_source(&sink->cursor, start, end, &token.start, &token.end);
-    return wm_array_push(&sink->tokens, sink->host, &token, sizeof token);
+    wm_token *token = wm_array_add(&sink->tokens, sink->host, sizeof *token);
+    wm_cached_piece *cached = sink->cached;
+    if (!token) return false;
+    *token = (wm_token){.id = id};
+    wm_cursor_source(&sink->cursor, start, end, &token->start, &token->end);
+    if (cached && cached->count++ < WM_CACHED_TOKENS)
+        cached->tokens[cached->count - 1] =
+            (uint32_t)((uint32_t)id | (start - sink->from) << 22 | (end - sink->from) << 27);
+    return true;
 }
 
 // ---- Spaces at a token's ends, for trim_offsets -------------------------------------------------
@@ -85,7 +91,7 @@ static bool emit_added(encode_call *call, const wm_text *text, const wm_added_se
     return true;
 }
 
-static bool encode_piece(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
+static bool run_model(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
     wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
     switch (model->kind) {
     case WM_TOKENS_WORDPIECE: return wm_wordpiece_encode(model, piece, sink);
@@ -95,6 +101,29 @@ static bool encode_piece(const wm_token_model *model, wm_piece piece, wm_token_s
     }
     int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
     return wm_token_emit(sink, id < 0 ? model->unk : id, piece.start, piece.end);
+}
+
+static bool encode_piece(const wm_token_model *model, wm_piece piece, wm_token_sink *sink) {
+    wm_span text = {sink->cursor.text->p + piece.start, piece.end - piece.start};
+    if (!sink->cache || text.n > WM_CACHED_BYTES) return run_model(model, piece, sink);
+    wm_cached_piece *cached = &sink->cache->pieces[wm_hash(text) % WM_CACHED_PIECES];
+    bool fine = true;
+    if (wm_span_equal(text, (wm_span){cached->text, cached->length})) {
+        for (uint32_t i = 0; fine && i < cached->count; i++) {
+            uint32_t token = cached->tokens[i];
+            fine = wm_token_emit(sink, token & 0x3FFFFF, piece.start + (token >> 22 & 31),
+                                 piece.start + (token >> 27));
+        }
+        return fine;
+    }
+    memcpy(cached->text, text.p, text.n);
+    cached->count = 0;
+    sink->cached = cached;
+    sink->from = piece.start;
+    fine = run_model(model, piece, sink);
+    sink->cached = NULL;
+    cached->length = fine && cached->count <= WM_CACHED_TOKENS ? (uint8_t)text.n : 0;
+    return fine;
 }
 
 // SentencePiece's words: an unknown one at `at` is one token with an unknown one before it.
@@ -370,10 +399,14 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
         return wm_fail(error, WM_ERROR_ARG, 0, "wm_encode_options: size %u, expected %u",
                        (uint64_t)options->size, (uint64_t)sizeof *options);
     call.normalizing.unicode = call.splitting.unicode = &tokenizer->unicode;
+    call.splitting.sets = &tokenizer->sets;
     for (int i = 0; i < 2; i++)
         call.normalizing.writers[i].host = call.splitting.writers[i].host = host;
     call.lowered.host = call.sentence.host = call.sink.host = host;
     call.sink.limit = WM_LIMIT_TOKENS;
+    bool *busy = &tokenizer->cache->busy,
+         cached = !__atomic_exchange_n(busy, true, __ATOMIC_ACQUIRE);
+    if (cached) call.sink.cache = tokenizer->cache;
     // Of a pair all tokens count: which text is the longer one decides who keeps the odd token.
     if (call.options->max_length && call.options->truncate != WM_TRUNCATE_START && !pair &&
         !call.options->windows)
@@ -382,6 +415,7 @@ wm_status wm_tokenizer_encode(const wm_tokenizer *tokenizer, wm_span text, const
     if (status == WM_OK && pair) status = encode_one(&call, *pair, &call.tokens[1], error);
     if (status == WM_OK) status = finish(&call, texts, pair != NULL, encoding, error);
     free_call(&call);
+    if (cached) __atomic_store_n(busy, false, __ATOMIC_RELEASE);
     return status;
 }
 

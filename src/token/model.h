@@ -60,12 +60,30 @@ typedef struct wm_token {
     bool word;        // begins a word
 } wm_token;
 
+// What short pieces became, by their hash: texts repeat their words. One call at a time uses it, a
+// second one goes without.
+enum { WM_CACHED_PIECES = 16384, WM_CACHED_TOKENS = 8, WM_CACHED_BYTES = 30 };
+
+typedef struct wm_cached_piece {
+    uint32_t tokens[WM_CACHED_TOKENS]; // id, start << 22, end << 27
+    uint8_t text[WM_CACHED_BYTES];
+    uint8_t length, count; // of the text, 0: there is none; of its tokens
+} wm_cached_piece;
+
+typedef struct wm_piece_cache {
+    wm_cached_piece pieces[WM_CACHED_PIECES];
+    bool busy;
+} wm_piece_cache;
+
 // Where the tokens of one text go, and what the models need on the way.
 typedef struct wm_token_sink {
     const wm_allocator *host;
     wm_cursor cursor; // over the text that the pieces are of
     wm_array tokens, symbols, queue;
-    size_t limit; // more tokens than this are not needed
+    size_t limit;            // more tokens than this are not needed
+    wm_piece_cache *cache;   // NULL: another call has it
+    wm_cached_piece *cached; // notes what the piece at `from` becomes; NULL: nothing does
+    size_t from;
 } wm_token_sink;
 
 // One token of the bytes [start, end) of the cursor's text. False: no memory.

@@ -98,11 +98,7 @@ static bool normalize_canonical(wm_normalizing *state, wm_cursor *cursor, wm_wri
     while (cursor->at < stop && !to->failed) {
         size_t plain = cursor->at; // ASCII, but for the last one, stays as it is
         while (plain + 1 < stop && p[plain] < 0x80 && p[plain + 1] < 0x80) plain++;
-        if (plain > cursor->at) {
-            cursor->stop = plain;
-            wm_writer_copy(to, cursor);
-            cursor->stop = stop;
-        }
+        wm_writer_copy(to, cursor, plain);
         wm_cursor places = *cursor;
         wm_cursor_next(cursor, &c);
         ahead = *cursor;
@@ -127,24 +123,23 @@ static bool normalize_canonical(wm_normalizing *state, wm_cursor *cursor, wm_wri
 enum {
     BERT_DECOMPOSED = 16, // the text is in canonical order already
     BERT_ACCENTS = 32,    // no more than StripAccents
+    FIRST_IDEOGRAPH = 0x3400,
 };
 
-// The characters of [cursor->at, …) that are ASCII and stay one byte each, in one go.
-static bool copy_ascii(wm_cursor *cursor, const uint8_t *ascii, wm_writer *to) {
-    const wm_text *text = cursor->text;
-    wm_cursor_seek(cursor, cursor->at);
-    if (text->runs[cursor->run].end != WM_RUN_SAME) return false;
-    size_t n = 0, left = cursor->stop - cursor->at;
-    if (cursor->run + 1 < text->run_count)
-        left = WM_MIN(left, text->runs[cursor->run + 1].at - cursor->at);
-    const uint8_t *p = text->p + cursor->at;
-    while (n < left && p[n] < 0x80 && ascii[p[n]] < 0x80) n++;
-    uint8_t *bytes = n ? wm_writer_same(to, n, cursor->start) : NULL;
-    if (!bytes) return false;
-    for (size_t i = 0; i < n; i++) bytes[i] = ascii[p[i]];
-    to->bytes.n += n;
-    cursor->at += n;
-    return true;
+// The characters from the cursor on that no option changes.
+static void copy_plain(const wm_unicode *unicode, wm_cursor *cursor, wm_writer *to) {
+    const uint32_t changes = WM_CHAR_DROPPED | WM_CHAR_SPACE | WM_CHAR_STRIPS | WM_CHAR_ACCENT |
+                             WM_CHAR_COMBINING | WM_CHAR_DECOMPOSES |
+                             WM_CHAR_MAPPED << WM_MAP_LOWER;
+    const uint8_t *p = cursor->text->p;
+    size_t at = cursor->at;
+    for (size_t length; at < cursor->stop; at += length) {
+        uint32_t c = p[at];
+        length = c < 0x80 ? 1 : wm_utf8_decode(p + at, cursor->stop - at, &c);
+        if (!length || c >= FIRST_IDEOGRAPH) break;
+        if (c != ' ' && wm_char_flags(unicode, c) & changes) break;
+    }
+    wm_writer_copy(to, cursor, at);
 }
 
 // One character, in lower case if that is wanted.
@@ -176,17 +171,9 @@ static bool put_bert(const wm_unicode *unicode, uint32_t options, uint32_t c, co
 // other: marks that stay (of a combining class, but not Mn) would have to change places.
 static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor *cursor,
                       wm_writer *to) {
-    uint8_t ascii[128]; // 0x80: nothing is left of it
-    for (uint32_t c = 0; c < 128; c++) {
-        ascii[c] = (uint8_t)c;
-        if (options & WM_BERT_LOWER && c - 'A' < 26) ascii[c] |= 0x20;
-        if (!(options & WM_BERT_CLEAN)) continue;
-        if (wm_char_flags(unicode, c) & WM_CHAR_SPACE) ascii[c] = ' ';
-        if (wm_char_flags(unicode, c) & WM_CHAR_DROPPED) ascii[c] = 0x80;
-    }
     uint32_t c;
     while (cursor->at < cursor->stop) {
-        if (copy_ascii(cursor, ascii, to)) continue;
+        copy_plain(unicode, cursor, to);
         if (to->failed || !wm_cursor_next(cursor, &c)) break;
         uint32_t flags = wm_char_flags(unicode, c);
         if (options & BERT_ACCENTS && flags & WM_CHAR_ACCENT) continue;
@@ -194,7 +181,8 @@ static bool bert_pass(const wm_unicode *unicode, uint32_t options, wm_cursor *cu
             if (flags & WM_CHAR_DROPPED) continue;
             if (flags & WM_CHAR_SPACE) c = ' ';
         }
-        bool ideograph = options & WM_BERT_IDEOGRAPHS && c >= 0x3400 && wm_char_is_ideograph(c);
+        bool ideograph =
+            options & WM_BERT_IDEOGRAPHS && c >= FIRST_IDEOGRAPH && wm_char_is_ideograph(c);
         if (ideograph) wm_writer_put(to, ' ', cursor->start, cursor->end);
         if (!put_bert(unicode, options, c, cursor, to)) return false;
         if (ideograph) wm_writer_put(to, ' ', cursor->start, cursor->end);
@@ -244,13 +232,15 @@ static void prepend_content(wm_span content, wm_cursor *cursor, wm_writer *to) {
     uint32_t c;
     wm_cursor_next(&first, &c);
     wm_normalizer_put(to, content, first.start, first.end);
-    wm_writer_copy(to, cursor);
+    wm_writer_copy(to, cursor, cursor->stop);
 }
 
 // How many bytes at `p` match: the pattern, or with none two spaces and more.
 static size_t match_length(wm_span pattern, const uint8_t *p, size_t left) {
-    if (pattern.n) return left >= pattern.n && memcmp(p, pattern.p, pattern.n) == 0 ? pattern.n : 0;
     size_t n = 0;
+    if (pattern.n)
+        return *p == *pattern.p && left >= pattern.n && !memcmp(p, pattern.p, pattern.n) ? pattern.n
+                                                                                         : 0;
     while (n < left && p[n] == ' ') n++;
     return n > 1 ? n : 0;
 }
@@ -264,16 +254,14 @@ void wm_normalizer_replace(const wm_normalizer *step, wm_cursor *cursor, wm_writ
             at++;
             continue;
         }
-        cursor->stop = at;
-        wm_writer_copy(to, cursor);
+        wm_writer_copy(to, cursor, at);
         at += n;
         uint32_t start, end; // of the last character that goes
         wm_cursor_source(cursor, at - 1, at, &start, &end);
         wm_normalizer_put(to, step->content, start, end);
         cursor->at = at;
     }
-    cursor->stop = stop;
-    wm_writer_copy(to, cursor);
+    wm_writer_copy(to, cursor, stop);
 }
 
 static void strip_ends(const wm_unicode *unicode, uint32_t options, wm_cursor *cursor) {
@@ -362,14 +350,13 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
             job.waiting = false;
             // Where the first characters went without a trace, the places lag behind.
             if (job.places.at == cursor->at) {
-                job.places.stop = cursor->at = plain;
-                wm_writer_copy(to, &job.places);
-                job.places.stop = cursor->stop;
+                cursor->at = plain;
+                wm_writer_copy(to, &job.places, plain);
             }
         }
         size_t end = grapheme_end(unicode, text, cursor->at, cursor->stop), length;
-        if (end - cursor->at < 6 &&
-            give_mapped(&job, map, (wm_span){text->p + cursor->at, end - cursor->at})) {
+        size_t tried = end - cursor->at < 6 ? end - cursor->at : 0;
+        if (tried && give_mapped(&job, map, (wm_span){text->p + cursor->at, tried})) {
             cursor->at = end;
             continue;
         }
@@ -377,7 +364,7 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
             uint32_t c;
             length = wm_utf8_decode(text->p + cursor->at, end - cursor->at, &c);
             if (!length) return false;
-            if (!give_mapped(&job, map, (wm_span){text->p + cursor->at, length}))
+            if (length == tried || !give_mapped(&job, map, (wm_span){text->p + cursor->at, length}))
                 give_char(&job, c, 0);
         }
     }

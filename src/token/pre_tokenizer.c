@@ -6,10 +6,12 @@
 // What a step works on: one piece of `text`, and where its parts go.
 typedef struct splitter_job {
     const wm_unicode *unicode;
+    const wm_char_sets *sets;
     const wm_allocator *host;
     const wm_text *text;
     const wm_splitter *step;
     const char *pattern; // of the step; NULL: a literal
+    uint32_t only;       // the set, if it is of one item
     wm_span list;        // of its class i
     wm_array *to;
     size_t end; // of the piece
@@ -21,8 +23,9 @@ typedef struct splitter_job {
 
 static void add_piece(splitter_job *job, size_t start, size_t end) {
     if (start == end || job->failed) return;
-    wm_piece piece = {(uint32_t)start, (uint32_t)end};
-    if (!wm_array_push(job->to, job->host, &piece, sizeof piece)) job->failed = true;
+    wm_piece *piece = wm_array_add(job->to, job->host, sizeof *piece);
+    job->failed = !piece;
+    if (piece) *piece = (wm_piece){(uint32_t)start, (uint32_t)end};
 }
 
 static void close_part(splitter_job *job) {
@@ -73,44 +76,36 @@ static const char splitter_patterns[] = // by wm_splitter_kind
     "s+z!\0i+\0s?i+\0"     // END_SPACES, LIST, SPACE_LIST
     "s1\0x1\0n1\0k+|y+\0"; // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
 
-enum { // in the place of the combining class
-    IS_ANY = 1,
-    IS_BEYOND = 2, // ASCII
-    IS_LINE = 4,
-    IS_SLASH = 8,
-    IS_BLANK = 16,
-    IS_LISTED = 32,
-    IS_FEED = 64,
+enum { // flags beside those of wm_char_flag
+    IS_ANY = 1 << 29,
+    IS_BEYOND = 1 << 30, // ASCII
     IS_BODY = WM_CHAR_LETTER | WM_CHAR_NUMBER,
     IS_CASED = WM_CHAR_LETTER | WM_CHAR_MARK,
     IS_SIGN = WM_CHAR_PUNCTUATION | WM_CHAR_SYMBOL,
 };
 
-// What is of a class has one of the first flags and none of the second ones.
+// What is of a class has one of the first flags and none of the second ones. Then there are _, a
+// blank; h, [\r\n/]; i, what the pattern lists; r, [\r\n]; z, \n.
+#define SET_OF(name) (1u << ((name) - '_'))
 #define CHAR_CLASS(name) [name - '_']
 static const uint32_t char_classes[][2] = {
-    CHAR_CLASS('_') = {IS_BLANK, 0},
     CHAR_CLASS('a') = {WM_CHAR_LETTER, IS_BEYOND},                      // [A-Za-z]
-    CHAR_CLASS('b') = {IS_ANY, IS_LINE | IS_BODY},                      // [^\r\n\p{L}\p{N}]
+    CHAR_CLASS('b') = {IS_ANY, IS_BODY},                                // [^\r\n\p{L}\p{N}]
     CHAR_CLASS('d') = {WM_CHAR_PUNCTUATION, 0},                         // \p{P}
-    CHAR_CLASS('e') = {IS_ANY, IS_LINE | WM_CHAR_LETTER | IS_SIGN},     // [^\r\n\p{L}\p{P}\p{S}]
+    CHAR_CLASS('e') = {IS_ANY, WM_CHAR_LETTER | IS_SIGN},               // [^\r\n\p{L}\p{P}\p{S}]
     CHAR_CLASS('f') = {IS_ANY, WM_CHAR_SPACE | WM_CHAR_MARK | IS_BODY}, // [^\s\p{L}\p{M}\p{N}]
     CHAR_CLASS('g') = {IS_SIGN, 0},                                     // [\p{P}\p{S}]
-    CHAR_CLASS('h') = {IS_LINE | IS_SLASH, 0},                          // [\r\n/]
-    CHAR_CLASS('i') = {IS_LISTED, 0},                                   // what the pattern lists
     CHAR_CLASS('k') = {WM_CHAR_WORD, 0},                                // \w
     CHAR_CLASS('l') = {WM_CHAR_LETTER, 0},                              // \p{L}
     CHAR_CLASS('m') = {IS_CASED, 0},                                    // [\p{L}\p{M}]
     CHAR_CLASS('n') = {WM_CHAR_NUMBER, 0},                              // \p{N}
     CHAR_CLASS('o') = {IS_ANY, WM_CHAR_SPACE | IS_BODY},                // [^\s\p{L}\p{N}]
     CHAR_CLASS('p') = {WM_CHAR_SPLITS, IS_BEYOND},                      // [!-/:-@[-`{-~]
-    CHAR_CLASS('r') = {IS_LINE, 0},                                     // [\r\n]
     CHAR_CLASS('s') = {WM_CHAR_SPACE, 0},                               // \s
     CHAR_CLASS('u') = {IS_CASED, WM_CHAR_LOWER},              // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
     CHAR_CLASS('v') = {IS_CASED, WM_CHAR_UPPER},              // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
     CHAR_CLASS('x') = {WM_CHAR_SPLITS, 0},                    // BERT's punctuation
     CHAR_CLASS('y') = {IS_ANY, WM_CHAR_WORD | WM_CHAR_SPACE}, // [^\w\s]
-    CHAR_CLASS('z') = {IS_FEED, 0},                           // \n
 };
 
 // The patterns' texts by wm_hash and length.
@@ -152,36 +147,60 @@ int wm_splitter_find(wm_span pattern, wm_span *list) {
     return space ? WM_SPLITTER_SPACE_LIST : WM_SPLITTER_LIST;
 }
 
+wm_status wm_splitter_list(wm_splitter *step, wm_span list, wm_arena *arena, wm_error *error) {
+    uint32_t *ranges, n = 0;
+    WM_TRY(WM_ALLOC(arena, ranges, (uint64_t)list.n * 2, error));
+    for (size_t at = 0; at < list.n; n += 2) {
+        at += wm_utf8_decode(list.p + at, 4, &ranges[n]);
+        ranges[n + 1] = ranges[n];
+        if (list.p[at] == '-') at += 1 + wm_utf8_decode(list.p + at + 1, 4, &ranges[n + 1]);
+    }
+    step->content = (wm_span){(const uint8_t *)ranges, n * sizeof *ranges};
+    return WM_OK;
+}
+
+void wm_char_sets_fill(wm_char_sets *to, const wm_unicode *unicode) {
+    const uint32_t line = SET_OF('b') | SET_OF('e') | SET_OF('h') | SET_OF('r');
+    uint32_t *sets = to->sets;
+    for (uint32_t i = 0; i < WM_COUNT(to->sets); i++) {
+        uint32_t flags = unicode->flags[i < 128 ? unicode->classes[i] : i - 128] | IS_ANY;
+        if (i >= 128) flags |= IS_BEYOND;
+        sets[i] = 0;
+        for (uint32_t k = 0; k < WM_COUNT(char_classes); k++)
+            if (flags & char_classes[k][0] && !(flags & char_classes[k][1])) sets[i] |= 1u << k;
+    }
+    sets[' '] ^= SET_OF('_');
+    sets['/'] ^= SET_OF('h');
+    sets['\r'] ^= line;
+    sets['\n'] ^= line | SET_OF('z');
+}
+
 // Whether a list has the character, alone or in a range.
 static bool is_listed(wm_span list, uint32_t c) {
-    uint32_t low = 0, high = 0;
-    for (size_t at = 0; at < list.n;) {
-        at += wm_utf8_decode(list.p + at, 4, &low);
-        high = low;
-        if (list.p[at] == '-') at += 1 + wm_utf8_decode(list.p + at + 1, 4, &high);
-        if (c >= low && c <= high) return true;
-    }
+    const uint32_t *range = (const uint32_t *)(const void *)list.p;
+    for (size_t n = list.n / 8; n--; range += 2)
+        if (c - range[0] <= range[1] - range[0]) return true;
     return false;
 }
 
-// The flags of the character at `at` and its length, 0 at the piece's end.
-static inline uint32_t flags_at(const splitter_job *job, size_t at, size_t *length) {
-    const uint8_t *p = job->text->p + at;
-    uint32_t flags = IS_ANY, c;
-    *length = at < job->end;
-    if (!*length) return 0;
-    c = *p;
-    if (c < 0x80) {
-        if (c == ' ') flags |= IS_BLANK;
-        if (c == '/') flags |= IS_SLASH;
-        if (c == '\n' || c == '\r') flags |= c == '\n' ? IS_LINE | IS_FEED : IS_LINE;
-    } else {
-        *length = wm_utf8_decode(p, job->end - at, &c);
-        if (!*length) return 0;
-        flags |= IS_BEYOND;
+// Where the run of characters from `at` on ends that are in one of the sets, or not `inside`; at
+// most so many.
+static WM_NOINLINE size_t run_end(const splitter_job *job, size_t at, uint32_t sets, bool inside,
+                                  size_t most) {
+    const uint8_t *p = job->text->p;
+    for (size_t length; most-- && at < job->end; at += length) {
+        uint32_t c = p[at], class = c;
+        length = 1;
+        if (c >= 0x80) {
+            length = wm_utf8_decode(p + at, job->end - at, &c);
+            if (!length) break;
+            class = 128u + wm_char_class(job->unicode, c);
+        }
+        bool in = job->sets->sets[class] & sets;
+        if (job->list.n && sets == SET_OF('i')) in = is_listed(job->list, c);
+        if (in != inside) break;
     }
-    if (job->list.n && is_listed(job->list, c)) flags |= IS_LISTED;
-    return flags | (wm_char_flags(job->unicode, c) & ~(uint32_t)WM_CHAR_COMBINING);
+    return at;
 }
 
 // The length of the contraction at `at`; 0: there is none.
@@ -203,24 +222,17 @@ static size_t contraction(const splitter_job *job, size_t at, bool any_case) {
 static bool match_item(const splitter_job *job, const char *item, size_t at, size_t *floor,
                        size_t *end) {
     char many = item[1];
-    size_t taken = 0, least = many != '*' && many != '?', most = SIZE_MAX, length;
-    if (many != '+' && many != '*') most = many == '3' ? 3 : 1;
+    bool optional = many == '*' || many == '?', greedy = many == '*' || many == '+';
+    size_t most = greedy ? SIZE_MAX : many == '3' ? 3 : 1;
+    size_t to = *item < '_' ? at + contraction(job, at, *item == '"')
+                            : run_end(job, at, SET_OF(*item), true, most);
     *floor = *end = at;
-    if (*item < '_') {
-        *end += contraction(job, at, *item == '"');
-        taken = *end > at;
-    } else {
-        const uint32_t *class = char_classes[*item - '_'];
-        while (taken < most) {
-            uint32_t flags = flags_at(job, *end, &length);
-            if (!(flags & class[0]) || flags & class[1]) break;
-            *end += length;
-            if (++taken == least) *floor = *end;
-        }
-    }
-    if (many != '!') return taken >= least;
-    *end = at;
-    return taken || at == job->end;
+    if (many == '!') return to > at || at == job->end;
+    *end = to;
+    if (!optional && to > at) do
+            ++*floor;
+        while (*floor < to && (job->text->p[*floor] & 0xC0) == 0x80);
+    return optional || to > at;
 }
 
 // The end of what the pattern matches at `at`; 0: nothing.
@@ -276,7 +288,7 @@ static void rewrite_pieces(splitter_job *job, const wm_piece *pieces, size_t cou
         if (meta)
             wm_normalizer_replace(&spaces, &cursor, to);
         else
-            wm_writer_copy(to, &cursor);
+            wm_writer_copy(to, &cursor, cursor.stop);
         add_piece(job, begin, to->bytes.n);
     }
     job->failed |= to->failed;
@@ -286,6 +298,8 @@ static void split_piece(splitter_job *job, size_t start) {
     job->open_start = job->open_end = start;
     job->open_match = false;
     for (size_t at = start, end; at < job->end;) {
+        if (job->only) at = run_end(job, at, job->only, false, SIZE_MAX);
+        if (at == job->end) break;
         end = job->pattern ? match_pattern(job, job->pattern, at) : match_literal(job, at);
         if (!end) {
             at++;
@@ -308,7 +322,10 @@ void wm_splitting_free(wm_splitting *state) {
 
 bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state, wm_text *text,
                      size_t start, size_t stop, const wm_array **pieces) {
-    splitter_job job = {.unicode = state->unicode, .host = state->writers[0].host, .text = text};
+    splitter_job job = {.unicode = state->unicode,
+                        .sets = state->sets,
+                        .host = state->writers[0].host,
+                        .text = text};
     job.to = &state->pieces[0];
     int turn = 0, writer = 0;
     job.to->n = 0;
@@ -331,6 +348,7 @@ bool wm_pre_tokenize(const wm_splitter *steps, size_t count, wm_splitting *state
         for (uint32_t k = 0; k < (uint32_t)steps[i].kind; k++) pattern += strlen(pattern) + 1;
         job.pattern = steps[i].kind < WM_SPLITTER_LITERAL ? pattern : NULL;
         job.list = job.pattern ? steps[i].content : (wm_span){0};
+        job.only = job.pattern && !pattern[2] ? SET_OF(*pattern) : 0;
         for (size_t k = 0; k < piece_count; k++) {
             job.end = piece[k].end;
             split_piece(&job, piece[k].start);

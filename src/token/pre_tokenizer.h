@@ -46,6 +46,11 @@ typedef enum wm_splitter_kind {
 // neither. *list then is what the brackets hold.
 int wm_splitter_find(wm_span pattern, wm_span *list);
 
+typedef struct wm_splitter wm_splitter;
+
+// Keeps a list's characters and ranges in the arena, for a step.
+wm_status wm_splitter_list(wm_splitter *step, wm_span list, wm_arena *arena, wm_error *error);
+
 // What becomes of a match (tokenizers' SplitDelimiterBehavior).
 typedef enum wm_split_behavior {
     WM_SPLIT_ISOLATED,
@@ -58,16 +63,25 @@ typedef enum wm_split_behavior {
 // Of WM_SPLITTER_METASPACE: before every piece, before one at the text's start.
 enum { WM_METASPACE_ALWAYS = 1, WM_METASPACE_FIRST = 2 };
 
-typedef struct wm_splitter {
+struct wm_splitter {
     wm_splitter_kind kind;
     wm_split_behavior behavior;
     uint32_t options;
-    bool invert; // what is between the matches is a match
-    wm_span content;
-} wm_splitter;
+    bool invert;     // what is between the matches is a match
+    wm_span content; // of a list: pairs of uint32_t, first and last
+};
+
+// For each ASCII character, then for each class of the others: a bit for each set of characters
+// that patterns speak of.
+typedef struct wm_char_sets {
+    uint32_t sets[128 + WM_UNICODE_CLASSES];
+} wm_char_sets;
+
+void wm_char_sets_fill(wm_char_sets *sets, const wm_unicode *unicode);
 
 typedef struct wm_splitting {
     const wm_unicode *unicode;
+    const wm_char_sets *sets;
     wm_writer writers[2]; // the texts of steps that change the text
     wm_array pieces[2];   // wm_piece, by turns
 } wm_splitting;

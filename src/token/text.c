@@ -18,11 +18,17 @@ bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes)
     return true;
 }
 
-bool wm_array_push(wm_array *array, const wm_allocator *host, const void *element, size_t size) {
-    if (!wm_array_reserve(array, host, size)) return false;
-    if (size) memcpy((uint8_t *)array->p + array->n, element, size);
+// A call that stores what it adds: a copy of so few bytes takes longer.
+void *wm_array_add(wm_array *array, const wm_allocator *host, size_t size) {
+    if (size >= array->capacity - array->n && !wm_array_reserve(array, host, size)) return NULL;
     array->n += size;
-    return true;
+    return (uint8_t *)array->p + (array->n - size);
+}
+
+bool wm_array_push(wm_array *array, const wm_allocator *host, const void *bytes, size_t n) {
+    void *to = wm_array_add(array, host, n);
+    if (to && n) memcpy(to, bytes, n);
+    return to;
 }
 
 WM_NOINLINE void wm_array_free(wm_array *array, const wm_allocator *host) {
@@ -38,14 +44,12 @@ size_t wm_count_characters(wm_span text) {
 
 // ---- Reading ------------------------------------------------------------------------------------
 
-// The last run that begins at `at` or before it.
-static void find_run(wm_cursor *cursor, size_t at) {
+// On to the last run that begins at `at` or before it; start and end of the `length` bytes there.
+static WM_NOINLINE void find_source(wm_cursor *cursor, size_t at, size_t length) {
     const wm_text *text = cursor->text;
-    while (cursor->run + 1 < text->run_count && text->runs[cursor->run + 1].at <= at) cursor->run++;
-}
-
-static void set_source(wm_cursor *cursor, size_t at, size_t length) {
-    const wm_run *run = &cursor->text->runs[cursor->run];
+    const wm_run *run = text->runs + cursor->run, *end = text->runs + text->run_count;
+    while (run + 1 < end && run[1].at <= at) run++;
+    cursor->run = (size_t)(run - text->runs);
     cursor->start = run->start;
     cursor->end = run->end;
     if (run->end != WM_RUN_SAME) return;
@@ -55,16 +59,11 @@ static void set_source(wm_cursor *cursor, size_t at, size_t length) {
 
 wm_cursor wm_cursor_from(const wm_text *text, size_t at, size_t stop) {
     wm_cursor cursor = {text, at, stop, 0, 0, 0};
-    if (text->run_count > 1) { // the run by halving, once
-        size_t low = 0, count = text->run_count;
-        while (count > 1) {
-            size_t half = count / 2;
-            if (text->runs[low + half].at <= at) low += half;
-            count -= half;
-        }
-        cursor.run = low;
+    for (size_t count = text->run_count, half; count > 1; count -= half) { // by halving, once
+        half = count / 2;
+        if (text->runs[cursor.run + half].at <= at) cursor.run += half;
     }
-    set_source(&cursor, at, 0);
+    find_source(&cursor, at, 0);
     cursor.end = cursor.start;
     return cursor;
 }
@@ -73,16 +72,9 @@ bool wm_cursor_next(wm_cursor *cursor, uint32_t *c) {
     if (cursor->at >= cursor->stop) return false;
     size_t length = wm_utf8_decode(cursor->text->p + cursor->at, cursor->stop - cursor->at, c);
     if (!length) return false;
-    find_run(cursor, cursor->at);
-    set_source(cursor, cursor->at, length);
+    find_source(cursor, cursor->at, length);
     cursor->at += length;
     return true;
-}
-
-void wm_cursor_seek(wm_cursor *cursor, size_t at) {
-    find_run(cursor, at);
-    set_source(cursor, at, 1);
-    cursor->at = at;
 }
 
 static bool continues(const wm_text *text, size_t at) {
@@ -92,12 +84,10 @@ static bool continues(const wm_text *text, size_t at) {
 void wm_cursor_source(wm_cursor *cursor, size_t start, size_t end, uint32_t *from, uint32_t *to) {
     while (start > 0 && continues(cursor->text, start)) start--;
     while (continues(cursor->text, end)) end++;
-    find_run(cursor, start);
-    set_source(cursor, start, 1);
+    find_source(cursor, start, 1);
     *from = cursor->start;
     size_t run = cursor->run;
-    find_run(cursor, end - 1);
-    set_source(cursor, end - 1, 1);
+    find_source(cursor, end - 1, 1);
     *to = cursor->end;
     cursor->run = run;
 }
@@ -127,32 +117,26 @@ static bool begin_run(wm_writer *writer, uint32_t start, uint32_t end) {
         uint32_t expected = end == WM_RUN_SAME ? last->start + (at - last->at) : last->start;
         if (last->end == end && expected == start) return true;
     }
-    return wm_array_push(&writer->runs, writer->host, &(wm_run){at, start, end}, sizeof(wm_run));
+    wm_run *run = wm_array_add(&writer->runs, writer->host, sizeof *run);
+    if (run) *run = (wm_run){at, start, end};
+    return run;
 }
 
 void wm_writer_put(wm_writer *writer, uint32_t c, uint32_t start, uint32_t end) {
-    uint8_t bytes[4];
-    size_t length = wm_utf8_encode(c, bytes);
     if (writer->failed) return;
-    if (!begin_run(writer, start, end - start == length ? WM_RUN_SAME : end) ||
-        !wm_array_push(&writer->bytes, writer->host, bytes, length))
-        writer->failed = true;
+    size_t at = writer->bytes.n, length = 0;
+    uint8_t *bytes = wm_array_add(&writer->bytes, writer->host, 4);
+    writer->bytes.n = at;
+    if (bytes) length = wm_utf8_encode(c, bytes);
+    writer->failed = !bytes || !begin_run(writer, start, end - start == length ? WM_RUN_SAME : end);
+    writer->bytes.n += length;
 }
 
-uint8_t *wm_writer_same(wm_writer *writer, size_t n, uint32_t start) {
-    if (writer->failed || !wm_array_reserve(&writer->bytes, writer->host, n) ||
-        !begin_run(writer, start, WM_RUN_SAME)) {
-        writer->failed = true;
-        return NULL;
-    }
-    return (uint8_t *)writer->bytes.p + writer->bytes.n;
-}
-
-void wm_writer_copy(wm_writer *writer, wm_cursor *cursor) {
+void wm_writer_copy(wm_writer *writer, wm_cursor *cursor, size_t stop) {
     const wm_text *text = cursor->text;
-    while (cursor->at < cursor->stop && !writer->failed) {
-        wm_cursor_seek(cursor, cursor->at);
-        size_t end = cursor->stop;
+    while (cursor->at < stop && !writer->failed) {
+        find_source(cursor, cursor->at, 1);
+        size_t end = stop;
         if (cursor->run + 1 < text->run_count) end = WM_MIN(end, text->runs[cursor->run + 1].at);
         size_t n = end - cursor->at;
         bool same = text->runs[cursor->run].end == WM_RUN_SAME;

@@ -18,7 +18,9 @@ typedef struct wm_array {
 
 // Room for `bytes` more; false: no memory, or over the limit.
 bool wm_array_reserve(wm_array *array, const wm_allocator *host, uint64_t bytes);
-bool wm_array_push(wm_array *array, const wm_allocator *host, const void *element, size_t size);
+bool wm_array_push(wm_array *array, const wm_allocator *host, const void *bytes, size_t n);
+// The place of a new element, which the caller fills; NULL: as above.
+void *wm_array_add(wm_array *array, const wm_allocator *host, size_t size);
 void wm_array_free(wm_array *array, const wm_allocator *host);
 
 // Part of a text: its bytes [start, end).
@@ -57,9 +59,6 @@ typedef struct wm_cursor {
 wm_cursor wm_cursor_from(const wm_text *text, size_t at, size_t stop);
 bool wm_cursor_next(wm_cursor *cursor, uint32_t *c);
 
-// Moves on to byte `at`, which begins a character; start and end then are of the byte there.
-void wm_cursor_seek(wm_cursor *cursor, size_t at);
-
 // The source's bytes of [start, end) of the cursor's text, which begins no earlier than the call
 // before it. A character that the range cuts counts as a whole.
 void wm_cursor_source(wm_cursor *cursor, size_t start, size_t end, uint32_t *from, uint32_t *to);
@@ -79,12 +78,8 @@ wm_text wm_writer_text(const wm_writer *writer); // valid until the next write
 // One character that stands for the source's [start, end).
 void wm_writer_put(wm_writer *writer, uint32_t c, uint32_t start, uint32_t end);
 
-// Room for `n` bytes as they are in the source from `start` on; the caller fills them and adds to
-// writer->bytes.n what was filled. NULL: no memory.
-uint8_t *wm_writer_same(wm_writer *writer, size_t n, uint32_t start);
-
-// The rest of the cursor's range, as it is.
-void wm_writer_copy(wm_writer *writer, wm_cursor *cursor);
+// The cursor's text up to `stop`, as it is.
+void wm_writer_copy(wm_writer *writer, wm_cursor *cursor, size_t stop);
 
 // As `tokenizers` aligns what a transformation makes: `change` 0 puts `c` in the place of the
 // cursor's next character, -n also takes n more away, 1 adds `c` beside the one before.

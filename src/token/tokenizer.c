@@ -22,6 +22,9 @@ static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files,
                                 wm_error *error) {
     const wm_source *json = wm_form_find(files, file_count, WM_FORM_WHOLE);
     WM_TRY(wm_unicode_open(&tokenizer->unicode, &tokenizer->arena, error));
+    WM_TRY(WM_ALLOC(&tokenizer->arena, tokenizer->cache, 1, error));
+    memset(tokenizer->cache, 0, sizeof *tokenizer->cache);
+    wm_char_sets_fill(&tokenizer->sets, &tokenizer->unicode);
     WM_TRY(json ? wm_tokenizer_read_json(tokenizer, json->bytes, error)
                 : wm_tokenizer_read_vocabulary(tokenizer, files, file_count, error));
     if (!tokenizer->decoder_count)

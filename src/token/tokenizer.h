@@ -23,7 +23,7 @@ typedef struct wm_added_token {
 // Those that are looked for in one of the two texts; the vocabulary's ids are indices of them.
 typedef struct wm_added_set {
     wm_vocabulary contents;
-    uint8_t first[32]; // a bit for each byte that one of them begins with
+    bool first[256]; // whether one of them begins with the byte
 } wm_added_set;
 
 // What a text's tokens are put between: an id, or one of the texts.
@@ -51,12 +51,14 @@ typedef struct wm_sentence_rules {
 struct wm_tokenizer {
     wm_arena arena;
     wm_unicode unicode;
+    wm_char_sets sets;
     wm_normalizer normalizers[2 * WM_TOKENIZER_STEPS]; // a component is one step or two
     wm_splitter splitters[2 * WM_TOKENIZER_STEPS];
     wm_decoder decoders[2 * WM_TOKENIZER_STEPS];
     uint32_t normalizer_count, splitter_count, decoder_count;
     wm_sentence_rules sentence;
     wm_token_model model;
+    wm_piece_cache *cache;
     wm_added_token *added;
     wm_vocabulary added_names; // their contents: indices of `added`
     uint32_t *fresh;           // indices of those whose id is not the model's, ids rising

@@ -113,7 +113,7 @@ static wm_status read_split(wm_reading *reading, wm_splitter *step, bool fine) {
     fine = fine && step->content.n;
     if (regex) kind = wm_splitter_find(step->content, &list);
     if (kind < 0) return refuse_pattern(reading, &step->content);
-    if (regex) step->content = list;
+    if (regex) WM_TRY(wm_splitter_list(step, list, &reading->tokenizer->arena, reading->error));
     step->kind = (wm_splitter_kind)kind;
     return fine ? WM_OK : refuse(reading, "a Split with this behavior or pattern", NULL);
 }

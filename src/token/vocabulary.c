@@ -8,8 +8,10 @@ enum { SLOT_ID_BITS = 22, SLOT_ID_MASK = (1 << SLOT_ID_BITS) - 1 };
 // FNV-1a, which can stop at any byte, and a finish that spreads it.
 #define HASH_START 2166136261u
 
+#define HASH_BYTE(hash, byte) (((hash) ^ (byte)) * 16777619u)
+
 static uint32_t hash_more(uint32_t hash, wm_span bytes) {
-    for (size_t i = 0; i < bytes.n; i++) hash = (hash ^ bytes.p[i]) * 16777619u;
+    for (size_t i = 0; i < bytes.n; i++) hash = HASH_BYTE(hash, bytes.p[i]);
     return hash;
 }
 
@@ -112,7 +114,7 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
         wm_span piece = vocabulary->pieces[id];
         uint32_t hash = HASH_START;
         for (size_t i = 0; i < piece.n; i++) {
-            hash = hash_more(hash, (wm_span){piece.p + i, 1});
+            hash = HASH_BYTE(hash, piece.p[i]);
             if (i + 1 < piece.n && (piece.p[i + 1] & 0xC0) == 0x80) continue;
             uint32_t bit = hash_finish(hash) & vocabulary->beginning_mask;
             vocabulary->beginnings[bit >> 3] =
@@ -130,8 +132,7 @@ int32_t wm_walk_next(wm_walk *walk) {
     const wm_vocabulary *vocabulary = walk->vocabulary;
     while (walk->at < walk->text.n) {
         size_t length = WM_MIN(character_length(walk->text.p[walk->at]), walk->text.n - walk->at);
-        walk->hash = hash_more(walk->hash, (wm_span){walk->text.p + walk->at, length});
-        walk->at += length;
+        while (length--) walk->hash = HASH_BYTE(walk->hash, walk->text.p[walk->at++]);
         uint32_t bit = hash_finish(walk->hash) & vocabulary->beginning_mask;
         if (!(vocabulary->beginnings[bit >> 3] >> (bit & 7) & 1)) break;
         wm_span rest = {walk->text.p, walk->at};

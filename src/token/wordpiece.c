@@ -25,5 +25,6 @@ bool wm_wordpiece_encode(const wm_token_model *model, wm_piece piece, wm_token_s
     if (known) return true;
     sink->tokens.n = before;
     sink->cursor = cursor;
+    if (sink->cached) sink->cached->count = 0;
     return wm_token_emit(sink, model->unk, piece.start, piece.end);
 }

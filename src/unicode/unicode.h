@@ -65,10 +65,13 @@ wm_status wm_unicode_open(wm_unicode *unicode, wm_arena *arena, wm_error *error)
 
 uint32_t wm_char_high_class(const wm_unicode *unicode, uint32_t c);
 
+static inline uint32_t wm_char_class(const wm_unicode *unicode, uint32_t c) {
+    return c < WM_UNICODE_DIRECT ? unicode->classes[c] : wm_char_high_class(unicode, c);
+}
+
 // The flags (enum wm_char_flag) of a code point.
 static inline uint32_t wm_char_flags(const wm_unicode *unicode, uint32_t c) {
-    return unicode
-        ->flags[c < WM_UNICODE_DIRECT ? unicode->classes[c] : wm_char_high_class(unicode, c)];
+    return unicode->flags[wm_char_class(unicode, c)];
 }
 
 // What `c` becomes by the map, *count code points; NULL and 0: it stays.
