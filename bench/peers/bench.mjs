@@ -88,7 +88,7 @@ const report = `# ${name}: ${date}
 
 ${machine()}.
 wasmicro ${versionOf(join(ROOT, 'npm'))} (${speed.isa}, ${kb(join(ROOT, 'npm/dist/wasmicro.wasm'))} KB), onnxruntime-web ${speed.onnxruntime} (wasm), transformers.js ${versionOf(transformers)} (fp32 on its onnxruntime-web).
-By \`make bench-peers\`. Ratios: how many times as fast wasmicro is; below 1, the other is faster.
+By \`make bench-peers\`. Ratios: how many times as fast wasmicro is; **bold** where the other is faster.
 
 ## In Node, one thread, f32
 
@@ -149,4 +149,4 @@ for (const [engine, of] of Object.entries({ onnxruntime: 'onnxruntime (fp32)', c
   if (native.rows[0][engine]) figures[`MiniLM natively, against ${of}`] = nativeRatios(native.rows, engine);
 figures['MiniLM natively in int8, against onnxruntime (q8)'] =
   `${nativeRatios(native.int8, 'onnxruntime')}, at cosine ${native.cosines.wasmicro.mean.toFixed(4)} for its ${native.cosines.onnxruntime.mean.toFixed(4)}`;
-writeReadme(figures, 'make bench-peers', 'JavaScript of the main entry, the hub\'s part included, minified');
+writeReadme(figures, 'make bench-peers', "JavaScript of the main entry, the hub's part included, minified");

@@ -2,7 +2,9 @@
 // Decoding against the peers, as a Markdown report on stdout, in bench/results/ and, in short, in README.md's table:
 // node decode.mjs GPT2_FOLDER SMOLLM2_FOLDER Q4_1.gguf BUILD LLAMA_FOLDER PYTHON [SECONDS [PARTS]]. PARTS: of node, chromium and
 // native those wanted, parted by commas; fewer than all are printed and written nowhere.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import init, { Tokenizer } from '../../npm/tokenizer.js';
 import { ROOT, date, machine, measured, times, versionOf, writeReadme, writeReport } from './report.mjs';
 
 const [gpt2, smollm2, gguf, build, llama, python, seconds = '40', wanted = 'node,chromium,native'] = process.argv.slice(2);
@@ -45,16 +47,13 @@ at a time: ${bandwidth.toFixed(1)} GB/s. GB/s read: the weights' bytes over a to
 
 ${table(rows, (name) => (ours(name) ? [F32, Q8] : []), more)}
 `;
-  const against = (kind, peer) => (rows[peer].token.median / rows[kind].token.median).toFixed(2);
-  const kinds = ['f32', 'bf16', 'f16', 'i8', 'i8, int8', 'q4'];
+  const fast = (what) =>
+    [F32, Q8].map((peer, i) => (rows[peer][what].median / rows[`wasmicro ${['f32', 'i8, int8'][i]}`][what].median).toFixed(2)).join(', ');
+  const kinds = ['f32', 'bf16', 'f16', 'i8', 'i8, int8', 'q4'].map((kind) => rate(rows[`wasmicro ${kind}`].token));
   const figures = {
-    "GPT-2's shapes in Node, decoding: f32 / bf16 / f16 / i8 / i8 int8 / q4": `${kinds
-      .map((kind) => rate(rows[`wasmicro ${kind}`].token))
-      .join(' / ')} tokens/s; onnxruntime-web ${rate(rows[F32].token)} (f32), ${rate(rows[Q8].token)} (q8)`,
-    'the same, a prompt of 64 tokens, f32 and i8 int8 against onnxruntime-web f32 and q8': `${times(
-      rows[F32].prompt.median / rows['wasmicro f32'].prompt.median,
-    )}, ${times(rows[Q8].prompt.median / rows['wasmicro i8, int8'].prompt.median)}`,
-    'decoding in f32 against its f32, in i8 int8 against its q8': `${against('wasmicro f32', F32)}, ${against('wasmicro i8, int8', Q8)} × as fast`,
+    "GPT-2's shapes in Node, decoding in f32 / bf16 / f16 / i8 / i8 with int8 / q4":
+      `${kinds.join(' / ')} tokens/s; onnxruntime-web ${rate(rows[F32].token)} (f32), ${rate(rows[Q8].token)} (q8)`,
+    'the same, f32 against its f32 and i8 with int8 against its q8': `${fast('token')} × as fast; a prompt of ${result.prompt} tokens ${fast('prompt')} ×`,
   };
   return { text, figures };
 }
@@ -64,7 +63,7 @@ const pairOf = (peer) => (name) => (ours(name) ? [`${peer} ${PAIRS[name.slice(9,
 const smollm2Figure = (rows, peer) =>
   Object.entries(rows)
     .filter(([name]) => ours(name))
-    .map(([name, { token }]) => `${name.slice(9)} ${rate(token)} (${times(rows[pairOf(peer)(name)[0]].token.median / token.median)})`)
+    .map(([name, { token }]) => `${name.slice(9)} ${rate(token)} (${(rows[pairOf(peer)(name)[0]].token.median / token.median).toFixed(2)} ×)`)
     .join(', ');
 
 function inChromium() {
@@ -79,25 +78,32 @@ ${table(result.rows, pairOf('wllama'))}
   return { text, figures: { 'SmolLM2-135M in Chromium, tokens/s, and against wllama': smollm2Figure(result.rows, 'wllama') } };
 }
 
-function natively() {
-  const result = measured([python, script('decode_native.py'), library, smollm2, gguf, llama, seconds]);
+async function natively() {
+  await init();
+  const tokenizer = Tokenizer.fromBytes(readFileSync(join(smollm2, 'i8/tokenizer.json')));
+  const ids = tokenizer.tokenize(readFileSync(join(ROOT, 'demo/corpus.txt')).toString().replaceAll('\n', ' '));
+  const command = [python, script('decode_native.py'), library, smollm2, gguf, llama, seconds];
+  const result = measured(command, JSON.stringify(Array.from(ids)));
+  const same = { head: ['same ids'], of: ({ same }) => [`${(100 * same).toFixed(0)} %`] };
   const text = `## SmolLM2-135M-Instruct, natively, one thread
 
 llama.cpp ${result.llama} as node-llama-cpp ${versionOf(script('node_modules/@node-llama-cpp/linux-x64'))} ships it, with its code for this processor; the same files; a prompt of
-${result.prompt} tokens, then ${result.tokens} one by one, greedily.
+${result.prompt} tokens, then ${result.tokens} one by one, greedily. Same ids: of all turns' ids before the first that
+differs from llama.cpp's on the GGUF in Q4_1.
 
-${table(result.rows, pairOf('llama.cpp'))}
+${table(result.rows, pairOf('llama.cpp'), same)}
 `;
   return { text, figures: { 'SmolLM2-135M natively, tokens/s, and against llama.cpp': smollm2Figure(result.rows, 'llama.cpp') } };
 }
 
 const PARTS = { node: inNode, chromium: inChromium, native: natively };
-const parts = wanted.split(',').map((name) => PARTS[name]());
+const parts = [];
+for (const name of wanted.split(',')) parts.push(await PARTS[name]());
 const report = `# Decoding: ${date}
 
 ${machine()}.
 wasmicro ${versionOf(join(ROOT, 'npm'))}. By \`make bench-peers-decode\`. Tokens a second, medians (best) of turns in one process; against: how many
-times as fast, by medians; below 1, the other is faster.
+times as fast, by medians; **bold** where the other is faster.
 
 ${parts.map(({ text }) => text).join('\n')}`;
 console.log(report);

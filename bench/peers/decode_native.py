@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """SmolLM2-135M-Instruct natively, one thread: wasmicro and llama.cpp, in one process by turns:
 
-    python3 decode_native.py libwasmicro.so MODELS Q4_1.gguf LLAMA_FOLDER [SECONDS]    prints one JSON object
+    python3 decode_native.py libwasmicro.so MODELS Q4_1.gguf LLAMA_FOLDER [SECONDS] <IDS.json
 
-MODELS has wasmicro's conversions (i8, q4) of Q4_1.gguf, and q8_0.gguf. LLAMA_FOLDER has llama.cpp's shared libraries as
-node-llama-cpp ships them, one for each kind of processor: it picks its own.
+prints one JSON object. Each turn reads other ids of IDS.json, a long text's. MODELS has wasmicro's conversions (i8, q4) of
+Q4_1.gguf, and q8_0.gguf. LLAMA_FOLDER has llama.cpp's shared libraries as node-llama-cpp ships them, one for each kind of
+processor: it picks its own.
 """
 
 import ctypes as c
@@ -81,23 +82,26 @@ def turn(engine, ids: np.ndarray) -> tuple[float, float, list[int]]:
 
 
 def main(library: str, models: str, gguf: str, llama: str, seconds: str = "40"):
-    folder, random = Path(models), np.random.default_rng(1)
+    folder, text, at = Path(models), json.load(sys.stdin), 0
     engines = {
         "llama.cpp Q4_1": LlamaCpp(Path(llama), gguf), "wasmicro q4": Wasmicro(library, folder / "q4", 1),
         "wasmicro q4, int8": Wasmicro(library, folder / "q4", 1, 1),
         "llama.cpp Q8_0": LlamaCpp(Path(llama), str(folder / "q8_0.gguf")), "wasmicro i8": Wasmicro(library, folder / "i8", 1),
         "wasmicro i8, int8": Wasmicro(library, folder / "i8", 1, 1),
     }
-    rows = {name: {"prompt": [], "token": [], "ids": []} for name in engines}
+    rows = {name: {"prompt": [], "token": [], "same": []} for name in engines}
     start = time.perf_counter()
     while time.perf_counter() < start + float(seconds) or len(rows["wasmicro q4"]["token"]) < 3:
-        ids = random.integers(1000, VOCABULARY, PROMPT)
+        ids, at = np.array(text[at:at + PROMPT]), (at + PROMPT) % (len(text) - PROMPT)
         for name, engine in engines.items():
-            prompt, token, rows[name]["ids"] = turn(engine, ids)
+            prompt, token, written = turn(engine, ids)
+            exact = written if name == "llama.cpp Q4_1" else exact
+            rows[name]["same"].append(next((i for i, id_ in enumerate(written) if id_ != exact[i]), len(exact)) / len(exact))
             if time.perf_counter() > start + float(seconds) / 5:
                 rows[name]["prompt"].append(prompt)
                 rows[name]["token"].append(token)
     for row in rows.values():
+        row["same"] = float(np.mean(row["same"]))
         for what in ("prompt", "token"):
             row[what] = {"median": float(np.median(row[what])), "min": min(row[what]), "turns": len(row[what])}
     release = json.loads((Path(llama) / "_nlcBuildMetadata.json").read_text())["buildOptions"]["llamaCpp"]["release"]

@@ -127,8 +127,8 @@ for (const [name, engine] of Object.entries(engines)) {
 }
 for (const name of ['wasmicro f32', 'wasmicro bf16'])
   if (!(rows[name].cosine > 0.999999)) throw new Error(`${name}: not the logits of onnxruntime-web`);
-const warm = performance.now() + 250 * seconds; // V8's tier-up is over by then
-for (let turn = 1; performance.now() < warm + 750 * seconds || rows['wasmicro q4'].token.length < 3; turn++)
+const warm = performance.now() + 200 * seconds; // V8's tier-up is over by then
+for (let turn = 1; performance.now() < warm + 800 * seconds || rows['wasmicro q4'].token.length < 3; turn++)
   for (const [name, engine] of Object.entries(engines)) {
     const counts = performance.now() > warm,
       [prompt, token] = await engine.turn(promptOf(turn));
