@@ -71,6 +71,7 @@ static int npy_failed(const cli_npy *npy) {
 int cli_npy_open(cli_npy *npy, const char *path, size_t width) {
     *npy = (cli_npy){.file = fopen(path, "wb"), .path = path, .width = width};
     if (!npy->file) return npy_failed(npy);
+    cli_stop_gently();
     if (put_npy_header(npy) && fflush(npy->file) == 0 &&
         fseek(npy->file, NPY_HEADER, SEEK_SET) == 0)
         return CLI_OK;
@@ -81,6 +82,7 @@ int cli_npy_open(cli_npy *npy, const char *path, size_t width) {
 }
 
 int cli_npy_row(cli_npy *npy, const float *row) {
+    if (cli_stopped()) return CLI_FAILED;
     if (fwrite(row, sizeof *row, npy->width, npy->file) != npy->width) return npy_failed(npy);
     npy->rows++;
     return CLI_OK;
@@ -91,5 +93,6 @@ int cli_npy_close(cli_npy *npy, int result) {
         result = npy_failed(npy);
     if (fclose(npy->file) && result == CLI_OK) result = npy_failed(npy);
     if (result != CLI_OK) remove(npy->path);
+    cli_stop_now();
     return result;
 }

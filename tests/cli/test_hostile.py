@@ -162,6 +162,16 @@ class Surroundings(Case):
             self.assertTrue(process.stdout.readline())
             process.send_signal(signal.SIGINT)
             self.assertEqual((process.wait(), process.stderr.read()), (-signal.SIGINT, b""))
+        file = self.folder / "half.npy"
+        with subprocess.Popen([BINARY, "embed", MODEL, "--npy", file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=heed) as process:
+            threading.Timer(30, process.kill).start()
+            process.stdin.write(b"mill\n" * 2000)
+            process.stdin.flush()
+            while not file.exists() or file.stat().st_size < 4096:
+                self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual((process.wait(), file.exists()), (-signal.SIGINT, False))
 
     def test_a_file_that_shrinks(self):
         model = self.folder / "model"
