@@ -55,17 +55,18 @@ export function writeReport(report, part = '') {
   writeFileSync(join(folder, `${date}-${label}${part && `-${part}`}.md`), report);
 }
 
-// README.md's rows, by the words they begin with; a new one comes after the one before it, the first after `last`.
+// README.md's rows, by the words they begin with. A new one comes after the one before it, the first after `last`, or
+// after all that a benchmark wrote.
 export function writeReadme(figures, command, last) {
   const readme = join(ROOT, 'README.md');
-  let text = readFileSync(readme, 'utf8');
+  const lines = readFileSync(readme, 'utf8').split('\n');
+  let at = lines.findIndex((line) => line.startsWith(`| ${last} |`));
+  if (at < 0) at = lines.findLastIndex((line) => /^\|.*`make bench-[a-z-]+` \|$/.test(line));
   for (const [what, figure] of Object.entries(figures)) {
     const row = `| ${what} | ${figure} | \`${command}\` |`,
-      lineOf = (what) => text.split('\n').find((line) => line.startsWith(`| ${what} |`));
-    const found = lineOf(what),
-      after = lineOf(last);
-    text = found ? text.replace(found, () => row) : text.replace(after, () => `${after}\n${row}`);
-    last = what;
+      found = lines.findIndex((line) => line.startsWith(`| ${what} |`));
+    if (found < 0) lines.splice(++at, 0, row);
+    else lines[(at = found)] = row;
   }
-  writeFileSync(readme, text);
+  writeFileSync(readme, lines.join('\n'));
 }
