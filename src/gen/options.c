@@ -20,29 +20,32 @@ static const char *const option_ranges[] = {"0 to 2147483647", "0 to 1", "a numb
 static const struct option {
     const char *name;
     uint8_t offset, kind;
+    bool one; // where nothing is asked
 } number_options[] = {
-#define OPTION(name, kind) {#name, offsetof(wm_generate_options, name), kind}
+#define OPTION(name, kind) {#name, offsetof(wm_generate_options, name), kind, false}
+#define OPTION_OF_ONE(name, kind) {#name, offsetof(wm_generate_options, name), kind, true}
     OPTION(max_new_tokens, OPTION_COUNT),
     OPTION(min_new_tokens, OPTION_COUNT),
     OPTION(min_length, OPTION_COUNT),
     OPTION(top_k, OPTION_COUNT),
     OPTION(no_repeat_ngram_size, OPTION_COUNT),
-    OPTION(top_p, OPTION_SHARE),
+    OPTION_OF_ONE(top_p, OPTION_SHARE),
     OPTION(min_p, OPTION_SHARE),
-    OPTION(typical_p, OPTION_SHARE),
-    OPTION(temperature, OPTION_POSITIVE),
-    OPTION(repetition_penalty, OPTION_POSITIVE),
+    OPTION_OF_ONE(typical_p, OPTION_SHARE),
+    OPTION_OF_ONE(temperature, OPTION_POSITIVE),
+    OPTION_OF_ONE(repetition_penalty, OPTION_POSITIVE),
     OPTION(presence_penalty, OPTION_SIGNED),
     OPTION(frequency_penalty, OPTION_SIGNED),
-    OPTION(length_penalty, OPTION_SIGNED),
+    OPTION_OF_ONE(length_penalty, OPTION_SIGNED),
 #undef OPTION
+#undef OPTION_OF_ONE
 };
 
-static wm_status check_numbers(const wm_generate_options *o, wm_error *error) {
+static wm_status read_numbers(wm_generate_options *o, wm_error *error) {
     static const double highest[] = {INT32_MAX, 1, 3e38, 3e38}; // 3e38: of f32
     for (const struct option *i = number_options; i < number_options + WM_COUNT(number_options);
          i++) {
-        const uint8_t *field = (const uint8_t *)o + i->offset;
+        uint8_t *field = (uint8_t *)o + i->offset;
         double value;
         if (i->kind == OPTION_COUNT)
             value = wm_read_u32(field);
@@ -51,6 +54,7 @@ static wm_status check_numbers(const wm_generate_options *o, wm_error *error) {
         double lowest = i->kind == OPTION_SIGNED ? -highest[OPTION_SIGNED] : 0;
         if (!(value >= lowest && value <= highest[i->kind])) // a NaN is neither
             return bad_option(i->name, option_ranges[i->kind], error);
+        if (i->one && value == 0) memcpy(field, &(double){1}, sizeof value);
     }
     return WM_OK;
 }
@@ -88,21 +92,15 @@ wm_status wm_generate_options_read(wm_generate_options *to, const wm_generate_op
         memcpy(to, from, WM_MIN(from->size, sizeof *to));
     }
     to->size = sizeof *to;
-    WM_TRY(check_numbers(to, error));
+    bool given =
+        to->temperature > 0 || to->top_k || to->top_p > 0 || to->min_p > 0 || to->typical_p > 0;
+    WM_TRY(read_numbers(to, error));
     WM_TRY(check_stops(to, error));
     if ((unsigned)to->do_sample > WM_OFF || (unsigned)to->early_stopping > WM_STOP_NEVER)
         return bad_option("do_sample, early_stopping", "a value of the enum", error);
-    if (to->do_sample == WM_FROM_FILES) {
-        bool given =
-            to->temperature > 0 || to->top_k || to->top_p > 0 || to->min_p > 0 || to->typical_p > 0;
-        to->do_sample = given ? WM_ON : WM_OFF;
-    }
+    if (to->do_sample == WM_FROM_FILES) to->do_sample = given ? WM_ON : WM_OFF;
     to->num_beams += !to->num_beams;
     to->num_return_sequences += !to->num_return_sequences;
-    double *ones[] = {&to->temperature, &to->top_p, &to->typical_p, &to->repetition_penalty,
-                      &to->length_penalty};
-    for (size_t i = 0; i < WM_COUNT(ones); i++)
-        if (*ones[i] == 0) *ones[i] = 1;
     return check_sequences(to, error);
 }
 

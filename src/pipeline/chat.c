@@ -153,7 +153,6 @@ static const struct {
 
 wm_status wm_pipeline_setting(wm_pipeline *p, const char *key, wm_span *text, wm_error *error) {
     wm_json root;
-    uint8_t *room;
     WM_TRY(wm_pipeline_json(p, "tokenizer_config.json", &root, error));
     root = wm_json_get(root, key);
     // several templates: [{"name": "default", "template": …}, …]
@@ -163,9 +162,7 @@ wm_status wm_pipeline_setting(wm_pipeline *p, const char *key, wm_span *text, wm
             root = wm_json_get(i.value, "template");
     wm_json content = wm_json_get(root, "content");
     if (wm_json_present(content)) root = content;
-    WM_TRY(WM_ALLOC(&p->results, room, root.n, error));
-    *text = wm_json_string_decode(root, room);
-    return WM_OK;
+    return wm_string_copy(root, &p->results, text, error);
 }
 
 static wm_status find_row(wm_pipeline *p, const chat_row **row, wm_error *error) {

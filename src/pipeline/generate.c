@@ -256,7 +256,7 @@ wm_status wm_generation_open_ids(wm_generation **generation, wm_pipeline *p, con
     *generation = NULL;
     if (!p->model->weights.head.data || p->model->arch.kind == WM_ENCODER)
         return wm_fail(error, WM_ERROR_STATE, 0,
-                       "this model generates no text: it is an encoder, or lacks its head");
+                       "this model generates no text: an encoder, or no head");
     wm_arena arena;
     wm_generation *g;
     wm_arena_init(&arena, &p->allocator);

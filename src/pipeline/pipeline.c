@@ -211,13 +211,11 @@ static wm_status tokenize_text(embedding_call *call, wm_span prompt, wm_span tex
 // ---- Ids → vector -------------------------------------------------------------------------------
 
 static uint32_t pools_of(const wm_pipeline *p, wm_pooling pooling) {
-    switch (pooling) {
-    case WM_POOLING_MEAN: return 1u << WM_POOL_MEAN;
-    case WM_POOLING_CLS: return 1u << WM_POOL_CLS;
-    case WM_POOLING_MAX: return 1u << WM_POOL_MAX;
-    case WM_POOLING_LAST: return 1u << WM_POOL_LAST;
-    default: return p->sentence.steps[0].pools;
-    }
+    static const uint8_t bits[] = {[WM_POOLING_MEAN] = 1u << WM_POOL_MEAN,
+                                   [WM_POOLING_CLS] = 1u << WM_POOL_CLS,
+                                   [WM_POOLING_MAX] = 1u << WM_POOL_MAX,
+                                   [WM_POOLING_LAST] = 1u << WM_POOL_LAST};
+    return pooling == WM_POOLING_FILES ? p->sentence.steps[0].pools : bits[pooling];
 }
 
 static void pool_hidden(embedding_call *call, float *y, const float *hidden, size_t T) {
@@ -256,8 +254,7 @@ static wm_status run_steps(embedding_call *call, float *vector, const float *hid
     for (uint32_t i = 0; i < p->dim; i++)
         if (!(vector[i] - vector[i] == 0)) // NaN and infinity alone fail this
             return wm_fail(call->error, WM_ERROR_NUMERIC, 0,
-                           "number %u of the embedding is NaN or infinite: the weights are damaged",
-                           (uint64_t)i);
+                           "number %u of the embedding is NaN or infinite", (uint64_t)i);
     return WM_OK;
 }
 
@@ -291,10 +288,8 @@ static wm_status prepare_call(embedding_call *call) {
         return wm_fail(call->error, WM_ERROR_ARG, 0,
                        "pooling, normalize or truncate is none of its values");
     if (o->pooling != WM_POOLING_FILES && p->sentence.steps[0].width != p->model->arch.width)
-        return wm_fail(
-            call->error, WM_ERROR_ARG, 0,
-            "pooling: this model joins several poolings (%z), one alone would change the dimension",
-            p->pooling);
+        return wm_fail(call->error, WM_ERROR_ARG, 0,
+                       "pooling: one alone is not the dimension of this model's (%z)", p->pooling);
     call->prompt = o->prompt;
     if (!o->prompt.p)
         WM_TRY(wm_sentence_prompt(&p->sentence, o->prompt_name, &call->prompt, call->error));

@@ -42,14 +42,20 @@ static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source
     return WM_OK;
 }
 
-static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name,
-                             wm_span *text) {
-    if (!is_of_type(string, WM_JSON_STRING))
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: %z is no string", &r->path, name);
+wm_status wm_string_copy(wm_json string, wm_arena *arena, wm_span *text, wm_error *error) {
     uint8_t *decoded;
-    WM_TRY(WM_ALLOC(r->arena, decoded, string.n, r->error));
+    *text = (wm_span){NULL, 0};
+    if (!is_of_type(string, WM_JSON_STRING)) return WM_OK;
+    WM_TRY(WM_ALLOC(arena, decoded, string.n, error));
     *text = wm_json_string_decode(string, decoded);
     return WM_OK;
+}
+
+static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name,
+                             wm_span *text) {
+    WM_TRY(wm_string_copy(string, r->arena, text, r->error));
+    if (text->p) return WM_OK;
+    return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: %z is no string", &r->path, name);
 }
 
 static wm_status check_json(sentence_reader *r, const wm_source *file, wm_json *root) {
@@ -158,7 +164,7 @@ static wm_status add_dense(sentence_reader *r, const wm_source *file, const wm_s
         in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
         !wm_json_u64(wm_json_get(config, "out_features"), &out) || out == 0 || out > WM_LIMIT_WIDTH)
         return refuse_file(r, WM_ERROR_FORMAT,
-                           "in_features or out_features is missing or out of range");
+                           "in_features or out_features is missing or too large");
     wm_json name = wm_json_get(config, "activation_function");
     wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
     if (wm_json_present(name)) WM_TRY(copy_string(r, name, "activation_function", &text));
@@ -286,8 +292,8 @@ static wm_status read_prompts(sentence_reader *r) {
     for (uint32_t i = 0; i < count; i++)
         if (wm_span_equal(list[i].name, text)) sentence->default_prompt = &list[i];
     if (!sentence->default_prompt)
-        return wm_fail(r->error, WM_ERROR_FORMAT, 0,
-                       "%s: default_prompt_name %s is not among the prompts", &file->path, &text);
+        return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: default_prompt_name %s is no prompt",
+                       &file->path, &text);
     return WM_OK;
 }
 
@@ -308,7 +314,7 @@ wm_status wm_sentence_fit(wm_sentence *sentence, uint32_t width, wm_error *error
                                                     : width;
         if (want != width)
             return wm_fail(error, WM_ERROR_SHAPE, 0,
-                           "module %u takes vectors of %u numbers, the one before it gives %u",
+                           "module %u takes %u numbers, the one before it gives %u",
                            (uint64_t)i + 1, (uint64_t)want, (uint64_t)width);
         if (step->kind == WM_STEP_POOL) {
             uint32_t pools = 0;
