@@ -2,7 +2,7 @@
 // Decoding against the peers, as a Markdown report on stdout, in bench/results/ and, in short, in README.md's table:
 // node decode.mjs GPT2_FOLDER SMOLLM2_FOLDER Q4_1.gguf BUILD LLAMA_FOLDER PYTHON [SECONDS [PARTS]]. PARTS: of node, chromium and
 // native those wanted, parted by commas; fewer than all are printed and written nowhere.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import init, { Tokenizer } from '../../npm/tokenizer.js';
 import { ROOT, date, machine, measured, times, versionOf, writeReadme, writeReport } from './report.mjs';
@@ -21,7 +21,7 @@ function table(rows, against, more = { head: [], of: () => [] }) {
       peers = against(name);
     const ratios = (what) =>
       peers.map((peer) => `${times(rows[peer][what].median / row[what].median)} ${peer}`).join(', ');
-    return [name, rate(token), best(token), rate(prompt), best(prompt), token.turns, ...more.of(row), ratios('token'), ratios('prompt')];
+    return [name, rate(token), best(token), rate(prompt), best(prompt), token.turns, ...more.of(row, name), ratios('token'), ratios('prompt')];
   });
   const rule = head.map((_, i) => (i && i < head.length - 2 ? '--:' : '--'));
   return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
@@ -59,6 +59,12 @@ ${table(rows, (name) => (ours(name) ? [F32, Q8] : []), more)}
 }
 
 const PAIRS = { q4: 'Q4_1', i8: 'Q8_0' };
+// Of the file, tokenizer and all for a GGUF.
+function megabytes(row, name) {
+  const file = ours(name) ? join(name.slice(9, 11), 'model.safetensors') : 'q8_0.gguf';
+  return [(statSync(name.endsWith('Q4_1') ? gguf : join(smollm2, file)).size / 1e6).toFixed(0)];
+}
+const size = { head: ['MB'], of: megabytes };
 const pairOf = (peer) => (name) => (ours(name) ? [`${peer} ${PAIRS[name.slice(9, 11)]}`] : []);
 const smollm2Figure = (rows, peer) =>
   Object.entries(rows)
@@ -73,7 +79,7 @@ function inChromium() {
 ${result.chromium}; wllama ${versionOf(script('node_modules/@wllama/wllama'))}, on the GGUF in Q4_1 that wasmicro's q4 and i8 were converted from, and on
 one in Q8_0; a prompt of ${result.prompt} tokens, then ${result.tokens} one by one, greedily; wasmicro ${result.isa}.
 
-${table(result.rows, pairOf('wllama'))}
+${table(result.rows, pairOf('wllama'), size)}
 `;
   return { text, figures: { 'SmolLM2-135M in Chromium, tokens/s, and against wllama': smollm2Figure(result.rows, 'wllama') } };
 }
@@ -84,7 +90,7 @@ async function natively() {
   const ids = tokenizer.tokenize(readFileSync(join(ROOT, 'demo/corpus.txt')).toString().replaceAll('\n', ' '));
   const command = [python, script('decode_native.py'), library, smollm2, gguf, llama, seconds];
   const result = measured(command, JSON.stringify(Array.from(ids)));
-  const same = { head: ['same ids'], of: ({ same }) => [`${(100 * same).toFixed(0)} %`] };
+  const same = { head: ['MB', 'same ids'], of: (row, name) => [...megabytes(row, name), `${(100 * row.same).toFixed(0)} %`] };
   const text = `## SmolLM2-135M-Instruct, natively, one thread
 
 llama.cpp ${result.llama} as node-llama-cpp ${versionOf(script('node_modules/@node-llama-cpp/linux-x64'))} ships it, with its code for this processor; the same files; a prompt of

@@ -12,6 +12,7 @@ PEERS = bench/peers/node_modules/.package-lock.json
 PEERS_PYTHON = $(BUILD)/bench/python
 PEERS_ONNX = $(BUILD)/bench/onnx
 PEERS_RUN = PYTHONPATH=$(PEERS_PYTHON) PYTHONDONTWRITEBYTECODE=1
+PEERS_CONVERT = cli/convert.c src/quant/quant.c src/models/quant_role.c
 BENCH_SECONDS ?= 3
 DECODE_SECONDS ?= 40
 
@@ -37,7 +38,7 @@ $(PEERS_MINILM): bench/peers/export_onnx.py $(PEERS_PYTHON)/.done $(MODEL)
 %_q8.onnx: %.onnx bench/peers/quantize.py
 	$(PEERS_RUN) $(PYTHON) bench/peers/quantize.py $< $@
 
-$(PEERS_MINILM_I8)/model.safetensors: $(MODEL) | cli
+$(PEERS_MINILM_I8)/model.safetensors: $(MODEL) $(PEERS_CONVERT) | cli
 	@rm -rf $(@D)
 	$(BUILD)/wasmicro convert $(MINILM) $(@D) --quantize i8 >/dev/null
 
@@ -66,14 +67,14 @@ PEERS_DECODE = $(PEERS_GPT2)/model_q8.onnx $(foreach kind,f16 i8 q4,$(PEERS_GPT2
 $(PEERS_GPT2)/model.onnx: bench/peers/export_gpt2.py bench/peers/export_onnx.py $(PEERS_PYTHON)/.done
 	$(PEERS_RUN) $(PYTHON) $< $(@D)
 
-$(PEERS_GPT2)/%/model.safetensors: $(PEERS_GPT2)/model.onnx | cli
+$(PEERS_GPT2)/%/model.safetensors: $(PEERS_GPT2)/model.onnx $(PEERS_CONVERT) | cli
 	@rm -rf $(@D)
 	$(BUILD)/wasmicro convert $(PEERS_GPT2)/f32 $(@D) --quantize $* >/dev/null
 
 $(SMOLLM2_GGUF):
 	@$(PYTHON) tools/fetch.py SmolLM2-135M-Instruct-GGUF
 
-$(PEERS_SMOLLM2)/%/model.safetensors: $(SMOLLM2_GGUF) | cli
+$(PEERS_SMOLLM2)/%/model.safetensors: $(SMOLLM2_GGUF) $(PEERS_CONVERT) | cli
 	@rm -rf $(@D) && mkdir -p $(PEERS_SMOLLM2)
 	$(BUILD)/wasmicro convert $< $(@D) --quantize $* >/dev/null
 
