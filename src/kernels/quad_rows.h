@@ -8,18 +8,17 @@ enum { WMK(QUAD_ROWS) = QUADS * QUAD_T };
 // past K.
 WMK_APART void WMK(quad_pack)(float *to, const float *x, size_t ldx, size_t rows, size_t K,
                               size_t groups) {
-    for (size_t r = 0; r < groups * QUADS; r++) {
-        const float *from = x + WM_MIN(r, rows - 1) * ldx;
-        float *p = to + 4 * r;
+    for (size_t r = 0; r < groups * QUADS; r += QUADS, to += LANES) {
+        const float *from[QUADS];
+        float *p = to;
         size_t k = 0;
-        wmk_quad four = {0};
+        for (size_t i = 0; i < QUADS; i++) from[i] = x + WM_MIN(r + i, rows - 1) * ldx;
         for (; k + 4 <= K; k += 4, p += groups * LANES) {
-            memcpy(&four, from + k, sizeof four);
-            memcpy(p, &four, sizeof four);
+            WMK_UNROLL for (size_t i = 0; i < QUADS; i++) memcpy(p + 4 * i, from[i] + k, 16);
         }
         if (k == K) continue;
-        memset(p, 0, sizeof four);
-        WMK(copy_few)(p, from + k, K - k);
+        v_store(p, v_set(0.0f));
+        for (size_t i = 0; i < QUADS; i++) WMK(copy_few)(p + 4 * i, from[i] + k, K - k);
     }
 }
 
@@ -184,7 +183,7 @@ static void WMK(linear_f32)(float *y, size_t ldy, const float *x, size_t ldx, co
                 q.T = WM_MIN(groups * QUADS, T - t);
                 q.y = y + t * ldy;
                 WMK(quad_pack)(packed, x + t * ldx + k, ldx, q.T, q.K, groups);
-                WMK(quad_all)(&q, n, WM_MIN(n + block, N), block == N, 4);
+                WMK(quad_all)(&q, n, WM_MIN(n + block, N), T <= WMK(QUAD_ROWS), 4);
             }
         }
     }
