@@ -136,6 +136,7 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
 
 #ifdef v_dot4
 #include "byte_rows.h"
+#include "nibble_rows.h"
 #endif
 
 // Rows of x that fit on the stack at a time, K in blocks whose sums fit.
@@ -143,10 +144,8 @@ static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
                              const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                              size_t N, size_t K) {
 #ifdef v_dot4
-    if (type == WM_I8) {
-        WMK(linear_bytes)(y, ldy, x, ldx, w, b, T, N, K);
-        return;
-    }
+    (type == WM_Q4 ? WMK(linear_nibbles) : WMK(linear_bytes))(y, ldy, x, ldx, w, b, T, N, K);
+    return;
 #endif
     int16_t whole[WMK_INT_X];
     float steps[WMK_INT_T], sums[TILE_T * 4];

@@ -41,6 +41,7 @@ enum {
     WMK_INT_K = 2048,         // products in a sum of 32 bits
     WMK_INT_X = 8192,         // whole numbers of x on the stack …
     WMK_INT_T = 64,           // … of this many rows at most
+    WMK_NIBBLE_X = 40960,     // bytes of x's spans on the stack (nibble_rows.h)
     WMK_BYTE_K = 512,         // products of bytes in a sum …
     WMK_BYTE_T = 64,          // … and their rows of x
     WMK_BYTE_FEW = 3,         // rows of x that are not worth packing w

@@ -6,6 +6,7 @@
 #define v_dot4(sum, w, x) ((vint)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(w), (__m512i)(x)))
 #define v_nonzero(i) _mm512_test_epi32_mask((__m512i)(i), (__m512i)(i))
 #define v_transpose(to, rows) wmk_transpose_avx512(to, rows)
+#define v_load_half_scales(p) wmk_half_scales_avx512(p)
 #define v_int_sums(a, b, c, d) wmk_int_sums_avx512(a, b, c, d)
 #define BYTE_FLIP 128
 #define BYTE_FLIPS ((int32_t)0x80808080)
@@ -75,6 +76,12 @@ static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
 static inline __m512 wmk_scales_avx512(const float *p) {
     __m512i lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
     return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(_mm_loadu_ps(p)));
+}
+
+static inline __m512 wmk_half_scales_avx512(const uint8_t *p) {
+    __m512i lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    return _mm512_permutexvar_ps(
+        lanes, _mm512_castps128_ps512(_mm_cvtph_ps(_mm_loadl_epi64((const void *)p))));
 }
 
 static inline wmk_quad_int wmk_int_sums_avx512(vint a, vint b, vint c, vint d) {

@@ -42,5 +42,6 @@
 #undef v_nonzero
 #undef v_transpose
 #undef v_int_sums
+#undef v_load_half_scales
 #undef BYTE_FLIP
 #undef BYTE_FLIPS
