@@ -155,6 +155,7 @@ static const struct {
     {BYTES(A "\x0A\x0B\x0A\x07<0x100>\x18\x06" UNKNOWN), WM_ERROR_FORMAT, "<0x100>"},
     {BYTES(A UNKNOWN "\x12\x02\x18\x05"), WM_ERROR_FORMAT, "odd type"},
     {BYTES(A UNKNOWN "\x12\x02\x18\x00"), WM_ERROR_FORMAT, "odd type"},
+    {BYTES(A "\x0A\x05\x0A\x01" "b\x18\x05" UNKNOWN "\x12\x02\x18\x02"), WM_ERROR_UNSUPPORTED, "unused pieces"},
     {BYTES(A UNKNOWN "\x1A\x04\x12\x02\x01\x02"), WM_ERROR_FORMAT, "charsmap"},
     {BYTES(A UNKNOWN "\x0B"), WM_ERROR_FORMAT, "begins no field"},                            // a group
     {BYTES(A UNKNOWN "\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), WM_ERROR_FORMAT, "begins no field"},

@@ -193,6 +193,7 @@ static const struct {
     {"model", UNIGRAM("[[\"u\",0],[\"a\",1e400]]", "0"), WM_ERROR_FORMAT, "odd score"},
     {"model", UNIGRAM("[[\"u\",0],[\"a\",1e308]]", "0"), WM_ERROR_FORMAT, "odd score"},
     {"model", UNIGRAM("[[\"u\",0],[\"\",-1]]", "0"), WM_ERROR_FORMAT, "empty piece"},
+    {"model", UNIGRAM("[[\"u\",0],[\"a\",NaN]]", "0"), WM_ERROR_JSON, ""},
     {"model", UNIGRAM("[[\"u\",0],[\"a\"]]", "0"), WM_ERROR_FORMAT, "odd score"},
     {"model", UNIGRAM("[[\"u\",0]]", "1"), WM_ERROR_FORMAT, "unk_id"},
     {"model", UNIGRAM("[[\"u\",0]]", "null"), WM_ERROR_FORMAT, "unk_id"},
@@ -343,8 +344,9 @@ static void long_pieces_are_refused_or_found(void **state) {
     (void)state;
     enum { LONG = 15 << 20 };
     static const char *const heads[] = {"{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"max_input_chars_per_word\":9,\"vocab\":{\"u\":0,\"",
-                                        "{\"type\":\"BPE\",\"ignore_merges\":true,\"merges\":[],\"vocab\":{\"u\":0,\""};
-    for (int whole = 0; whole < 2; whole++) {
+                                        "{\"type\":\"BPE\",\"ignore_merges\":true,\"merges\":[],\"vocab\":{\"u\":0,\"",
+                                        "{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\""};
+    for (int whole = 0; whole < 3; whole++) {
         text_maker file = {malloc(LONG + 999), 0, LONG + 999};
         append(&file, "{\"model\":");
         append(&file, heads[whole]);
@@ -364,6 +366,21 @@ static void long_pieces_are_refused_or_found(void **state) {
         wm_tokenizer_close(tokenizer);
         free(file.p);
     }
+}
+
+// Row 57: 10^7 merges.
+static void too_many_merges_are_refused(void **state) {
+    (void)state;
+    enum { COUNT = 10000000 };
+    static const char head[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"aa\":1},\"merges\":[", merge[] = "\"a a\",";
+    size_t n = sizeof head - 1, step = sizeof merge - 1;
+    uint8_t *file = malloc(n + COUNT * step + 2);
+    memcpy(file, head, n);
+    for (size_t i = 0; i < COUNT; i++, n += step) memcpy(file + n, merge, step);
+    memcpy(file + n - 1, "]}}", 3);
+    wm_tokenizer *tokenizer;
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", (wm_span){file, n + 2}, NULL, NULL), WM_ERROR_LIMIT);
+    free(file);
 }
 
 // 10^6 pieces that begin alike, and as many added tokens.
@@ -516,6 +533,7 @@ int main(void) {
         cmocka_unit_test(vocab_txt_is_read_as_python_reads_lines), cmocka_unit_test(broken_vocabularies_are_refused),
         cmocka_unit_test(configs_name_no_files_and_run_nothing), cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(long_pieces_are_refused_or_found), cmocka_unit_test(a_million_pieces_are_found),
+        cmocka_unit_test(too_many_merges_are_refused),
         cmocka_unit_test(odd_byte_pieces_are_text)};
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

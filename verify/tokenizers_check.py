@@ -9,7 +9,8 @@ FOLDER holds tokenizer.json; a folder of vocab.txt, or vocab.json and merges.txt
 `transformers` 4.40 makes of it, if that is installed. A file NAME.model in the place of a folder is compared with
 what `sentencepiece` makes of it; --models writes each Unigram tokenizer.json as such a file too. Where
 tokenizer_config.json asks for it, decoded text is cleaned up as transformers 5 does. --scalars: every Unicode scalar value alone and
-as a<scalar>b. --lines: every line of the files. --cldr: the names of emoji in a hundred languages
+as a<scalar>b. --lines: every line of the files. --public: the texts of public tests, a JSON file. --tiktoken: those,
+lines and random ones against `tiktoken` too, where a file's ids are ranks. --cldr: the names of emoji in a hundred languages
 (tools/fetch.py cldr-annotations). --blocks: N lines of words from each 128 code points. --random: N
 strings of pieces that hurt, a fifth as pairs, cut pairs and random ids to decode.
 --once: a tokenizer.json that a folder before has too is passed over. Prints one line a set, exits 1 with the first 10 differences of each.
@@ -29,6 +30,7 @@ import time
 import unicodedata
 
 import sentencepiece_check
+import tiktoken_check
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -192,6 +194,8 @@ def texts_of(args):
         yield "scalars as a<scalar>b", ((f"a{chr(code)}b", None) for code in scalars())
     for path in args.lines:
         yield f"lines of {path.name}", ((line, None) for line in path.read_bytes().decode("utf-8", "replace").split("\n"))
+    if args.public:
+        yield "public tests", ((text, None) for texts in json.loads(args.public.read_text("utf-8")).values() for text in texts)
     if args.cldr:
         yield "lines of CLDR", ((line, None) for line in cldr_lines(args.cldr))
     if args.blocks:
@@ -274,6 +278,16 @@ def compare_decodings(report, ours, wheel, decode, count, choose):
     report.end()
 
 
+def compare_tiktoken(report, ours, wheel, args):
+    plain = options(special=2)
+    for what, texts in texts_of(args):
+        report.set(f"{what}, tiktoken")
+        for text, pair in texts if "scalars" not in what and "pairs" not in what else ():
+            ids, expected = ours.encode(text, pair, plain)[0], wheel.encode(text, allowed_special="all")
+            report.add(ids == expected, lambda: f"{text!r}: {ids}, expected {expected}")
+        report.end()
+
+
 def check(folder, args, lib):
     ours = Tokenizer(folder, lib)
     started = time.perf_counter()
@@ -292,6 +306,9 @@ def check(folder, args, lib):
     if not pieces:
         compare_truncations(report, ours, wheel, args.random // 50, choose)
     compare_decodings(report, ours, wheel, decode, args.random // 10, choose)
+    ranks = tiktoken_check.encoding_of(folder / "tokenizer.json") if args.tiktoken and not pieces else None
+    if ranks:
+        compare_tiktoken(report, ours, ranks, args)
     return report.failed
 
 
@@ -309,6 +326,8 @@ def main():
     parser.add_argument("folders", type=pathlib.Path, nargs="+")
     parser.add_argument("--scalars", action="store_true")
     parser.add_argument("--lines", type=pathlib.Path, nargs="*", default=[])
+    parser.add_argument("--public", type=pathlib.Path)
+    parser.add_argument("--tiktoken", action="store_true")
     parser.add_argument("--cldr", type=pathlib.Path)
     parser.add_argument("--blocks", type=int, default=0)
     parser.add_argument("--random", type=int, default=0)

@@ -57,9 +57,9 @@ TOKENIZERS ?= $(FETCHED_TOKENIZERS:%=models/%) $(SMOLLM2) $(wildcard models/dist
 SMALL_TOKENIZERS ?= $(if $(filter command,$(origin TOKENIZERS)),,$(filter-out %/suffix.model %/suffix-word.model %/mpnet-f32, \
     $(wildcard tests/vectors/sentencepiece/*.model) \
     $(patsubst %/tokenizer.json,%,$(wildcard tests/tiny/*/tokenizer.json tests/vectors/tokenizers/*/tokenizer.json))))
-TOKENIZERS_WHEELS = tokenizers==0.23.3 sentencepiece==0.2.3 protobuf==7.36.2
+TOKENIZERS_WHEELS = tokenizers==0.23.3 sentencepiece==0.2.3 protobuf==7.36.2 tiktoken==0.14.0
 # Last on the line: --lines takes all that follows.
-TOKENIZER_TEXTS = --lines verify/texts.txt demo/corpus.txt
+TOKENIZER_TEXTS = --public verify/public_texts.json --lines verify/texts.txt demo/corpus.txt
 # --models: T5's and XLM-R's pieces as SentencePiece's own file too, against that wheel.
 CHECK_TOKENIZERS = verify/tokenizers_check.py --models --scalars --random 100000 --blocks 12 --cldr models/cldr-annotations
 
@@ -77,7 +77,7 @@ verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-norm
 	@for name in $(FETCHED_TOKENIZERS) cldr-annotations; do $(PYTHON) tools/fetch.py $$name || exit 1; done
 	@wheel=""; files=""; for folder in $(TOKENIZERS); do \
 	    [ -e $$folder/tokenizer.json ] || [ $${folder%.model} != $$folder ] && wheel="$$wheel $$folder" || files="$$files $$folder"; done; failed=0; \
-	[ -z "$$wheel" ] || $(BUILD)/tokenizers-env/bin/python $(CHECK_TOKENIZERS) $$wheel $(TOKENIZER_TEXTS) || failed=1; \
+	[ -z "$$wheel" ] || $(BUILD)/tokenizers-env/bin/python $(CHECK_TOKENIZERS) --tiktoken $$wheel $(TOKENIZER_TEXTS) || failed=1; \
 	[ -z "$$files" ] || $(VERIFY_ENV)/bin/python $(CHECK_TOKENIZERS) $$files $(TOKENIZER_TEXTS) || failed=1; \
 	[ -z "$(SMALL_TOKENIZERS)" ] || $(BUILD)/tokenizers-env/bin/python verify/tokenizers_check.py --once --random 10000 \
 	    $(SMALL_TOKENIZERS) $(TOKENIZER_TEXTS) || failed=1; exit $$failed

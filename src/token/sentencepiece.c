@@ -111,6 +111,7 @@ wm_status wm_sentencepiece_read(wm_reading *reading, wm_span file, const uint8_t
     wm_entries entries = {
         .next = next_piece, .rest = file, .first = first, .offset = offset, .typed = true};
     uint64_t kind = 1;
+    bool unused = false;
     proto_field field;
     wm_span rest = file;
     tokenizer->sentence = (wm_sentence_rules){.unknown = WM_TEXT(" \xE2\x81\x87 "),
@@ -124,6 +125,7 @@ wm_status wm_sentencepiece_read(wm_reading *reading, wm_span file, const uint8_t
         if (!fine)
             return wm_fail(reading->error, WM_ERROR_FORMAT, (uint64_t)(field.bytes.p - file.p),
                            "%z: a broken piece", reading->file);
+        if (field.number == FILE_PIECE) unused |= entry.type == WM_PIECE_UNUSED;
         if (field.number == FILE_TRAINER) read_trainer(tokenizer, field.bytes, &kind);
         if (field.number == FILE_NORMALIZER) WM_TRY(read_rules(reading, field.bytes));
     }
@@ -134,6 +136,8 @@ wm_status wm_sentencepiece_read(wm_reading *reading, wm_span file, const uint8_t
     static const uint8_t kinds[] = {WM_TOKENS_UNIGRAM, WM_TOKENS_BPE, WM_TOKENS_WORDLEVEL,
                                     WM_TOKENS_BPE};
     if (kind - 1 >= WM_COUNT(kinds)) return wm_reading_bad(reading, "an odd type of model");
+    if (kind == 2 && unused) // they are merged on the way, then taken apart again
+        return wm_reading_fail(reading, WM_ERROR_UNSUPPORTED, "BPE with unused pieces", NULL);
     tokenizer->model.kind = (wm_model_kind)kinds[kind - 1];
     tokenizer->model.unk = -1;
     WM_TRY(wm_vocabulary_read(reading, entries));

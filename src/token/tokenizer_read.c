@@ -145,7 +145,7 @@ wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries) {
     }
     model->unknown_score = model->types ? (double)(float)(lowest - 10) : lowest - 10;
     tokenizer->vocabulary = WM_MAX(tokenizer->vocabulary, (uint32_t)ids);
-    if (model->kind == WM_TOKENS_BPE)
+    if (model->kind == WM_TOKENS_BPE || model->kind == WM_TOKENS_WORDLEVEL)
         return wm_vocabulary_check(&model->vocabulary, reading->error);
     return wm_vocabulary_index(&model->vocabulary, &tokenizer->arena, reading->error);
 }

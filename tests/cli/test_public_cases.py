@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Other projects' tests of tokenizers, their data only: files, a text, the ids without special tokens."""
+import base64
 import json
 import pathlib
 import tempfile
@@ -16,6 +17,8 @@ class PublicCases(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in entry["files"].items():
                     pathlib.Path(folder, name).write_text(content, "utf-8")
+                for name, content in entry.get("base64", {}).items():
+                    pathlib.Path(folder, name).write_bytes(base64.b64decode(content))
                 for text, ids in entry["cases"]:
                     with self.subTest(entry["source"], text=text):
                         result = run("tokenize", "--no-special", folder, "--", text)
