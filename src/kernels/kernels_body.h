@@ -198,6 +198,11 @@ WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T,
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
+#ifdef v_from_nibbles
+        if (w->type == WM_Q4 && T == 1 && K % WM_Q4_BLOCK == 0) {
+            WMK(thin_nibbles)(tile, rows, k);
+        } else
+#endif
         if (LANES == 1 || w->type == WM_F32 || T > 1 || K % WM_Q4_BLOCK ||
             !WMK(thin)(tile, w->type)) {
             for (size_t c = 0; c < 4 && w->type != WM_F32; c++) {

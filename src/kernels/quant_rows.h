@@ -183,6 +183,31 @@ WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, 
     WMK(thin_end)(tile, sum, unit);
 }
 
+#ifdef v_from_nibbles
+// Q4, from the k-th number on.
+WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], size_t k) {
+    enum { BLOCKS = WMK_K_BLOCK / WM_Q4_BLOCK, PARTS = WM_Q4_BLOCK / LANES };
+    const uint8_t *w[4];
+    const float *x = tile->x;
+    float scales[4][BLOCKS];
+    vec sum[4], b[PARTS];
+    size_t blocks = tile->K / WM_Q4_BLOCK;
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        w[c] = tile->w[c], sum[c] = v_set(0.0f);
+        WMK(widen_f16)(scales[c], rows[c].scales + k / WM_Q4_BLOCK * 2, blocks);
+    }
+    for (size_t i = 0; i < blocks; i++, x += WM_Q4_BLOCK) {
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+            v_from_nibbles(b, w[c] + i * WM_Q4_BYTES, scales[c][i]);
+            WMK_UNROLL for (size_t j = 0; j < PARTS; j++) {
+                sum[c] = v_fma(v_load(x + j * LANES), b[j], sum[c]);
+            }
+        }
+    }
+    WMK(thin_end)(tile, sum, 1);
+}
+#endif
+
 // False where there is no such tile, or it cannot hold these numbers.
 WMK_APART bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {

@@ -41,6 +41,7 @@
 #define v_bytes wmk_bytes
 #define v_load_bytes(p) ((v_bytes)_mm_loadu_si128((const void *)(p)))
 #define v_from_bytes(to, b) (*(to) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)(b))))
+#define v_from_nibbles(to, p, scale) wmk_from_nibbles_avx512(to, p, scale)
 #define v_half wmk_half_avx512
 #define v_load_half(p) ((v_half)_mm512_loadu_si512(p))
 #define v_load_half_i8(p) ((v_half)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p))))
@@ -70,6 +71,19 @@ static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
     __m512 abcd = wmk_quad_sums_avx512(a, b, c, d);
     __m256 half = _mm512_castps512_ps256(abcd) + _mm512_extractf32x8_ps(abcd, 1);
     return _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1);
+}
+
+// The 32 numbers of a block of q4: nibble by nibble from a table of what sixteen of them mean.
+static inline void wmk_from_nibbles_avx512(__m512 *to, const uint8_t *p, float scale) {
+    const __m512i places =
+        _mm512_set_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
+    __m512 table = _mm512_set_ps(7, 6, 5, 4, 3, 2, 1, 0, -1, -2, -3, -4, -5, -6, -7, -8);
+    table *= _mm512_set1_ps(scale);
+    WMK_UNROLL for (size_t i = 0; i < 2; i++, p += 8) {
+        __m512i eight = _mm512_set1_epi32((int32_t)wm_read_u32(p));
+        eight = _mm512_mask_set1_epi32(eight, 0xFF00, (int32_t)wm_read_u32(p + 4));
+        to[i] = _mm512_permutexvar_ps(_mm512_srlv_epi32(eight, places), table);
+    }
 }
 
 // Four scales, each of four lanes.

@@ -32,6 +32,7 @@
 #undef v_bytes
 #undef v_load_bytes
 #undef v_from_bytes
+#undef v_from_nibbles
 #undef v_half
 #undef v_load_half
 #undef v_load_half_i8
