@@ -7,7 +7,7 @@ const VERSION = '0.1.0'; // of the wasm that this file speaks to
 export const ADDRESSABLE = 2 ** 32 - 2 ** 16;
 
 export const encoder = new TextEncoder();
-export const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+export const decoder = new TextDecoder('utf8', { ignoreBOM: true });
 
 export class WasmicroError extends Error {
   name = 'WasmicroError'; // defined, not assigned: Error.prototype may be frozen
@@ -227,7 +227,7 @@ const fileSystemFor = (url) =>
 const respond = async (source, name, options) => {
   const response = source.headers ? source : await fetch(source, options);
   if (!response.ok) fail('HTTP', `${name}: HTTP ${response.status} from ${response.url}`);
-  if (response.bodyUsed) fail('STATE', `${name}: the response has been read`);
+  if (response.bodyUsed) fail('STATE', `${name}: already read`);
   return response;
 };
 
@@ -279,6 +279,26 @@ export const newEngine = () => {
 
 // ---- Files --------------------------------------------------------------------------------------
 
+// Of a stream or an async iterable. A stream of bytes fills the same memory each time: a browser is
+// late to free what it allots anew. So what comes is there until the next.
+export const readerOf = (stream, name) => {
+  let reader, room;
+  try {
+    reader = stream.getReader({ mode: 'byob' });
+  } catch {
+    reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.() ?? unknown(name);
+  }
+  return {
+    close: () => (reader.cancel ?? reader.return)?.call(reader),
+    async next() {
+      const view = new Uint8Array(room ?? 2 ** 18);
+      const next = await (reader.read ?? reader.next).call(reader, view);
+      room = view.length ? view.buffer : next.value?.buffer; // which has it, if it was taken
+      return next;
+    },
+  };
+};
+
 const unknown = (name) => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
 
 // What can be read: {bytes}, or {async read(sink), which tells whether it has ended, close()}; and
@@ -305,15 +325,13 @@ const openSource = async (source, name, signal) => {
   }
   if (source?.href || source?.headers)
     source = await respond(source, name, { __proto__: null, signal });
-  const stream = source?.body ?? source?.stream?.() ?? source;
-  const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.();
-  if (!reader) unknown(name);
+  const reader = readerOf(source?.body ?? source?.stream?.() ?? source, name);
   const header = (key) => source.headers?.get(key);
   return {
     size: source.size ?? parseInt(!header('content-encoding') && header('content-length')),
-    close: () => (reader.cancel ?? reader.return)?.call(reader),
+    close: reader.close,
     async read(sink) {
-      const { done, value } = await (reader.read ?? reader.next).call(reader);
+      const { done, value } = await reader.next();
       if (!done) sink.put(bytesOf(value, name) ?? unknown(name));
       return done;
     },

@@ -3,7 +3,7 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { ADDRESSABLE, fail, WasmicroError } from './engine.js';
+import { ADDRESSABLE, fail, readerOf, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
 // Repository, and what gives its revision, and of each file path, bytes and SHA-256.
@@ -53,8 +53,7 @@ const mix = (state, rounds, w, words) => {
     b = a;
     a = next;
   }
-  const added = [a, b, c, d, e, f, g, h];
-  for (let i = 0; i < 8; i++) state[i] += added[i];
+  [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i] += word));
 };
 
 export const sha256 = () => {
@@ -67,16 +66,15 @@ export const sha256 = () => {
   const update = (bytes) => {
     for (let from = 0; from < bytes.length;) {
       const held = length % 64,
-        taken = Math.min(64 - held, bytes.length - from);
-      block.set(bytes.subarray(from, (from += taken)), held);
-      length += taken;
+        some = bytes.subarray(from, (from += 64 - held));
+      block.set(some, held);
+      length += some.length;
       if (!(length % 64)) mix(state, rounds, w, words);
     }
   };
   const digest = () => {
     const bits = length * 8;
-    update(Uint8Array.of(128));
-    while (length % 64 !== 56) update(Uint8Array.of(0));
+    for (let pad = 128; pad || length % 64 !== 56; pad = 0) update(Uint8Array.of(pad));
     words.setUint32(56, bits / 2 ** 32);
     words.setUint32(60, bits);
     mix(state, rounds, w, words);
@@ -86,13 +84,6 @@ export const sha256 = () => {
 };
 
 // ---- One file -----------------------------------------------------------------------------------
-
-// Ends early if the signal says so.
-const pause = (ms, signal) =>
-  new Promise((done) => {
-    setTimeout(() => done(signal?.removeEventListener('abort', done)), ms);
-    signal?.addEventListener('abort', done);
-  });
 
 // The bytes behind a URL, taken up again where a connection broke; a store that has the first `got`
 // already says so in the file, with their sum. Where size and hash are known, the last bytes go out
@@ -111,27 +102,28 @@ export async function* download(file, o, progress) {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(got && !whole && { range: `bytes=${got}-` }), // no If-Range, which a preflight would ask about
       };
-    let timer, response, status, after;
+    let timer, status, after;
     const wait = (promise) => {
       clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(Error(`nothing came for ${idle / 1000} s`)), idle);
+      timer = setTimeout(() => silence.abort(Error(`nothing for ${idle} ms`)), idle);
       return promise;
     };
     try {
       signal?.throwIfAborted();
       signal?.addEventListener('abort', () => silence.abort(signal.reason), silence);
-      response = await wait(fetch(url, { headers, signal: silence.signal }));
-      const header = (name) => response.headers.get(name);
+      const response = await wait(fetch(url, { headers, signal: silence.signal })),
+        header = (name) => response.headers.get(name);
       status = response.status;
+      after = header('retry-after') * 1000;
       // Of a whole file, and of a part that begins too early, what is here.
       let skip = status === 206 ? got - (/\d+/.exec(header('content-range')) ?? got) : got;
       whole ||= status === 416 || skip < 0;
       if (!response.ok || skip < 0)
-        throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or private, or not there?' : ''}`);
+        throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or not there?' : ''}`);
       if (/^text.html/.test(header('content-type'))) fail('FORMAT', `${url} is an HTML page`);
-      const reader = response.body.getReader();
+      const reader = readerOf(response.body);
       for (;;) {
-        const { done, value } = await wait(reader.read());
+        const { done, value } = await wait(reader.next());
         if (done) break;
         const bytes = value.subarray(skip);
         skip -= value.length - bytes.length;
@@ -150,20 +142,23 @@ export async function* download(file, o, progress) {
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof WasmicroError) throw cause;
-      after = response?.headers.get('retry-after') * 1000;
       if (tries > retries || after > 60_000 || /^4(?!08|16|29)/.test(status))
         fail(status >= 400 ? 'HTTP' : 'IO', `${url}: ${cause.message}`, cause);
     } finally {
       clearTimeout(timer);
       silence.abort(); // whatever is still on its way, and the listener
     }
-    await pause(after || 2 ** tries * 250 * (1 + Math.random()), signal);
+    after = Date.now() + (after || 2 ** tries * 250 * (1 + Math.random()));
+    while (Date.now() < after) {
+      await new Promise((wake) => setTimeout(wake, 20));
+      signal?.throwIfAborted();
+    }
   }
 }
 
 // ---- Where files are kept -----------------------------------------------------------------------
 
-const PART = 2 ** 23; // bytes after which they are put into the Cache
+const PART = 2 ** 23; // bytes of an entry of the Cache at most
 
 // A browser's Cache, which has a file in parts, each by the file's URL and where it begins. What broke
 // off stays, and the next load, of whatever page, goes on behind it. All is there once the lengths add
@@ -171,58 +166,51 @@ const PART = 2 ** 23; // bytes after which they are put into the Cache
 const openCache = async (name) => {
   const kept = await caches.open(name);
 
-  const partsOf = async (url) => {
+  // The parts of a file if they are all, or what there is.
+  const find = async ({ url, size }, some) => {
     const parts = [];
-    let size = 0;
-    for (let part; (part = await kept.match(`${url}?${size}`)); parts.push(part))
-      size += Number(part.headers.get('content-length')) || NaN;
-    return { parts, size };
-  };
-
-  const find = async (file) => {
-    const { parts, size } = await partsOf(file.url);
-    return size === file.size && parts;
-  };
-
-  const write = async (file, chunks, signal) => {
-    const { url } = file;
-    let at = 0,
-      length = 0,
-      held = [];
-    const keep = async () => {
-      const headers = { 'content-length': length, 'x-file': JSON.stringify(file) };
-      if (length) await kept.put(`${url}?${at}`, new Response(new Blob(held), { headers }));
-      at += length;
-      length = 0;
-      held = [];
-    };
-    try {
-      for (const part of (await partsOf(url)).parts) {
-        const bytes = new Uint8Array(await part.arrayBuffer());
-        signal?.throwIfAborted();
-        file.sum?.update(bytes);
-        at += bytes.length;
-      }
-      file.got = at;
-      for await (const bytes of chunks) {
-        held.push(bytes);
-        if ((length += bytes.length) >= PART) await keep();
-      }
-      await keep();
-    } catch (cause) {
-      if (cause.code !== 'HASH') await keep();
-      else await kept.delete(url, { ignoreSearch: true });
-      throw cause;
-    }
+    let at = 0;
+    for (let part; (part = await kept.match(`${url}?${at}`)); parts.push(part))
+      at += +part.headers.get('content-length') || NaN;
+    return (some || at === size) && parts;
   };
 
   // Of all pages and all calls one at a time fetches a file.
   const put = (file, chunks, signal) =>
-    navigator.locks.request(
-      file.url,
-      { signal },
-      async () => (await find(file)) || write(file, chunks, signal),
-    );
+    navigator.locks.request(file.url, { signal }, async () => {
+      if (await find(file)) return;
+      const { url } = file,
+        held = new Uint8Array(PART);
+      let at = 0,
+        length = 0;
+      const keep = async () => {
+        const headers = { 'content-length': length, 'x-file': JSON.stringify(file) };
+        if (length) await kept.put(`${url}?${at}`, new Response(held.subarray(0, length), { headers }));
+        at += length;
+        length = 0;
+      };
+      try {
+        for (const part of await find(file, true)) {
+          const bytes = new Uint8Array(await part.arrayBuffer());
+          signal?.throwIfAborted();
+          file.sum?.update(bytes);
+          at += bytes.length;
+        }
+        file.got = at;
+        for await (const bytes of chunks)
+          for (let from = 0; from < bytes.length;) {
+            const some = bytes.subarray(from, (from += PART - length));
+            held.set(some, length);
+            length += some.length;
+            if (length === PART) await keep();
+          }
+        await keep();
+      } catch (cause) {
+        if (cause.code !== 'HASH') await keep();
+        else await kept.delete(url, { ignoreSearch: true });
+        throw cause;
+      }
+    });
 
   return { kept, find, put };
 };
@@ -231,8 +219,7 @@ const openCache = async (name) => {
 // nothing that find would find; the rest is for hub.js. `file` is {repo, revision, path, size, hash, url}.
 export const openStore = async ({ cache }) => {
   try {
-    if (cache === false) return;
-    if (cache?.find) return cache;
+    if (cache === false || cache?.find) return cache;
     if (globalThis.process?.getBuiltinModule) return (await import('./folder.js')).open(cache);
     return navigator.locks && (await openCache(cache ?? 'wasmicro'));
   } catch {} // neither: files go straight into the engine
@@ -259,7 +246,7 @@ const gather = async (repo, revision, files, o) => {
       return download(file, o, progress);
     };
     const put = () => store.put(file, fetched(), o.signal);
-    found[as] = await store?.find(file);
+    found[as] = await store?.find?.(file);
     if (!found[as] && store && !o.offline)
       try {
         await put().catch((cause) => {
@@ -296,21 +283,18 @@ export const openFrom = async (repo, list, options) => {
 
 // ---- With nothing to configure ------------------------------------------------------------------
 
-const standing = new Map(); // model → the promise of its pipeline
-
-export const pipelineOf = (model) => {
-  if (!standing.has(model)) {
-    const opening = openFrom(...model);
-    standing.set(model, opening);
-    opening.catch(() => standing.delete(model)); // the next call may try again
-  }
-  return standing.get(model);
-};
+// The one pipeline of a model: its promise is kept beside it. After a failure the next call tries again.
+export const pipelineOf = (model) =>
+  (model[2] ??= openFrom(...model).catch((cause) => {
+    model[2] = undefined;
+    throw cause;
+  }));
 
 // The vector of a text, or those of an array of texts, by all-MiniLM-L6-v2.
 export const embed = async (text, options) => {
   const p = await pipelineOf(EMBEDDER);
   if (!Array.isArray(text)) return p.embed(text, options);
-  const vectors = p.embedBatch(text, options);
-  return text.map((_, i) => vectors.subarray(i * p.info.dim, (i + 1) * p.info.dim));
+  const vectors = p.embedBatch(text, options),
+    width = vectors.length / text.length;
+  return text.map((_, i) => vectors.subarray(i * width, (i + 1) * width));
 };
