@@ -29,6 +29,7 @@ FILES = {
     "model.safetensors": random.Random(1).randbytes(700_000),
     "tokenizer.json": b"{}" + b" " * 70_000,
     "1_Pooling/config.json": b"{}",
+    "merges.txt": b"",
     "README.md": b"# not wanted",
     "onnx/model.onnx": b"not wanted",
     "a b%41\u00e9.txt": b"an odd name",
