@@ -409,29 +409,76 @@ static void no_memory_is_survived(void **state) {
     }
 }
 
+// Prompts that share beginnings, with other calls between them: each continues as in a pipeline
+// that has seen nothing.
+static void what_is_remembered_changes_nothing(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "llama-f16", "t5-f32"};
+    const wm_generate_options options = {.size = sizeof options, .max_new_tokens = 4};
+    for (size_t n = 0; n < WM_COUNT(names); n++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[n]);
+        wm_pipeline *pipeline = open_tiny(&folder);
+        size_t reused = 0;
+        for (uint32_t step = 0, random = 1; step < 40; step++) {
+            static float got[ROOM], want[ROOM];
+            int32_t ids[12];
+            size_t count = 1 + (random >> 8) % 12, fork = (random >> 16) % 12;
+            for (size_t i = 0; i < count; i++)
+                ids[i] = (int32_t)(5 + 3 * i + (i >= fork ? random >> 24 & 7 : 0));
+            random = random * 1664525 + 1013904223;
+            if (step % 5 == 4) {
+                assert_int_equal(call(pipeline, (random >> 20) % CALLS, got, NULL), WM_OK);
+                continue;
+            }
+            size_t before = pipeline->remembered_count;
+            for (size_t i = 0; i < WM_MIN(before, count) && pipeline->remembered[i] == ids[i]; i++)
+                reused++;
+            wm_pipeline *fresh = open_tiny(&folder);
+            memset(got, 0, sizeof got);
+            memset(want, 0, sizeof want);
+            assert_int_equal(generate_all(pipeline, ids, count, &options, got, NULL), WM_OK);
+            assert_int_equal(generate_all(fresh, ids, count, &options, want, NULL), WM_OK);
+            assert_memory_equal(got, want, sizeof got);
+            wm_pipeline_close(fresh);
+        }
+        assert_true(reused > 40 || pipeline->model->arch.kind == WM_ENCODER_DECODER);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+}
+
+// Opens with this limit, and calls if `which` is one of the calls.
+static wm_status open_within(const tiny *folder, uint64_t max_bytes, size_t which) {
+    static float room[ROOM];
+    wm_pipeline_options options = {.size = sizeof options, .max_bytes = max_bytes};
+    wm_pipeline *pipeline;
+    wm_error error = {0};
+    wm_status status = wm_pipeline_open(&pipeline, folder->files, folder->count, &options, &error);
+    if (status == WM_OK && which < CALLS) {
+        status = call(pipeline, which, room, &error);
+        if (status != WM_OK) tiny_expect("call", status, &error, WM_ERROR_LIMIT, "max_");
+    }
+    wm_pipeline_close(pipeline);
+    assert_true(status == WM_OK || status == WM_ERROR_LIMIT);
+    return status;
+}
+
 static void memory_over_max_bytes_is_limit(void **state) {
     (void)state;
     static const char *const names[] = {"gpt2-f32", "t5-f32"};
     for (size_t i = 0; i < 2; i++) {
         wm_arena arena = tiny_arena();
         tiny folder = tiny_open(&arena, names[i]);
-        for (size_t which = 0; which < 5; which++) {
-            static float room[ROOM];
-            wm_pipeline_options options = {.size = sizeof options, .max_bytes = 10000};
-            wm_status status = WM_ERROR_LIMIT;
-            for (; status != WM_OK; options.max_bytes += 500) {
-                wm_pipeline *pipeline;
-                wm_error error = {0};
-                status = wm_pipeline_open(&pipeline, folder.files, folder.count, &options, &error);
-                if (status == WM_OK) {
-                    status = call(pipeline, which, room, &error);
-                    if (status != WM_OK)
-                        tiny_expect("call", status, &error, WM_ERROR_LIMIT, "max_");
-                    wm_pipeline_close(pipeline);
-                }
-                assert_true(status == WM_OK || status == WM_ERROR_LIMIT);
-            }
+        uint64_t most = UINT64_C(1) << 26, least = 10000, refused = 0;
+        while (most - least > 500) { // what opening takes
+            uint64_t half = least + (most - least) / 2;
+            *(open_within(&folder, half, CALLS) == WM_OK ? &most : &least) = half;
         }
+        for (size_t which = 0; which < CALLS; which++)
+            for (uint64_t bytes = most; open_within(&folder, bytes, which) != WM_OK; bytes += 2000)
+                refused++;
+        assert_true(refused > 0);
         wm_arena_free(&arena);
     }
 }
@@ -446,6 +493,7 @@ int main(void) {
         cmocka_unit_test(logits_of_given_ids),
         cmocka_unit_test(logits_and_their_arguments),
         cmocka_unit_test(an_encoded_text_is_its_ids_states),
+        cmocka_unit_test(what_is_remembered_changes_nothing),
         cmocka_unit_test(no_memory_is_survived),
         cmocka_unit_test(memory_over_max_bytes_is_limit),
     };
