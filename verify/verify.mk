@@ -72,7 +72,12 @@ $(BUILD)/tokenizers-env/ready:
 	$(Q)$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: $(TOKENIZERS_WHEELS)
 	$(Q)touch $@
 
-.PHONY: verify-tokenizers verify-normalization
+.PHONY: verify-tokenizers verify-tokenizers-long verify-normalization
+# make verify-tokenizers-long   texts of 1 to 100 MB of one thing take linear time
+LONG_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/llama3-tokenizer models/flan-t5-tokenizer models/deepseek-v3-tokenizer
+verify-tokenizers-long: $(patsubst models/%,models/%/tokenizer.json,$(LONG_TOKENIZERS))
+	@$(PYTHON) verify/tokenizers_long.py $(LONG_TOKENIZERS)
+
 verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-normalization $(SMOLLM2)/tokenizer.json
 	@for name in $(FETCHED_TOKENIZERS) cldr-annotations; do $(PYTHON) tools/fetch.py $$name || exit 1; done
 	@wheel=""; files=""; for folder in $(TOKENIZERS); do \
