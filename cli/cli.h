@@ -27,10 +27,13 @@ void cli_stop_now(void);
 
 // ---- Options ----------------------------------------------------------------------------------
 
+enum { CLI_MOST = 32 };
+
 typedef enum cli_kind {
     CLI_FLAG,   // bool *
     CLI_COUNT,  // uint32_t *: a whole number from 1 on
     CLI_TEXT,   // const char **
+    CLI_TEXTS,  // const char *[CLI_MOST + 1]: each time one more, a NULL behind them
     CLI_CHOICE, // int *: the place in `choices`, from 1 on
     CLI_ON,     // wm_toggle * = WM_ON
     CLI_OFF,    // wm_toggle * = WM_OFF
@@ -69,15 +72,15 @@ typedef struct cli_sampling {
     const char *temperature, *top_p, *min_p, *penalty, *seed;
 } cli_sampling;
 
-#define CLI_SAMPLING_OPTIONS(s)                                                 \
-    {"-n", CLI_COUNT, &(s).options.max_new_tokens, NULL},                       \
-        {"--temperature", CLI_TEXT, &(s).temperature, NULL},                    \
-        {"--top-k", CLI_COUNT, &(s).options.top_k, NULL},                       \
-        {"--top-p", CLI_TEXT, &(s).top_p, NULL},                                \
-        {"--min-p", CLI_TEXT, &(s).min_p, NULL},                                \
-        {"--repetition-penalty", CLI_TEXT, &(s).penalty, NULL},                 \
-        {"--no-repeat-ngram", CLI_COUNT, &(s).options.no_repeat_ngram_size, NULL}, \
-        {"--seed", CLI_TEXT, &(s).seed, NULL}
+#define CLI_SAMPLING_OPTIONS(s)                                                                    \
+    {"-n", CLI_COUNT, &(s).options.max_new_tokens, NULL},                                          \
+        {"--temperature", CLI_TEXT, &(s).temperature, NULL},                                       \
+        {"--top-k", CLI_COUNT, &(s).options.top_k, NULL}, {"--top-p", CLI_TEXT, &(s).top_p, NULL}, \
+        {"--min-p", CLI_TEXT, &(s).min_p, NULL},                                                   \
+        {"--repetition-penalty", CLI_TEXT, &(s).penalty, NULL},                                    \
+        {"--no-repeat-ngram", CLI_COUNT, &(s).options.no_repeat_ngram_size, NULL}, {               \
+        "--seed", CLI_TEXT, &(s).seed, NULL                                                        \
+    }
 
 // Fills `options` after cli_parse.
 int cli_sampling_read(cli_sampling *sampling);
@@ -154,7 +157,8 @@ int cli_npy_open(cli_npy *npy, const char *path, size_t width);
 int cli_npy_row(cli_npy *npy, const float *row);
 int cli_npy_close(cli_npy *npy, int result); // an unfinished file is removed
 
-// ---- Commands: the arguments behind the command's name, NULL at the end --------------------------
+// ---- Commands: the arguments behind the command's name, NULL at the end
+// --------------------------
 
 int cli_embed(char **arguments, int count);
 int cli_search(char **arguments, int count);

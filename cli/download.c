@@ -102,7 +102,7 @@ static int place_in_folder(void *context, hub_file *file, char path[HUB_PATH]) {
     return result;
 }
 
-static int run(hub *h, hub_repo *repo, const char *folder, const char *include) {
+static int run(hub *h, hub_repo *repo, const char *folder, const char *const *include) {
     char below[HUB_PATH];
     int lock;
     if (!hub_path(below, "%s/.", folder)) return CLI_FAILED;
@@ -122,10 +122,10 @@ static int run(hub *h, hub_repo *repo, const char *folder, const char *include) 
 }
 
 int cli_download(char **arguments, int count) {
-    const char *revision = NULL, *include = NULL, *token = NULL, *endpoint = NULL;
+    const char *revision = NULL, *token = NULL, *endpoint = NULL, *include[CLI_MOST + 1] = {NULL};
     bool quiet = false;
     const cli_option options[] = {
-        {"--revision", CLI_TEXT, &revision, NULL}, {"--include", CLI_TEXT, &include, NULL},
+        {"--revision", CLI_TEXT, &revision, NULL}, {"--include", CLI_TEXTS, include, NULL},
         {"--token", CLI_TEXT, &token, NULL},       {"--endpoint", CLI_TEXT, &endpoint, NULL},
         {"--quiet", CLI_FLAG, &quiet, NULL},
     };

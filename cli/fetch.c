@@ -229,14 +229,22 @@ static int add_weights(plan *p, hub_repo *repo, hub_need need, hub_place_fn plac
     return CLI_OK;
 }
 
-static int make_plan(plan *p, hub_repo *repo, hub_need need, const char *include,
-                     hub_place_fn place, void *context) {
-    if (include) {
-        for (size_t i = 0; i < repo->count; i++)
-            if (!fnmatch(include, repo->files[i].path, 0)) add(p, &repo->files[i]);
-        return p->count ? CLI_OK
-                        : cli_fail("%s: MISSING: no file matches \"%s\"", repo->id, include);
+static int add_matching(plan *p, hub_repo *repo, const char *pattern) {
+    bool found = false;
+    for (size_t i = 0; i < repo->count; i++) {
+        if (fnmatch(pattern, repo->files[i].path, 0) != 0) continue;
+        add(p, &repo->files[i]);
+        found = true;
     }
+    return found ? CLI_OK : cli_fail("%s: MISSING: no file matches \"%s\"", repo->id, pattern);
+}
+
+static int make_plan(plan *p, hub_repo *repo, hub_need need, const char *const *include,
+                     hub_place_fn place, void *context) {
+    int result = CLI_OK;
+    for (; include && *include && result == CLI_OK; include++)
+        result = add_matching(p, repo, *include);
+    if (result != CLI_OK || p->count) return result;
     for (size_t i = 0; i < repo->count; i++)
         if (hub_is_small(repo, repo->files[i].path)) add(p, &repo->files[i]);
     return need == HUB_TOKENIZER ? CLI_OK : add_weights(p, repo, need, place, context);
@@ -260,7 +268,7 @@ static int bring(hub *h, hub_repo *repo, const plan *p, hub_place_fn place, void
     return result;
 }
 
-int hub_get(hub *h, hub_repo *repo, hub_need need, const char *include, hub_place_fn place,
+int hub_get(hub *h, hub_repo *repo, hub_need need, const char *const *include, hub_place_fn place,
             void *context) {
     plan p = {.files = calloc(repo->count + 1, sizeof *p.files)};
     if (!p.files) return cli_fail("NOMEM: no memory for %zu files", repo->count);

@@ -27,8 +27,8 @@ void hub_close(hub *h);
 int hub_set_endpoint(hub *h, const char *endpoint);
 int hub_set_token(hub *h, const char *token);
 
-bool hub_is_id(const char *text); // "name" or "owner/name"
-bool hub_is_hash(const char *text, size_t digits); // 64: SHA-256; 40: git's of a blob
+bool hub_is_id(const char *text);                      // "name" or "owner/name"
+bool hub_is_hash(const char *text, size_t digits);     // 64: SHA-256; 40: git's of a blob
 bool hub_ends_with(const char *name, const char *end); // and is longer
 
 // ---- Repositories ------------------------------------------------------------------------------
@@ -85,8 +85,9 @@ typedef enum hub_need {
 // Brings one file to where it belongs, and says where that is.
 typedef int (*hub_place_fn)(void *context, hub_file *file, char path[HUB_PATH]);
 
-// Everything that `need` asks for, the weights last; or what matches the pattern `include`.
-int hub_get(hub *h, hub_repo *repo, hub_need need, const char *include, hub_place_fn place,
+// Everything that `need` asks for, the weights last; or what matches one of the patterns
+// `include`, a NULL behind them.
+int hub_get(hub *h, hub_repo *repo, hub_need need, const char *const *include, hub_place_fn place,
             void *context);
 
 // One file at `path`, by way of `part`; lengths and hashes are checked.

@@ -100,7 +100,7 @@ static const command commands[] = {
      "  The files of a repository of the hub that a model needs, checked; goes on where it was "
      "broken off.\n"
      "    --revision R      a branch, tag or commit (main)\n"
-     "    --include GLOB    these files instead\n"
+     "    --include GLOB    these files instead; may be given several times\n"
      "    --token T, --endpoint URL   instead of HF_TOKEN and HF_ENDPOINT\n"
      "    --quiet           no progress\n"},
     {"convert", cli_convert,

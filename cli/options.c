@@ -30,10 +30,20 @@ static int set_choice(const cli_option *option, const char *value) {
     return CLI_USAGE;
 }
 
+static int add_text(const cli_option *option, const char *value) {
+    const char **texts = option->value;
+    size_t count = 0;
+    while (texts[count]) count++;
+    if (count == CLI_MOST) return cli_usage("%s: more than %d times", option->name, (int)CLI_MOST);
+    texts[count] = value;
+    return CLI_OK;
+}
+
 static int set_value(const cli_option *option, const char *value) {
     switch (option->kind) {
     case CLI_COUNT: return set_count(option, value);
     case CLI_CHOICE: return set_choice(option, value);
+    case CLI_TEXTS: return add_text(option, value);
     default: *(const char **)option->value = value; return CLI_OK;
     }
 }

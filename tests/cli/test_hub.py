@@ -135,6 +135,10 @@ class Downloads(HubCase):
 
     def test_options(self):
         self.assert_whole(self.download("--include", "1_*/*", "--quiet"), ["1_Pooling/config.json"])
+        shutil.rmtree(self.out)
+        self.assert_whole(self.download("--include", "1_*", "--include=conf*.json"), ["1_Pooling/config.json", "config.json"])
+        self.assert_fails(self.download("--include", "config.json", "--include", "*.zip"), "MISSING", "*.zip")
+        self.assertEqual(self.download(*["--include", "*.json"] * 33).code, USAGE)
         self.assertEqual(self.download("--quiet").error, "")
         shutil.rmtree(self.out)
         self.assertEqual(self.download(env={"HF_HUB_DISABLE_PROGRESS_BARS": "1"}).error, "")
