@@ -10,6 +10,13 @@ export interface EncodeOptions extends TokenizeOptions {
   strategy?: 'longest' | 'first' | 'second' | null;
 }
 
+export interface WindowOptions extends EncodeOptions {
+  /** Tokens of each window but the last, special ones counted. */
+  maxLength: number;
+  /** Tokens of the text that a window has in common with the one before; default 0. */
+  stride?: number | null;
+}
+
 /** One number a token. */
 export interface Encoding {
   ids: Int32Array;
@@ -63,6 +70,11 @@ export class Tokenizer {
   static load(options: TokenizerLoadOptions): Promise<Tokenizer>;
 
   encode(text: string, options?: EncodeOptions | number | null): Encoding;
+  /**
+   * A text that is too long in windows, each with the special tokens; of a pair the text that
+   * strategy names, with all of the other in each.
+   */
+  encodeWindows(text: string, options: WindowOptions | number): Encoding[];
   encodeBatch(texts: readonly string[], options?: EncodeOptions | number | null): Encoding[];
   /** encode(text).ids */
   tokenize(text: string, options?: EncodeOptions | number | null): Int32Array;

@@ -49,9 +49,9 @@ export class Tokenizer {
     return this.#engine.give('encode', items, unit, strategy, windows, stride);
   }
 
-  #encoding(text, options) {
+  #encoding(text, options, windows, stride) {
     const engine = this.#engine;
-    const [ids, n, types, starts, ends, truncated] = this.#encode(text, options);
+    const [ids, n, types, starts, ends, truncated] = this.#encode(text, options, windows, stride);
     return {
       ids: engine.view(ids, n, Int32Array).slice(),
       types: engine.view(types, n).slice(),
@@ -63,6 +63,19 @@ export class Tokenizer {
 
   encode(text, options) {
     return this.#encoding(text, optionsOf(options, 'maxLength'));
+  }
+
+  encodeWindows(text, options) {
+    options = optionsOf(options, 'maxLength');
+    const all = this.#encoding(text, options, 1, count(options.stride ?? 0, 'stride'));
+    const total = all.ids.length,
+      size = (all.truncated && options.maxLength) || total || 1;
+    return Array.from({ length: Math.ceil(total / size) || 1 }, (_, i) => {
+      const part = { ...all };
+      for (const name of ['ids', 'types', 'starts', 'ends'])
+        part[name] = all[name].slice(i * size, i * size + size);
+      return part;
+    });
   }
 
   encodeBatch(texts, options) {

@@ -76,6 +76,28 @@ test('pairs, types, truncation', () => {
   assert.deepEqual([...second.ids].slice(0, 2), [...bert.encode('the river').ids].slice(0, 2));
 });
 
+test('windows: each with the special tokens, a stride in common', () => {
+  const whole = bert.encode(TEXT, { special: false });
+  const windows = bert.encodeWindows(TEXT, { maxLength: 12, stride: 3 });
+  assert.ok(windows.length > 2);
+  let reached = 0;
+  for (const [i, { ids, starts, ends, types, truncated }] of windows.entries()) {
+    assert.equal(ids.length === 12 || i === windows.length - 1, true);
+    assert.deepEqual([ids[0], ids.at(-1), truncated], [bert.encode('').ids[0], bert.encode('').ids[1], true]);
+    const from = i ? reached - 3 : 0;
+    reached = from + ids.length - 2;
+    assert.deepEqual(ids.slice(1, -1), whole.ids.slice(from, reached));
+    assert.deepEqual(starts.slice(1, -1), whole.starts.slice(from, reached));
+    assert.deepEqual(ends.slice(1, -1), whole.ends.slice(from, reached));
+    assert.equal(types.length, ids.length);
+  }
+  assert.equal(reached, whole.ids.length);
+  assert.deepEqual(bert.encodeWindows('a', 12), [bert.encode('a')]);
+  assert.deepEqual(bert.encodeWindows(TEXT, { maxLength: 9 })[0].ids, bert.encode(TEXT, 9).ids);
+  const pairs = bert.encodeWindows('the river', { pair: TEXT, strategy: 'second', maxLength: 16, stride: 2 });
+  for (const { ids } of pairs) assert.deepEqual(ids.slice(0, 4), pairs[0].ids.slice(0, 4));
+});
+
 test('decode gives the text back', () => {
   assert.equal(roberta.decode(roberta.encode(TEXT).ids, { skipSpecial: true }), TEXT);
   assert.match(roberta.decode(roberta.encode('a').ids), /^<s>.*<\/s>$/);
@@ -119,6 +141,8 @@ const wrong = {
   'no text': () => bert.encode(),
   'a number': () => bert.count(5),
   'an unknown unit': () => bert.encode('a', { offsets: 'chars' }),
+  'a stride as long as the window': () => bert.encodeWindows(TEXT, { maxLength: 5, stride: 3 }),
+  'a fractional stride': () => bert.encodeWindows(TEXT, { maxLength: 5, stride: 0.5 }),
   'an unknown strategy': () => bert.encode('a', { strategy: 'best' }),
   'no limit': () => bert.chunk('a', {}),
   'a limit of 0': () => bert.chunk('a', 0),
