@@ -159,7 +159,7 @@ WMK_INLINE void WMK(quad_all)(const WMK(quads) * q, size_t n, size_t N, bool onc
     }
 }
 
-// Blocks of w that L2 keeps, times rows of x, packed, that L1 keeps.
+// Blocks of w that L2 keeps, or all of one that L3 does, times rows of x, packed, that L1 keeps.
 static void WMK(linear_f32)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                             size_t ldw, const float *b, size_t T, size_t N, size_t K) {
     _Alignas(64) float packed[WMK(QUAD_ROWS) * WMK_QUAD_K];
@@ -170,7 +170,7 @@ static void WMK(linear_f32)(float *y, size_t ldy, const float *x, size_t ldx, co
         return;
     }
     size_t few = T <= QUADS ? QUAD_T : T <= 2 * QUADS ? QUAD_T / 2 : 1, n_k = few * WMK_QUAD_K;
-    size_t block = T <= WMK(QUAD_ROWS) ? N : WMK_QUAD_N;
+    size_t block = T <= WMK(QUAD_ROWS) || N * K <= WMK_QUAD_W ? N : WMK_QUAD_N;
     q.x = packed;
     for (size_t k = 0; k == 0 || k < K; k += n_k, q.first = false) {
         q.K = WM_MIN(n_k, K - k);

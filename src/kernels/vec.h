@@ -34,7 +34,8 @@ enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
     WMK_T_BLOCK = 64,         // rows of x that go by a tile of w together
     WMK_QUAD_K = 384,         // the same of quad_rows.h, whose packed rows of x stay in L1, …
-    WMK_QUAD_N = 384,         // … and of w in L2
+    WMK_QUAD_N = 384,         // … and of w in L2, of more than …
+    WMK_QUAD_W = 1 << 20,     // … this many numbers
     WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
     WMK_INT_MOST = 8191,      // of x as whole numbers: 128 · 8191 · 2048 < 2³¹
