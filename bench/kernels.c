@@ -235,8 +235,7 @@ int bench_main(const char *isa) {
     b.stored = halves((size_t)LONG_N * LONG_K * 2);
     b.scale = halves((size_t)LONG_N * LONG_K / WM_Q4_BLOCK);
     if (!b.x || !b.y || !b.weights || !b.stored || !b.scale) return 1;
-    static const char *const all[] = {"scalar", "simd128", "sse2", "avx2", "avx512",
-                                      "avx512vnni", "neon"};
+    static const char *const all[] = {WM_ISAS};
     for (size_t i = 0; i < WM_COUNT(all); i++) {
         if (isa && !wm_span_is(wm_span_of(isa), all[i])) continue;
         b.k = wm_kernels_select(all[i]);

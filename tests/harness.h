@@ -67,10 +67,6 @@ int test_main(void);
 // Called as assert_near(got, want, tolerance).
 void test_near(double got, double want, double tolerance, const char *file, int line);
 
-// Every instruction set that there are kernels for, on whichever machine.
-#define TEST_ISAS "scalar", "simd128", "relaxed", "sse2", "avx2", "avx512", \
-    "avx512vnni", "neon"
-
 // A whole file, its path relative to the repository's root. Fails the test if there is none.
 // The memory is kept until exit and is no part of test_live_allocations.
 wm_span test_file(const char *path);

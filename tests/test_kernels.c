@@ -14,7 +14,7 @@
 
 enum { SIZES = 68, MOST = 2048, FLOAT_TYPES = WM_BF16 + 1 };
 
-static const char *const names[] = {TEST_ISAS};
+static const char *const names[] = {WM_ISAS};
 
 // The i-th instruction set's table, NULL where this machine has no such one.
 static const wm_kernels *table(size_t i) { return wm_kernels_select(names[i]); }

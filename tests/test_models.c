@@ -75,7 +75,7 @@ static void all_folders(const char *isa) {
 
 static void hidden_states_on_every_instruction_set(void **state) {
     (void)state;
-    static const char *const isas[] = {TEST_ISAS};
+    static const char *const isas[] = {WM_ISAS};
     size_t there = 0;
     for (size_t i = 0; i < WM_COUNT(isas); i++) {
         if (!wm_kernels_select(isas[i])) continue;
@@ -268,7 +268,7 @@ static double prefix_distance(const tiny *folder, const char *isa) {
 
 static void a_prefix_and_the_next_ids_are_the_whole(void **state) {
     (void)state;
-    static const char *const isas[] = {TEST_ISAS};
+    static const char *const isas[] = {WM_ISAS};
     double worst = 0;
     size_t tried = 0;
     for (wm_json_iter i = wm_json_each(tiny_json("tests/tiny/later.json")); wm_json_next(&i);) {

@@ -96,7 +96,7 @@ static void all_folders(const char *isa) {
 
 static void embeddings_on_every_instruction_set(void **state) {
     (void)state;
-    static const char *const isas[] = {TEST_ISAS};
+    static const char *const isas[] = {WM_ISAS};
     size_t there = 0;
     for (size_t i = 0; i < WM_COUNT(isas); i++) {
         if (!wm_kernels_select(isas[i])) continue;

@@ -6,6 +6,7 @@ AArch64 in an emulator, and the wasm without SIMD. What this machine has no comp
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ BUILDS = {
     "clang -O2, 32 bits": (["clang-19", "-O2", *M32], UNIT, []),
     "gcc -O2, AArch64": (["aarch64-linux-gnu-gcc", "-O2", "-static"], UNIT, ["qemu-aarch64-static"]),
 }
-ISAS = ("scalar", "sse2", "avx2", "avx512", "avx512vnni", "neon")
+ISAS = re.findall(r'"(\w+)"', re.search("#define WM_ISAS (.*)", (ROOT / "src/kernels/kernels.h").read_text())[1])
 MODELS = ("bert-f32", "bert-odd", "roberta-f16", "albert-bf16", "mpnet-f32", "gpt2-f16", "gpt_neox-bf16", "llama-rope3",
           "qwen3-f32", "t5-f32", "longt5-local", "st-static")
 

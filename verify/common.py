@@ -19,6 +19,7 @@ warnings.filterwarnings("ignore")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from bits import ISAS  # noqa: E402
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -110,10 +111,9 @@ def cli_hidden(model: Path, ids: list[int], *options: str) -> np.ndarray:
 def isas() -> list[str]:
     """The instruction sets that this build can run here."""
     model = ROOT / "tests/tiny/bert-f32"
-    known = ("scalar", "sse2", "avx2", "avx512", "avx512vnni", "neon")
     return [
         isa
-        for isa in known
+        for isa in ISAS
         if subprocess.run(
             [CLI, "hidden", str(model), "--ids", "1", "--isa", isa], capture_output=True
         ).returncode

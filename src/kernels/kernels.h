@@ -97,9 +97,11 @@ typedef struct wm_kernels {
     wm_threads *threads;
 } wm_kernels;
 
-// The table of `isa` ("scalar", "simd128", "sse2", "avx2", "avx512", "avx512vnni", "neon"), NULL:
-// the best this machine has. Returns NULL where the machine or the build has no such one. Asks the
-// processor: once a model.
+// All of them, whichever a build has.
+#define WM_ISAS "scalar", "simd128", "relaxed", "sse2", "avx2", "avx512", "avx512vnni", "neon"
+
+// The table of `isa`, NULL: the best this machine has. Returns NULL where the machine or the build
+// has no such one. Asks the processor: once a model.
 const wm_kernels *wm_kernels_select(const char *isa);
 
 #endif
