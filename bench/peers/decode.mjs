@@ -21,7 +21,7 @@ function table(rows, against, more = { head: [], of: () => [] }) {
       peers = against(name);
     const ratios = (what) =>
       peers.map((peer) => `${times(rows[peer][what].median / row[what].median)} ${peer}`).join(', ');
-    return [name, rate(token), best(token), rate(prompt), best(prompt), token.turns, ...more.of(row, name), ratios('token'), ratios('prompt')];
+    return [name, rate(token), best(token), rate(prompt), best(prompt), prompt.turns, ...more.of(row, name), ratios('token'), ratios('prompt')];
   });
   const rule = head.map((_, i) => (i && i < head.length - 2 ? '--:' : '--'));
   return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
@@ -108,7 +108,8 @@ for (const name of wanted.split(',')) parts.push(await PARTS[name]());
 const report = `# Decoding: ${date}
 
 ${machine()}.
-wasmicro ${versionOf(join(ROOT, 'npm'))}. By \`make bench-peers-decode\`. Tokens a second, medians (best) of turns in one process; against: how many
+wasmicro ${versionOf(join(ROOT, 'npm'))}. By \`make bench-peers-decode\`. Tokens a second, medians (best) of tokens and of
+prompts, by turns in one process; against: how many
 times as fast, by medians; **bold** where the other is faster.
 
 ${parts.map(({ text }) => text).join('\n')}`;

@@ -47,37 +47,48 @@ async function inPage(seconds) {
       config: url('config.json'),
       compute,
     });
-    const generate = (prompt, n) => pipeline.generate(prompt, { maxNewTokens: n, minNewTokens: n });
     isa = pipeline.info.isa;
-    // The prompt and its first token; then all of them, the prompt remembered but for its last token.
+    // What it read before is remembered: of the ids so far it runs the last.
     return async (text) => {
-      prompt = pipeline.tokenize(text).length;
-      const start = performance.now();
-      generate(text, 1);
-      const middle = performance.now();
-      const written = generate(text, TOKENS);
-      return [(middle - start) / prompt, (performance.now() - middle) / TOKENS, written];
+      const ids = Array.from(pipeline.tokenize(text)),
+        times = [];
+      prompt = ids.length;
+      for (let i = 0; i <= TOKENS; i++) {
+        const start = performance.now();
+        pipeline.generate(ids, { maxNewTokens: 1, minNewTokens: 1 });
+        times.push(performance.now() - start);
+        ids.push(pipeline.last.ids[0]);
+      }
+      return [times[0] / prompt, times.slice(1), pipeline.decode(ids.slice(prompt))];
     };
   }
 
-  // By its own clock, which begins with the first token: so one fewer is in its time.
+  // By its own clock, which begins with the first token.
   async function wllama(url) {
     const settings = { suppressNativeLog: true, logger: LoggerWithoutDebug };
     const engine = new Wllama({ default: `${origin}/wllama/wasm/wllama.wasm` }, settings);
     const blob = await (await fetch(url)).blob();
     await engine.loadModel([blob], { n_threads: 1, n_ctx: 512, n_batch: 512, n_gpu_layers: 0 });
     return async (text) => {
-      const { timings, choices } = await engine.createCompletion({
+      const chunks = await engine.createCompletion({
         prompt: text,
         max_tokens: TOKENS + 1,
         temperature: 0,
         cache_prompt: false,
         timings_per_token: true,
-        stream: false,
+        stream: true,
         ignore_eos: true,
       });
-      const { prompt_ms, prompt_n, predicted_ms, predicted_n } = timings;
-      return [prompt_ms / prompt_n, predicted_ms / (predicted_n - 1), choices[0].text];
+      const clock = [];
+      let written = '',
+        read;
+      for await (const { timings, choices } of chunks) {
+        written += choices[0]?.text ?? '';
+        if (timings) clock[timings.predicted_n] = timings.predicted_ms;
+        if (timings?.prompt_n) read = timings.prompt_ms / timings.prompt_n;
+      }
+      const times = clock.map((time, n) => time - clock[n - 1]).filter((time) => time > 0);
+      return [read, times, written];
     };
   }
 
@@ -93,11 +104,11 @@ async function inPage(seconds) {
   const end = performance.now() + 1000 * seconds;
   for (let turn = 0; performance.now() < end || turn < 4; turn++) // the first one warms up
     for (const [name, engine] of Object.entries(engines)) {
-      const [prompt, token, text] = await engine(promptOf(turn));
+      const [prompt, tokens, text] = await engine(promptOf(turn));
       rows[name].text = text;
       if (!turn) continue;
       rows[name].prompt.push(prompt);
-      rows[name].token.push(token);
+      rows[name].token.push(...tokens);
     }
   return { prompt, tokens: TOKENS, isa, rows };
 }

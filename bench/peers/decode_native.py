@@ -71,14 +71,14 @@ class LlamaCpp:
             yield int(ids[0])
 
 
-def turn(engine, ids: np.ndarray) -> tuple[float, float, list[int]]:
-    """Milliseconds a token of the prompt, and of those after it, which follow."""
-    start = time.perf_counter()
-    tokens = engine.generate(ids, TOKENS + 1)
-    first = next(tokens)
-    middle = time.perf_counter()
-    others = list(tokens)
-    return (middle - start) * 1e3 / len(ids), (time.perf_counter() - middle) * 1e3 / TOKENS, [first, *others]
+def turn(engine, ids: np.ndarray) -> tuple[float, list[float], list[int]]:
+    """Milliseconds a token of the prompt and of each after its first, which follow."""
+    times, written = [time.perf_counter()], []
+    for token in engine.generate(ids, TOKENS + 1):
+        times.append(time.perf_counter())
+        written.append(token)
+    taken = np.diff(times) * 1e3
+    return taken[0] / len(ids), taken[1:].tolist(), written
 
 
 def main(library: str, models: str, gguf: str, llama: str, seconds: str = "40"):
@@ -91,15 +91,15 @@ def main(library: str, models: str, gguf: str, llama: str, seconds: str = "40"):
     }
     rows = {name: {"prompt": [], "token": [], "same": []} for name in engines}
     start = time.perf_counter()
-    while time.perf_counter() < start + float(seconds) or len(rows["wasmicro q4"]["token"]) < 3:
+    while time.perf_counter() < start + float(seconds) or len(rows["wasmicro q4"]["prompt"]) < 3:
         ids, at = np.array(text[at:at + PROMPT]), (at + PROMPT) % (len(text) - PROMPT)
         for name, engine in engines.items():
-            prompt, token, written = turn(engine, ids)
+            prompt, tokens, written = turn(engine, ids)
             exact = written if name == "llama.cpp Q4_1" else exact
             rows[name]["same"].append(next((i for i, id_ in enumerate(written) if id_ != exact[i]), len(exact)) / len(exact))
             if time.perf_counter() > start + float(seconds) / 5:
                 rows[name]["prompt"].append(prompt)
-                rows[name]["token"].append(token)
+                rows[name]["token"] += tokens
     for row in rows.values():
         row["same"] = float(np.mean(row["same"]))
         for what in ("prompt", "token"):
