@@ -157,8 +157,7 @@ wm_status wm_pipeline_setting(wm_pipeline *p, const char *key, wm_span *text, wm
     root = wm_json_get(root, key);
     // several templates: [{"name": "default", "template": …}, …]
     for (wm_json_iter i = wm_json_each(root); wm_json_next(&i);)
-        if (wm_json_string_is(i.value, "default") ||
-            wm_json_string_is(wm_json_get(i.value, "name"), "default"))
+        if (wm_json_string_is(wm_json_get(i.value, "name"), "default"))
             root = wm_json_get(i.value, "template");
     wm_json content = wm_json_get(root, "content");
     if (wm_json_present(content)) root = content;

@@ -176,42 +176,54 @@ static wm_status add_dense(sentence_reader *r, const wm_source *file, const wm_s
     return dense_weight(r, files, count, step, wm_json_flag(config, "bias", true));
 }
 
+enum {
+    MODULE_TRANSFORMER,
+    MODULE_STATIC,
+    MODULE_NORMALIZE,
+    MODULE_DROPOUT,
+    MODULE_POOLING,
+    MODULE_DENSE
+};
+
+static const char *const module_names[] = {
+    [MODULE_TRANSFORMER] = "Transformer", [MODULE_STATIC] = "StaticEmbedding",
+    [MODULE_NORMALIZE] = "Normalize",     [MODULE_DROPOUT] = "Dropout",
+    [MODULE_POOLING] = "Pooling",         [MODULE_DENSE] = "Dense",
+};
+
 static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
     wm_span name, folder;
     const wm_source *files;
-    size_t count;
+    size_t count, kind = 0;
     wm_step *step = NULL;
     WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
     WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
     if (wm_span_is(folder, ".")) folder.n = 0;
     if (folder.n) WM_TRY(wm_path_check(folder, "modules.json", r->error));
-    wm_span kind = last_part(name);
+    while (kind < WM_COUNT(module_names) && !wm_span_is(last_part(name), module_names[kind]))
+        kind++;
+    if (kind == WM_COUNT(module_names) || first != (kind <= MODULE_STATIC))
+        return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
+                       "modules.json: module %s is not supported here", &name);
+    if (kind == MODULE_DROPOUT) return WM_OK; // does nothing at inference
+    if (kind == MODULE_NORMALIZE) return add_step(r, WM_STEP_NORMALIZE, &step);
+    WM_TRY(files_under(r, folder, &files, &count));
     if (first) {
-        if (wm_span_is(kind, "Transformer"))
-            return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
-        if (wm_span_is(kind, "StaticEmbedding")) {
-            r->sentence->strip = false;
-            r->sentence->without_config = folder.n;
-            WM_TRY(add_step(r, WM_STEP_POOL, &step));
-            step->pools = 1u << WM_POOL_MEAN;
-            return files_under(r, folder, &r->sentence->files, &r->sentence->file_count);
-        }
-    } else {
-        if (wm_span_is(kind, "Normalize")) return add_step(r, WM_STEP_NORMALIZE, &step);
-        if (wm_span_is(kind, "Dropout")) return WM_OK; // does nothing at inference
-        bool pooling = wm_span_is(kind, "Pooling");
-        if (pooling || wm_span_is(kind, "Dense")) {
-            WM_TRY(files_under(r, folder, &files, &count));
-            const wm_source *config = wm_source_find(files, count, "config.json");
-            if (!config)
-                return wm_fail(r->error, WM_ERROR_MISSING, 0,
-                               "modules.json: %s/config.json is missing", &folder);
-            r->folder = folder.n ? folder.n + 1 : 0;
-            return pooling ? add_pooling(r, config) : add_dense(r, config, files, count);
-        }
+        r->sentence->files = files;
+        r->sentence->file_count = count;
+        if (kind == MODULE_TRANSFORMER) return WM_OK;
+        r->sentence->strip = false;
+        r->sentence->without_config = folder.n;
+        WM_TRY(add_step(r, WM_STEP_POOL, &step));
+        step->pools = 1u << WM_POOL_MEAN;
+        return WM_OK;
     }
-    return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
-                   "modules.json: module %s is not supported here", &name);
+    const wm_source *config = wm_source_find(files, count, "config.json");
+    if (!config)
+        return wm_fail(r->error, WM_ERROR_MISSING, 0, "modules.json: %s/config.json is missing",
+                       &folder);
+    r->folder = folder.n ? folder.n + 1 : 0;
+    return kind == MODULE_POOLING ? add_pooling(r, config) : add_dense(r, config, files, count);
 }
 
 static wm_status read_modules(sentence_reader *r) {
