@@ -542,10 +542,10 @@ static wm_status put_byte_level(const model *m, const gguf_value *tokens, const 
     return put_model(m, tokens, merges, splitters[i].ignore_merges, to);
 }
 
-// ---- SentencePiece's BPE
-// ----------------------------------------------------------------------------- It joins the
-// neighbours whose joint piece has the best score. tokenizer.json has rules instead: each way to
-// make a piece of two others, best score first, as transformers writes them.
+// ---- SentencePiece's BPE ------------------------------------------------------------------------
+
+// It joins the neighbours whose joint piece has the best score. tokenizer.json has rules instead:
+// each way to make a piece of two others, best score first, as transformers writes them.
 
 enum { MAX_PIECE = 256 }; // bytes of a piece that is split: longer ones are never made of two
 
