@@ -186,19 +186,17 @@ WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, 
 #ifdef v_from_nibbles
 // Q4, from the k-th number on.
 WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], size_t k) {
-    enum { BLOCKS = WMK_K_BLOCK / WM_Q4_BLOCK, PARTS = WM_Q4_BLOCK / LANES };
-    const uint8_t *w[4];
+    enum { PARTS = WM_Q4_BLOCK / LANES };
+    const uint8_t *w[4], *scales[4];
     const float *x = tile->x;
-    float scales[4][BLOCKS];
     vec sum[4], b[PARTS];
-    size_t blocks = tile->K / WM_Q4_BLOCK;
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        w[c] = tile->w[c], sum[c] = v_set(0.0f);
-        WMK(widen_f16)(scales[c], rows[c].scales + k / WM_Q4_BLOCK * 2, blocks);
+        w[c] = tile->w[c], scales[c] = rows[c].scales + k / WM_Q4_BLOCK * 2;
+        sum[c] = v_set(0.0f);
     }
-    for (size_t i = 0; i < blocks; i++, x += WM_Q4_BLOCK) {
+    for (size_t i = 0; i < tile->K / WM_Q4_BLOCK; i++, x += WM_Q4_BLOCK) {
         WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-            v_from_nibbles(b, w[c] + i * WM_Q4_BYTES, scales[c][i]);
+            v_from_nibbles(b, w[c] + i * WM_Q4_BYTES, scales[c] + 2 * i);
             WMK_UNROLL for (size_t j = 0; j < PARTS; j++) {
                 sum[c] = v_fma(v_load(x + j * LANES), b[j], sum[c]);
             }

@@ -74,11 +74,11 @@ static inline wmk_quad wmk_sums_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
 }
 
 // The 32 numbers of a block of q4: nibble by nibble from a table of what sixteen of them mean.
-static inline void wmk_from_nibbles_avx512(__m512 *to, const uint8_t *p, float scale) {
+static inline void wmk_from_nibbles_avx512(__m512 *to, const uint8_t *p, const uint8_t *scale) {
     const __m512i places =
         _mm512_set_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
     __m512 table = _mm512_set_ps(7, 6, 5, 4, 3, 2, 1, 0, -1, -2, -3, -4, -5, -6, -7, -8);
-    table *= _mm512_set1_ps(scale);
+    table *= _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)wm_read_u16(scale)));
     WMK_UNROLL for (size_t i = 0; i < 2; i++, p += 8) {
         __m512i eight = _mm512_set1_epi32((int32_t)wm_read_u32(p));
         eight = _mm512_mask_set1_epi32(eight, 0xFF00, (int32_t)wm_read_u32(p + 4));
