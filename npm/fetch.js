@@ -277,8 +277,7 @@ export const openFrom = async (repo, list, options) => {
     ...options,
   };
   o.files = await gather(repo, ...(await list(o)), o);
-  if (o.fetched) o.onProgress = undefined; // one progress alone
-  return WasmPipeline.load(o);
+  return WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
 };
 
 // ---- With nothing to configure ------------------------------------------------------------------

@@ -49,7 +49,8 @@ const after = (when) =>
 export function startChromium() {
   const puppeteer = createRequire(join(ROOT, 'tools/npm/package.json'))('puppeteer-core');
   const quiet = ['gpu', 'background-networking', 'component-update', 'sync'];
-  const args = ['--no-sandbox', '--no-first-run', ...quiet.map((what) => `--disable-${what}`)];
+  const insecure = '--host-resolver-rules=MAP insecure.test 127.0.0.1'; // by http: no secure context
+  const args = ['--no-sandbox', '--no-first-run', insecure, ...quiet.map((what) => `--disable-${what}`)];
   return puppeteer.launch({ executablePath: CHROMIUM, args });
 }
 

@@ -266,7 +266,9 @@ const cases = [
     )],
   ['98 no cache: straight into the engine, broken off or not', async (t) => {
     t.hub.faults = { [CDN]: [{ cut: HALF }, { cut: 100 }] };
-    await t.works({ cache: false });
+    const { events } = await t.works({ cache: false });
+    const [loaded, total] = events.at(-1);
+    assert.ok(loaded === total && events.every((event, i) => event[1] === total && event[0] > (events[i - 1]?.[0] ?? 0)));
     assert.deepEqual((await t.look()).paths, []);
     t.hub.faults = { [CDN]: [{ corrupt: true }] };
     await t.fails('HASH', /not of \d+ bytes and hash/, { cache: false });
