@@ -215,6 +215,39 @@ static void beams_without_a_choice_are_refused(void **state) {
     wm_arena_free(&arena);
 }
 
+// Sums of 0 and of -infinity over divisors of 0 and infinity: no NaN, best first.
+static void penalties_without_bounds_leave_an_order(void **state) {
+    (void)state;
+    const double penalties[] = {1e30, -1e30, 3e38, -3e38};
+    const float none = -__builtin_inff();
+    for (size_t n = 0; n < WM_COUNT(penalties); n++) {
+        wm_arena arena;
+        wm_arena_init(&arena, NULL);
+        wm_generate_options options = {
+            .size = sizeof options, .num_beams = 3, .length_penalty = penalties[n]};
+        int32_t prompt[] = {1}, eos[] = {2};
+        options.eos_ids = eos;
+        options.eos_count = 1;
+        wm_sampler sampler;
+        wm_beams beams;
+        assert_int_equal(wm_sampler_init(&sampler, &options, NULL, 8, &arena, NULL), WM_OK);
+        wm_sampler_begin(&sampler, 1, 4, 0);
+        assert_int_equal(wm_beams_init(&beams, &sampler, prompt, &arena, NULL), WM_OK);
+        for (size_t step = 0; !beams.done; step++) { // one token is sure, then the end
+            float logits[3 * 8];
+            for (size_t i = 0; i < 24; i++) logits[i] = none;
+            for (size_t b = 0; b < 3; b++) logits[8 * b + (step ? 2 : 4)] = 5;
+            assert_int_equal(wm_beams_next(&beams, logits, NULL), WM_OK);
+        }
+        wm_beams_finish(&beams);
+        assert_true(beams.hypothesis_count > 0);
+        for (uint32_t i = 0; i < beams.hypothesis_count; i++)
+            assert_true(!i || beams.hypotheses[i].score <= beams.hypotheses[i - 1].score);
+        assert_true(beams.hypotheses[0].score == 0);
+        wm_arena_free(&arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(searches_are_those_of_transformers),
@@ -222,6 +255,7 @@ int main(void) {
         cmocka_unit_test(equals_have_an_order),
         cmocka_unit_test(impossible_beams_are_no_result),
         cmocka_unit_test(beams_without_a_choice_are_refused),
+        cmocka_unit_test(penalties_without_bounds_leave_an_order),
     };
     return cmocka_run_group_tests_name("beams", tests, NULL, NULL);
 }

@@ -59,6 +59,13 @@ static void best_steps(wm_beams *beams, const float *scores) {
     }
 }
 
+// What `length` new tokens with this sum of log-probabilities are worth. A penalty without bounds
+// makes the divisor 0 or infinite: 0 / 0 and -inf / inf are the sum.
+static WM_NOINLINE double worth(const wm_beams *beams, float sum, size_t length) {
+    double score = (double)sum / wm_pow((double)length, beams->sampler->options.length_penalty);
+    return score == score ? score : (double)sum;
+}
+
 // The worst hypothesis; of equals the first.
 static uint32_t worst_of(const wm_beams *beams) {
     uint32_t worst = 0;
@@ -73,7 +80,7 @@ static void add_hypothesis(wm_beams *beams, uint32_t beam, float sum, size_t len
                            wm_finish finish) {
     wm_hypothesis *all = beams->hypotheses, *last = &all[beams->width - 1];
     size_t prompt = beams->sampler->prompt;
-    double score = (double)sum / wm_pow((double)length, beams->sampler->options.length_penalty);
+    double score = worth(beams, sum, length);
     if (beams->hypothesis_count < beams->width) {
         last = &all[beams->hypothesis_count++];
     } else {
@@ -98,8 +105,7 @@ static bool is_complete(const wm_beams *beams, float best) {
     if (o->early_stopping == WM_STOP_EARLY) return true;
     bool at_most = o->early_stopping == WM_STOP_NEVER && o->length_penalty > 0;
     size_t length = (at_most ? beams->capacity : beams->count) - beams->sampler->prompt;
-    double attainable = (double)best / wm_pow((double)length, o->length_penalty);
-    return beams->hypotheses[worst_of(beams)].score >= attainable;
+    return beams->hypotheses[worst_of(beams)].score >= worth(beams, best, length);
 }
 
 // The beams of the next step: B steps that are no eos. Steps that are become hypotheses, if they
