@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import type { Given, LoadOptions, Source, WasmPipeline } from './index.js';
+import type { AbortSignalLike, Given, LoadOptions, ResponseLike, Source, WasmPipeline } from './index.js';
 
 /** Where files are kept: find a file, or put it there whole. */
 export interface Store {
@@ -8,7 +8,7 @@ export interface Store {
    * Nothing is asked of the hub before the chunks are read. A chunk's bytes are there until the next is asked for. They
    * throw where the download fails or `signal` says so: what has come then is no file.
    */
-  put(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<unknown>;
+  put(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignalLike | null): Promise<unknown>;
 }
 
 export interface StoredFile {
@@ -36,7 +36,7 @@ export interface HubOptions extends Omit<LoadOptions, 'model' | 'tokenizer' | 'c
   /** Default: HF_ENDPOINT, else https://huggingface.co. */
   endpoint?: string;
   /** In place of the global fetch. */
-  fetch?: typeof fetch;
+  fetch?: (url: string, options: any) => Promise<ResponseLike>;
   /**
    * Browsers: the name of a Cache. Node, Deno, Bun: a folder, laid out as huggingface_hub does (default: its own).
    * A Store. false: nothing is kept.

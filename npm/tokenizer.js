@@ -22,6 +22,8 @@ const choice = (value, choices, name) => {
   return index < 0 ? wrong(`${name} must be one of ${choices.join(', ')}`) : index;
 };
 
+const unitOf = (options) => CODES[choice(options.offsets, UNITS, 'offsets')];
+
 const count = (value, name) =>
   value === value >>> 0 ? value : wrong(`${name} must be a whole number`);
 
@@ -41,10 +43,9 @@ export class Tokenizer {
     return new Tokenizer(await openLater(optionsOf(options), 1));
   }
 
-  // The engine's answer to one text: where its arrays lie.
-  #encode(text, options, windows = 0, stride = 0) {
+  // The engine's answer to one text: where its arrays lie. Bytes are the unit that costs nothing.
+  #encode(text, options, windows = 0, stride = 0, unit = unitOf(options)) {
     const items = [numbersOf(options), text, options.pair ?? ABSENT];
-    const unit = CODES[choice(options.offsets, UNITS, 'offsets')];
     const strategy = choice(options.strategy, STRATEGIES, 'strategy');
     return this.#engine.give('encode', items, unit, strategy, windows, stride);
   }
@@ -83,7 +84,7 @@ export class Tokenizer {
   }
 
   tokenize(text, options) {
-    const [ids, n] = this.#encode(text, optionsOf(options, 'maxLength'));
+    const [ids, n] = this.#encode(text, optionsOf(options, 'maxLength'), 0, 0, 0);
     return this.#engine.view(ids, n, Int32Array).slice();
   }
 
@@ -95,7 +96,7 @@ export class Tokenizer {
 
   count(text, options) {
     if (Array.isArray(text)) return text.map((one) => this.count(one, options));
-    return this.#encode(text, optionsOf(options))[1];
+    return this.#encode(text, optionsOf(options), 0, 0, 0)[1];
   }
 
   // The text's beginning of at most maxTokens tokens; its end with truncate: 'start'.

@@ -219,6 +219,8 @@ test('bundled by esbuild, it runs with the wasm given', (context) => {
 
 const CONSUMER = `
 import init, { WasmPipeline, WasmicroError, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
+import { embed, search, similarity } from 'wasmicro';
+import { cache, fromHub, generate, type CacheEntry, type Store } from 'wasmicro/hub';
 import inline, { WasmPipeline as Inline } from 'wasmicro/inline';
 import { WasmPool } from 'wasmicro/pool';
 import { Tokenizer, type Chunk, type Encoding } from 'wasmicro/tokenizer';
@@ -267,6 +269,28 @@ const pool = await WasmPool.load({ size: 2 });
 const both: Float32Array = await pool.embedBatch(['a']);
 await inline();
 Inline.detectedModelType('{}');
+const one: Float32Array = await embed('a');
+const several: Float32Array[] = await embed(['a', 'b'], { truncateDim: 64 });
+const nearest: { index: number; score: number }[] = search(one, several, 3);
+const cosine: number = similarity(one, several[0]!);
+const query: Float32Array = pipeline.embedQuery('a');
+const documents: Float32Array = pipeline.embedDocuments(['a'], { truncateDim: 64 });
+class Mine implements Store {
+  async find() {
+    return undefined;
+  }
+  async put(file: { path: string }, chunks: AsyncIterable<Uint8Array>) {
+    for await (const bytes of chunks) bytes.slice();
+  }
+}
+const hubbed = await fromHub('a/b', { revision: 'v1', cache: new Mine(), quantized: 'i8', onProgress: ({ loaded }) => void loaded });
+hubbed.close();
+const entries: CacheEntry[] = await cache.list();
+const held: number = await cache.size('a/b', { cache: 'mine' });
+const wrong: CacheEntry[] = await cache.verify();
+await cache.delete('a/b');
+const written: string | string[] = await generate('a', { maxNewTokens: 3 });
+export { nearest, cosine, query, documents, entries, held, wrong, written };
 export { text, many, data, vocabulary, back, label, index, answer, words, finish, encoding, chunks, counts, far, both };
 // @ts-expect-error
 pipeline.generate('a', { max_new_tokens: 5 });
@@ -286,11 +310,13 @@ export { known, vector, batch, rows, width, info, tokens, truncated, family };
 `;
 const IN_A_PAGE = `
 import init, { WasmPipeline } from 'wasmicro';
+import { fromHub } from 'wasmicro/hub';
 await init(new URL('x:y'));
 await init(fetch('x'));
 await init(new WebAssembly.Module(new Uint8Array()));
 const { signal } = new AbortController();
 const files = { a: new ReadableStream<Uint8Array>() };
+await fromHub('a/b', { fetch, signal });
 await WasmPipeline.load({ model: fetch('x'), tokenizer: new Blob([]), config: new URL('a:b'), signal, files });
 `;
 const REQUIRED = `
