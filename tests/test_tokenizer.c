@@ -281,6 +281,28 @@ static const struct {
     {"normalizer", CHARSMAP("BAAAAP////8A"), "ab", 2, {1, 2}},     // a root that points far outside
 };
 
+// Row 74 where a charsmap takes the first character away: its map of \x01 is the empty text.
+static void a_lost_beginning_costs_no_more(void **state) {
+    (void)state;
+    enum { LONG = 2000000 };
+    char file[2048];
+    uint8_t *text = malloc(LONG);
+    wm_tokenizer *tokenizer;
+    wm_encoding encoding = {0};
+    wm_span made = tokenizer_with("normalizer", CHARSMAP("EAAAAAAIAAAAAAAAAAAAgAEFAAAA"), file, sizeof file);
+    assert_int_equal(open_text(&tokenizer, "tokenizer.json", made, NULL, NULL), WM_OK);
+    memset(text, 'a', LONG);
+    text[0] = 1;
+    assert_int_equal(wm_tokenizer_encode(tokenizer, (wm_span){text, LONG}, NULL, NULL, &encoding, NULL), WM_OK);
+    assert_int_equal(encoding.count, 1);
+    assert_int_equal(wm_tokenizer_encode(tokenizer, WM_TEXT("\x01" "ab"), NULL, NULL, &encoding, NULL), WM_OK);
+    assert_int_equal(encoding.count, 2);
+    assert_int_equal(encoding.ids[0], 1);
+    wm_encoding_free(&encoding);
+    wm_tokenizer_close(tokenizer);
+    free(text);
+}
+
 static void odd_files_are_right(void **state) {
     (void)state;
     char text[2048];
@@ -533,7 +555,7 @@ int main(void) {
         cmocka_unit_test(vocab_txt_is_read_as_python_reads_lines), cmocka_unit_test(broken_vocabularies_are_refused),
         cmocka_unit_test(configs_name_no_files_and_run_nothing), cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(long_pieces_are_refused_or_found), cmocka_unit_test(a_million_pieces_are_found),
-        cmocka_unit_test(too_many_merges_are_refused),
+        cmocka_unit_test(too_many_merges_are_refused), cmocka_unit_test(a_lost_beginning_costs_no_more),
         cmocka_unit_test(odd_byte_pieces_are_text)};
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

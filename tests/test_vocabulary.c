@@ -82,10 +82,10 @@ static void usual_names_are_found(void **state) {
     for (uint32_t i = 0; i < COUNT; i++) {
         wm_span text = number_name(i, name), half = {name, text.n / 2};
         wm_span rest = {name + half.n, text.n - half.n};
-        assert_int_equal(wm_vocabulary_find(&vocabulary, half, rest), i);
-        assert_int_equal(wm_vocabulary_find(&vocabulary, text, WM_TEXT("x")), -1);
+        assert_int_equal(wm_vocabulary_find_joined(&vocabulary, half, rest), i);
+        assert_int_equal(wm_vocabulary_find_joined(&vocabulary, text, WM_TEXT("x")), -1);
     }
-    assert_int_equal(wm_vocabulary_find(&vocabulary, WM_TEXT(""), WM_TEXT("")), -1);
+    assert_int_equal(wm_vocabulary_find_joined(&vocabulary, WM_TEXT(""), WM_TEXT("")), -1);
     wm_walk walk = wm_walk_from(&vocabulary, WM_TEXT(""), WM_TEXT("12"));
     assert_int_equal(wm_walk_next(&walk), 1);
     assert_int_equal(wm_walk_next(&walk), 21);

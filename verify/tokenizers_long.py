@@ -20,7 +20,8 @@ TEXTS = {"100 MB of a": ("a", 100 * MB), "10 MB of one emoji": ("\U0001f9e1", 10
          "U+FDFA": ("\ufdfa", MB), "16 MB of one word": ("abcdefgh", 16 * MB), "spaces": (" ", 16 * MB), "spaces and a letter": (" " * 99 + "x", 8 * MB),
          "line ends": ("\r\n", 8 * MB), "apostrophes": ("'", 8 * MB), "digits": ("1", 8 * MB), "carets": ("^", 8 * MB), "ababab": ("ab", 8 * MB),
          "aab": ("aab", 8 * MB), "words": ("the dog ", 8 * MB), "CJK": ("漢字", 8 * MB), "half a special token": ("<|endoftex", 8 * MB),
-         "special tokens": ("</s>[SEP]<|endoftext|>", 4 * MB), "underlines": ("▁", 8 * MB), "NUL": ("\0", 8 * MB)}
+         "special tokens": ("</s>[SEP]<|endoftext|>", 4 * MB), "underlines": ("▁", 8 * MB), "NUL": ("\0", 8 * MB),
+         "words behind what is taken away": ("\x01" + "the dog " * MB, 8 * MB)}
 
 
 def seconds(ours, span):
@@ -40,8 +41,8 @@ def main():
             if only not in name:
                 continue
             ours = check.Tokenizer(folder, lib)
-            data = piece.encode() * (size // len(piece.encode()))
-            short = data[:len(data) // 8 // len(piece.encode()) * len(piece.encode())]
+            data = piece.encode() * (size // len(piece.encode()) or 1)
+            short = data[:len(data) // 8 // len(piece.encode()) * len(piece.encode()) or len(data) // 8]
             one, _ = seconds(ours, check.Span(short, len(short)))
             all_of_it, status = seconds(ours, check.Span(data, len(data)))
             rates = [len(short) / one / 1e6, len(data) / all_of_it / 1e6]

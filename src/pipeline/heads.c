@@ -214,7 +214,7 @@ static wm_status find_mask(prediction_call *call, int32_t *id) {
     wm_span names[3] = {{NULL, 0}, WM_TEXT("<mask>"), WM_TEXT("[MASK]")};
     WM_TRY(wm_pipeline_setting(call->pipeline, "mask_token", names, call->error));
     for (size_t i = 0; i < 3; i++) {
-        int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){NULL, 0}, names[i]);
+        int32_t index = wm_vocabulary_find(&tokenizer->added_names, names[i]);
         if (index < 0) continue;
         *id = tokenizer->added[index].id;
         return WM_OK;

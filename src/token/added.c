@@ -15,7 +15,7 @@ wm_status wm_added_init(wm_tokenizer *tokenizer, uint64_t count, wm_error *error
 
 // The id of a piece; control pieces of SentencePiece are in no table.
 static int32_t find_piece(const wm_token_model *model, wm_span content) {
-    int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, content);
+    int32_t id = wm_vocabulary_find(&model->vocabulary, content);
     for (uint32_t i = 0; model->types && id < 0 && i < model->vocabulary.ids; i++)
         if (wm_span_equal(model->vocabulary.pieces[i], content)) id = (int32_t)i;
     return id;
@@ -23,7 +23,7 @@ static int32_t find_piece(const wm_token_model *model, wm_span content) {
 
 int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool update) {
     if (!token.content.n) return -1;
-    int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, token.content);
+    int32_t index = wm_vocabulary_find(&tokenizer->added_names, token.content);
     token.id = find_piece(&tokenizer->model, token.content);
     if (index >= 0) {
         token.id = tokenizer->added[index].id;

@@ -88,7 +88,7 @@ static uint32_t rank_of(const wm_token_model *model, const uint8_t *p, bpe_symbo
     wm_span text = {p + left->at, left->length + right->length};
     left->into = -1;
     if (text.n <= model->vocabulary.longest)
-        left->into = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+        left->into = wm_vocabulary_find(&model->vocabulary, text);
     if (left->into < 0) return NO_RANK;
     float score = (float)model->scores[left->into] + 0.0f; // no -0
     uint32_t bits = wm_read_u32(&score);
@@ -111,7 +111,7 @@ static int32_t find_character(const wm_token_model *model, wm_span c, bool first
     wm_span text = {whole, 0};
     for (int i = 0; i < 3; text.n += parts[i++].n)
         if (parts[i].n) memcpy(whole + text.n, parts[i].p, parts[i].n);
-    return wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    return wm_vocabulary_find(&model->vocabulary, text);
 }
 
 // Symbols of all characters, or bytes, of the piece. What the vocabulary lacks becomes <0xXX>
@@ -232,13 +232,13 @@ static bool merge_symbols(const wm_token_model *model, const uint8_t *p, wm_toke
 // With ignore_merges a piece that the vocabulary has is that one token.
 static int32_t find_whole(const wm_token_model *model, wm_span piece, wm_token_sink *sink) {
     if (!model->ignore_merges || piece.n > model->vocabulary.longest) return -1;
-    if (!model->byte_level) return wm_vocabulary_find(&model->vocabulary, (wm_span){0}, piece);
+    if (!model->byte_level) return wm_vocabulary_find(&model->vocabulary, piece);
     sink->queue.n = 0;
     if (!wm_array_reserve(&sink->queue, sink->host, piece.n * 2)) return -1;
     uint8_t *written = sink->queue.p;
     size_t n = 0;
     for (size_t i = 0; i < piece.n; i++) n += wm_byte_level_write(piece.p[i], written + n);
-    return wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){written, n});
+    return wm_vocabulary_find(&model->vocabulary, (wm_span){written, n});
 }
 
 // Moves *raw on to the byte of the piece that the `at`-th byte comes from when ByteLevel writes the

@@ -25,7 +25,7 @@ static wm_span piece_of(const wm_tokenizer *tokenizer, int32_t id, bool skip_spe
     const wm_added_token *token = piece.p ? NULL : find_fresh(tokenizer, id);
     if (token) piece = token->content;
     if (!piece.p) return piece;
-    int32_t index = wm_vocabulary_find(&tokenizer->added_names, (wm_span){0}, piece);
+    int32_t index = wm_vocabulary_find(&tokenizer->added_names, piece);
     bool special = index >= 0 && tokenizer->added[index].special;
     if (skip_special && special) return (wm_span){0};
     if (tokenizer->model.types && !token) {

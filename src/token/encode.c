@@ -99,7 +99,7 @@ static bool run_model(const wm_token_model *model, wm_piece piece, wm_token_sink
     case WM_TOKENS_UNIGRAM: return wm_unigram_encode(model, piece, sink);
     case WM_TOKENS_WORDLEVEL: break;
     }
-    int32_t id = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    int32_t id = wm_vocabulary_find(&model->vocabulary, text);
     return wm_token_emit(sink, id < 0 ? model->unk : id, piece.start, piece.end);
 }
 

@@ -334,6 +334,17 @@ static size_t grapheme_end(const wm_unicode *unicode, const wm_text *text, size_
     return at;
 }
 
+// Whether the character at `at` is a grapheme that the map has nothing for; *end: where it ends.
+static bool is_plain(const wm_unicode *unicode, const wm_charsmap *map, const wm_text *text,
+                     size_t at, size_t stop, size_t *end) {
+    wm_span to, c = {text->p + at, 1};
+    *end = at + 1;
+    if (at + 1 < stop && c.p[0] < 0x80 && c.p[1] < 0x80) return wm_charsmap_plain(map, *c.p);
+    *end = grapheme_end(unicode, text, at, stop);
+    c.n = *end - at;
+    return wm_count_characters(c) == 1 && !wm_charsmap_find(map, c, false, &to);
+}
+
 // As `tokenizers` has it: short graphemes as a whole, if the map has that, else character by
 // character.
 static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm_cursor *cursor,
@@ -341,21 +352,23 @@ static bool apply_charsmap(const wm_unicode *unicode, const wm_charsmap *map, wm
     charsmap_job job = {.to = to, .places = *cursor};
     const wm_text *text = cursor->text;
     while (cursor->at < cursor->stop && !to->failed) {
-        size_t plain = cursor->at; // ASCII that the map leaves alone, but for the last one
-        while (plain + 2 < cursor->stop && wm_charsmap_plain(map, text->p[plain]) &&
-               wm_charsmap_plain(map, text->p[plain + 1]) && text->p[plain + 2] < 0x80)
-            plain++;
-        if (plain > cursor->at) {
+        // Up to the last one that the map leaves alone. Where the first characters of all went
+        // without a trace, the places lag behind.
+        size_t plain = cursor->at, next = plain, end;
+        for (; next < cursor->stop; next = end) {
+            if (!is_plain(unicode, map, text, next, cursor->stop, &end)) break;
+            plain = next;
+            if (plain == cursor->at) continue;
             if (job.waiting) wm_writer_change(to, &job.places, job.c, job.change);
             job.waiting = false;
-            // Where the first characters went without a trace, the places lag behind.
-            if (job.places.at == cursor->at) {
-                cursor->at = plain;
-                wm_writer_copy(to, &job.places, plain);
-            }
+            if (job.places.at != cursor->at) break;
         }
-        size_t end = grapheme_end(unicode, text, cursor->at, cursor->stop), length;
-        size_t tried = end - cursor->at < 6 ? end - cursor->at : 0;
+        if (plain > cursor->at && job.places.at == cursor->at) {
+            cursor->at = plain;
+            wm_writer_copy(to, &job.places, plain);
+        }
+        end = grapheme_end(unicode, text, cursor->at, cursor->stop);
+        size_t length, tried = end - cursor->at < 6 ? end - cursor->at : 0;
         if (tried && give_mapped(&job, map, (wm_span){text->p + cursor->at, tried})) {
             cursor->at = end;
             continue;

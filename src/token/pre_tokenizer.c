@@ -66,6 +66,7 @@ static void add_part(splitter_job *job, size_t start, size_t end, bool match) {
     "b?u*v+" short "|b?u+v*" short "|" numbers "|_?o+h*" PATTERN_LINES
 static const char splitter_patterns[] = // by wm_splitter_kind
     "'1|_?l+|_?n+|_?o+" PATTERN_SPACES  // GPT2
+    "s1\0x1\0n1\0"                      // SPACES, PUNCTUATION, NUMBERS
     "\"1|b?l+|n1|_?o+r*" PATTERN_LINES  // QWEN
     "\"1|b?m+|n1|_?f+r*" PATTERN_LINES  // QWEN35
     "\"1|b?l+|n3|_?o+r*" PATTERN_LINES  // CL100K
@@ -74,7 +75,7 @@ static const char splitter_patterns[] = // by wm_splitter_kind
     "p1a+|e?m+|_?g+r*" PATTERN_LINES    // DEEPSEEK
     "n3\0r1\0s?l+\0s?d+\0" // THREE_NUMBERS, LINE_ENDS, SPACE_LETTERS, SPACE_PUNCTUATION
     "s+z!\0i+\0s?i+\0"     // END_SPACES, LIST, SPACE_LIST
-    "s1\0x1\0n1\0k+|y+\0"; // SPACES, PUNCTUATION, NUMBERS, WORD_RUNS
+    "k+|y+\0";             // WORD_RUNS
 
 enum { // flags beside those of wm_char_flag
     IS_ANY = 1 << 29,

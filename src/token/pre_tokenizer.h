@@ -20,6 +20,9 @@
 //   TEKKEN  the same without S and with \p{N}
 typedef enum wm_splitter_kind {
     WM_SPLITTER_GPT2,
+    WM_SPLITTER_SPACES,      // each space
+    WM_SPLITTER_PUNCTUATION, // each punctuation mark
+    WM_SPLITTER_NUMBERS,     // each digit or other number
     WM_SPLITTER_QWEN,
     WM_SPLITTER_QWEN35,
     WM_SPLITTER_CL100K, // Llama 3 too
@@ -33,9 +36,6 @@ typedef enum wm_splitter_kind {
     WM_SPLITTER_END_SPACES,        // \s+$
     WM_SPLITTER_LIST,         // [一-龥ࠀ-一가-퟿]+: any characters and ranges, in `content`
     WM_SPLITTER_SPACE_LIST,   // \s?[A-Za-zµÀ-Ö]+, the same
-    WM_SPLITTER_SPACES,       // each space
-    WM_SPLITTER_PUNCTUATION,  // each punctuation mark
-    WM_SPLITTER_NUMBERS,      // each digit or other number
     WM_SPLITTER_WORD_RUNS,    // \w+|[^\w\s]+
     WM_SPLITTER_LITERAL,      // each `content`
     WM_SPLITTER_PREFIX_SPACE, // no split: puts ' ' before a piece that does not begin with one

@@ -357,7 +357,7 @@ static wm_status read_unknown(wm_reading *reading, const wm_json *members) {
         return wm_reading_bad(reading, "unk_id is no piece");
     }
     WM_TRY(wm_reading_string(reading, &members[MODEL_UNK], &text));
-    model->unk = wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    model->unk = wm_vocabulary_find(&model->vocabulary, text);
     bool none = wm_json_null(&members[MODEL_UNK]);
     if (none) model->unk = -1;
     if (model->unk >= 0 || (none && model->kind == WM_TOKENS_BPE)) return WM_OK;

@@ -97,7 +97,7 @@ static wm_status take_piece(wm_reading *reading, wm_entry *entry) {
     wm_vocabulary *vocabulary = &model->vocabulary;
     uint32_t id = (uint32_t)entry->id;
     if (entry->parts) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
-    int32_t twin = wm_vocabulary_find(vocabulary, (wm_span){0}, entry->text);
+    int32_t twin = wm_vocabulary_find(vocabulary, entry->text);
     bool listed = !model->scores || model->types; // each piece has an id of its own
     if (listed && (entry->parts || model->types) && (twin >= 0 || vocabulary->pieces[id].p))
         return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
@@ -174,14 +174,14 @@ static wm_status read_sides(wm_reading *reading, wm_entry *entry, wm_span *sides
 static wm_status take_merge(wm_reading *reading, wm_entry *entry, wm_merge *merge) {
     const wm_token_model *model = &reading->tokenizer->model;
     const wm_vocabulary *vocabulary = &model->vocabulary;
-    wm_span sides[2], none = {0};
+    wm_span sides[2];
     WM_TRY(read_sides(reading, entry, sides));
     // The right side's prefix is only for inside a word.
     size_t skip = WM_MIN(model->prefix.n, sides[1].n);
     wm_span rest = {sides[1].p + skip, sides[1].n - skip};
-    merge->left = wm_vocabulary_find(vocabulary, none, sides[0]);
-    merge->right = wm_vocabulary_find(vocabulary, none, sides[1]);
-    merge->into = wm_vocabulary_find(vocabulary, sides[0], rest);
+    merge->left = wm_vocabulary_find(vocabulary, sides[0]);
+    merge->right = wm_vocabulary_find(vocabulary, sides[1]);
+    merge->into = wm_vocabulary_find_joined(vocabulary, sides[0], rest);
     if (merge->left >= 0 && merge->right >= 0 && merge->into >= 0) return WM_OK;
     return wm_reading_fail(reading, WM_ERROR_FORMAT,
                            merge->left < 0    ? "no such piece, but a merge's left:"
@@ -210,7 +210,7 @@ void wm_bpe_find_bytes(wm_token_model *model) {
                               '>'};
         size_t n = model->byte_level ? wm_byte_level_write((uint8_t)byte, written) : sizeof written;
         model->bytes[byte] =
-            wm_vocabulary_find(&model->vocabulary, (wm_span){0}, (wm_span){written, n});
+            wm_vocabulary_find(&model->vocabulary, (wm_span){written, n});
     }
 }
 

@@ -52,7 +52,7 @@ static void find_ways(const wm_token_model *model, wm_span text, unigram_node *n
 bool wm_unknown_emit(const wm_token_model *model, size_t start, size_t end, wm_token_sink *sink) {
     const uint8_t *p = sink->cursor.text->p;
     wm_span text = {p + start, end - start};
-    int32_t id = model->types ? -1 : wm_vocabulary_find(&model->vocabulary, (wm_span){0}, text);
+    int32_t id = model->types ? -1 : wm_vocabulary_find(&model->vocabulary, text);
     bool fallback = model->byte_fallback && id < 0;
     for (size_t i = start; fallback && i < end; i++) fallback = model->bytes[p[i]] >= 0;
     if (!fallback) return wm_token_emit(sink, id >= 0 ? id : model->unk, start, end);

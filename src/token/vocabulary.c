@@ -76,10 +76,15 @@ bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
     return fresh;
 }
 
-int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span first, wm_span second) {
+int32_t wm_vocabulary_find_joined(const wm_vocabulary *vocabulary, wm_span first,
+                                  wm_span second) {
     uint32_t slot =
         *find_slot(vocabulary, hash_more(hash_more(HASH_START, first), second), first, second);
     return (int32_t)(slot & SLOT_ID_MASK) - 1;
+}
+
+int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span piece) {
+    return wm_vocabulary_find_joined(vocabulary, (wm_span){0}, piece);
 }
 
 wm_status wm_vocabulary_check(const wm_vocabulary *vocabulary, wm_error *error) {

@@ -34,8 +34,9 @@ wm_status wm_vocabulary_check(const wm_vocabulary *vocabulary, wm_error *error);
 // WM_LIMIT_PIECE.
 wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_error *error);
 
-// The id of the piece that is `first` and `second` put together, or -1.
-int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span first, wm_span second);
+// The id of a piece, or of the one that is `first` and `second` put together; -1: there is none.
+int32_t wm_vocabulary_find(const wm_vocabulary *vocabulary, wm_span piece);
+int32_t wm_vocabulary_find_joined(const wm_vocabulary *vocabulary, wm_span first, wm_span second);
 
 // All pieces that are `prefix` and a beginning of `text` (of whole characters), shortest first:
 //     for (wm_walk walk = wm_walk_from(v, prefix, text); (id = wm_walk_next(&walk)) >= 0;) …
