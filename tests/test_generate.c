@@ -274,6 +274,24 @@ static void logits_of_given_ids(void **state) {
     assert_true(checked > 20);
 }
 
+// transformers 5 writes tie_word_embeddings: true of T5 kinds whose head is their own, and
+// scale_decoder_outputs where T5 and LongT5 are.
+static void a_head_of_its_own_counts_before_what_is_tied(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"t5-v11", "false"}, {"longt5-local", "false"}, {"mt5-f16", NULL}};
+    for (size_t i = 0; i < WM_COUNT(rows); i++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, rows[i][0]);
+        tiny_set(&folder, "config.json", "tie_word_embeddings", "true");
+        if (rows[i][1]) tiny_set(&folder, "config.json", "scale_decoder_outputs", rows[i][1]);
+        wm_pipeline *pipeline = open_tiny(&folder);
+        assert_true(check_logits(&folder, pipeline) > 0);
+        wm_pipeline_close(pipeline);
+        wm_arena_free(&arena);
+    }
+}
+
 static void logits_and_their_arguments(void **state) {
     (void)state;
     const int32_t ids[] = {5, 6};
@@ -491,6 +509,7 @@ int main(void) {
         cmocka_unit_test(a_full_context_ends_with_length),
         cmocka_unit_test(an_encoder_generates_nothing),
         cmocka_unit_test(logits_of_given_ids),
+        cmocka_unit_test(a_head_of_its_own_counts_before_what_is_tied),
         cmocka_unit_test(logits_and_their_arguments),
         cmocka_unit_test(an_encoded_text_is_its_ids_states),
         cmocka_unit_test(what_is_remembered_changes_nothing),

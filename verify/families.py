@@ -205,6 +205,8 @@ def make(name: str, seed: int, folder: Path) -> None:
     cls, draw = getattr(transformers, cls), random.Random(f"{name} {seed}")
     settings = {"vocab_size": draw.randint(256, 300), "tie_word_embeddings": draw.random() < 0.5}
     settings |= {key: None for key in ("bos_token_id", "eos_token_id")} | config(draw)
+    if name == "mt5" and not NEWER:  # which scales what comes before a tied head; no later one does, nor do we
+        settings["tie_word_embeddings"] = False
     model = cls(cls.config_class(**settings))
     weights.draw(model, zlib.crc32(f"{name} {seed}".encode()), 0.5)
     model.tie_weights()

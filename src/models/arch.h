@@ -191,6 +191,7 @@ typedef enum wm_key_kind {
     X(rope_parameters, kind, ROPE)                                     \
     X(use_parallel_residual, parallel_residual, FLAG)                  \
     X(tie_word_embeddings, tied_head, FLAG)                            \
+    X(scale_decoder_outputs, scaled_head, FLAG)                        \
     X(normalize, normalized, FLAG)                                     \
     X(max_length, positions, POSITIONS)                                \
     X(is_decoder, kind, USUAL)                                         \
@@ -212,7 +213,6 @@ typedef enum wm_key_kind {
     X(gated, FLAG)                  \
     X(unscaled_attention, FLAG)     \
     X(head_norms, FLAG)             \
-    X(scaled_head, FLAG)            \
     X(local_encoder, FLAG)          \
     X(plain_text, FLAG)             \
     X(without_unknown, FLAG)
@@ -249,6 +249,7 @@ typedef enum wm_when {
     WM_ALWAYS,
     WM_IF_WIDTHS_DIFFER, // E ≠ D
     WM_IF_UNTIED, // the head is no token table: outside the prefix, and absent from base models
+    WM_IF_THERE,  // the same, but that a file which has one means it, tied or not
     WM_IF_GATED,
     WM_IF_NOT_GATED,
     WM_IF_HEAD_NORMS,

@@ -256,8 +256,8 @@ static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, voi
                                &tensor->name);
         } else if (slot->kind == WM_SLOT_NORM) {
             WM_TRY(bind_norm(b, slot, layer, field));
-        } else if (slot->when ==
-                   WM_IF_UNTIED) { // the head stands outside the base model, if it is there at all
+        } else if (slot->when == WM_IF_UNTIED || slot->when == WM_IF_THERE) {
+            // the head stands outside the base model, if it is there at all
             const char *prefix = b->prefix;
             b->prefix = "";
             if (find_tensor(b, slot->name, 0, ".weight")) WM_TRY(bind_matrix(b, slot, 0, field));
@@ -363,7 +363,7 @@ static wm_status bind_model(binder *b, const wm_source *files, size_t file_count
     b->layer_prefix = "";
     if (!find_tensor(b, model->family->model_slots->name, 0, ".weight")) b->prefix = "";
     WM_TRY(bind_slots(b, model->family->model_slots, 0, &model->weights));
-    if (arch->tied_head) model->weights.head = model->weights.token;
+    if (arch->tied_head && !model->weights.head.data) model->weights.head = model->weights.token;
     if (model->family->stacks) WM_TRY(bind_stack(b, 0));
     if (arch->kind == WM_ENCODER_DECODER) WM_TRY(bind_stack(b, 1));
     WM_TRY(bind_head(b));

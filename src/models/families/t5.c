@@ -23,13 +23,14 @@ static const wm_key t5_keys[] = {
     {WM_SET(norm), WM_NORM_RMS},
     {WM_SET(norm_place), WM_NORM_PRE},
     {WM_SET(unscaled_attention), 1},
-    {WM_SET(scaled_head), 1},
+    {WM_KEY(scale_decoder_outputs), 1}, // of transformers 5: what tie_word_embeddings said before
     {0, 0},
 };
 
 static const wm_slot t5_model[] = {
     {"shared", WM_MODEL(token), 'V', 'E', WM_SLOT_TABLE, WM_ALWAYS},
-    {"lm_head", WM_MODEL(head), 'V', 'D', WM_SLOT_TABLE, WM_IF_UNTIED},
+    // transformers 5 writes that it is tied where it is not.
+    {"lm_head", WM_MODEL(head), 'V', 'D', WM_SLOT_TABLE, WM_IF_THERE},
     {0},
 };
 
@@ -94,6 +95,7 @@ static const wm_key mt5_more[] = {
     {WM_KEY(num_heads), 6},
     {WM_KEY(feed_forward_proj), WM_GELU_TANH},
     {WM_KEY(tie_word_embeddings), 0},
+    {WM_KEY(scale_decoder_outputs), 0},
     {WM_SET(gated), 1},
     {0, 0},
 };
