@@ -185,6 +185,49 @@ test('installed, it is found by import, by require, inline, and its wasm by subp
   }
 });
 
+test("README's examples run as they stand", (context) => {
+  const folder = consumer(context),
+    blocks = [...read('npm/README.md').matchAll(/```js\n([^]*?)```/g)].map((match) => match[1]);
+  cpSync(join(ROOT, 'tests/tiny'), join(folder, 'tiny'), { recursive: true });
+  const [first, hub, own, text, heads, tokens, worker, ...more] = blocks;
+  assert.deepEqual(more, []);
+  const given = `
+    import { readFileSync } from 'node:fs';
+    const files = (name, ...paths) =>
+      Object.fromEntries(paths.map((path) => [path, readFileSync('tiny/' + name + '/' + path)]));
+    const open = (name) => Library.load({ files: files(name, 'model.safetensors', 'config.json', 'tokenizer.json') });
+    import { WasmPipeline as Library } from 'wasmicro';
+    const { signal } = new AbortController(), shown = [], show = (part) => shown.push(part);
+    const document = { body: { append: show } }, book = 'A long book. '.repeat(500);`;
+  const at = (code) => code.replace(/const at = .*/, "const at = (path) => new URL(`tiny/st-mean/${path}`, import.meta.url);");
+  const programs = [
+    own,
+    `const { 'model.safetensors': model, 'tokenizer.json': tokenizer, 'config.json': config, 'generation_config.json': generation } =
+      files('qwen3-f32', 'model.safetensors', 'tokenizer.json', 'config.json', 'generation_config.json');
+    import { WasmPipeline } from 'wasmicro';
+    ${text}
+    if (!shown.length) throw Error('nothing was written');`,
+    `const [classifier, reranker] = await Promise.all(['head-bert', 'head-rerank'].map(open));
+    const masked = { fillMask: Library.prototype.fillMask.bind }, // their models are not here
+      reader = { answer: Library.prototype.answer.bind },
+      tagger = { tag: Library.prototype.tag.bind };
+    ${heads.replace(/^(masked|reader|tagger)/gm, "if (typeof $1 !== 'object') $1")}`,
+    `const at = 0;\n${tokens}`,
+    `const at = 0;\n${worker} far.close();`,
+  ];
+  for (const [i, program] of programs.entries()) {
+    const path = join(folder, `readme${i}.mjs`);
+    writeFileSync(path, given + at(program));
+    const { status, stderr } = spawnSync(process.execPath, [path], { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0, `${program}\n${stderr}`);
+  }
+  // What these two fetch is not here.
+  const names = (code) => [...code.matchAll(/import \{ (.*?) \} from '(.*?)'/g)].map(([, list, from]) => `import { ${list} } from '${from}';`);
+  writeFileSync(join(folder, 'names.mjs'), [...names(first), ...names(hub)].join('\n'));
+  const { status, stderr } = spawnSync(process.execPath, ['names.mjs'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+});
+
 test('bundled by esbuild, it runs with the wasm given', (context) => {
   const folder = consumer(context);
   writeFileSync(
