@@ -324,6 +324,34 @@ static void sessions_have_their_own_memory(void **state) {
     }
 }
 
+// GPT-2's weights turned round where they lie give the same logits but for the order of the sums.
+static void straightened_weights_say_the_same(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt2-f32", "gpt2-f16", "gpt2-bf16", "bert-f32"};
+    for (size_t n = 0; n < WM_COUNT(names); n++) {
+        wm_arena arena = tiny_arena();
+        tiny folder = tiny_open(&arena, names[n]);
+        for (size_t i = 0; i < folder.count; i++) {
+            wm_span *bytes = &folder.files[i].bytes;
+            uint8_t *own = tiny_allocate(&arena, bytes->n + 1, 1);
+            bytes->p = memcpy(own, bytes->p, bytes->n);
+        }
+        opened o = open_session(&folder, NULL);
+        size_t D = o.model->arch.width;
+        int32_t ids[] = {7, 30, 11, 4, 25, 9};
+        float *want = tiny_allocate(&arena, 6 * D, sizeof *want),
+              *got = tiny_allocate(&arena, 6 * D, sizeof *got);
+        assert_int_equal(wm_session_hidden(o.session, ids, 6, want, NULL), WM_OK);
+        wm_model_straighten(o.model);
+        assert_false(o.model->stacks[0].layers[0].qkv.transposed);
+        if (o.model->arch.kind == WM_DECODER) wm_session_rewind(o.session, 0);
+        assert_int_equal(wm_session_hidden(o.session, ids, 6, got, NULL), WM_OK);
+        assert_true(tiny_distance(got, want, 6, D) <= 2e-6);
+        close_session(o);
+        wm_arena_free(&arena);
+    }
+}
+
 // tests/vectors/hidden_states.jsonl, made by tools/make_hidden_states.py
 static void the_hidden_states_of_every_layer(void **state) {
     (void)state;
@@ -361,6 +389,7 @@ int main(void) {
         cmocka_unit_test(odd_offsets_change_nothing),
         cmocka_unit_test(a_prefix_and_the_next_ids_are_the_whole),
         cmocka_unit_test(sessions_have_their_own_memory),
+        cmocka_unit_test(straightened_weights_say_the_same),
         cmocka_unit_test(the_hidden_states_of_every_layer),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);

@@ -4,7 +4,7 @@
 // given. Here a pair is a wm_span, which the assertions below hold to. A call that can fail answers
 // with a wm_status; what it made is in `out`, numbers in an order that its comment says, until the
 // next call. An instance holds one pipeline or one tokenizer, so its state lies here in statics.
-#include "../src/base/json.h"
+#include "../src/pipeline/pipeline.h"
 #include "heap.h"
 
 // Not static: the linker exports global symbols only.
@@ -189,6 +189,7 @@ EXPORT(open) wm_status open(wm_source *files, size_t count, uint32_t how) {
     wm_pipeline_options options = {.size = sizeof options};
     if (how == 2) options.compute = WM_COMPUTE_INT8;
     WM_TRY(wm_pipeline_open(&state.pipeline, files, count, &options, &state.error));
+    wm_model_straighten(state.pipeline->model);
     // Const to others; here it is only ever read.
     state.tokenizer = (wm_tokenizer *)(uintptr_t)wm_pipeline_tokenizer(state.pipeline);
     return WM_OK;

@@ -94,42 +94,64 @@ static void WMK(widen_i8)(float *y, const void *a, size_t n) { WMK(widen_row)(y,
 static void WMK(widen_u8)(float *y, const void *a, size_t n) { WMK(widen_row)(y, a, n, WM_U8); }
 static void WMK(widen_q4)(float *y, const void *a, size_t n) { WMK(widen_row)(y, a, n, WM_Q4); }
 
-// ---- Inside the tile ----------------------------------------------------------------------------
-// One row of x against four of w, K a multiple of 32: no tails.
+// ---- In registers -------------------------------------------------------------------------------
+// For one row of x.
 
 #if LANES > 1
-#ifdef F16C
-#define F16_LIFT 1
-#define F16_UNIT 1
-#define v_load_thin_f16(p) v_load_f16(p)
-#else
-// The exponent's bias is left to x and the sum, in two steps of which none goes out of range.
+// What loads of halves need besides.
+typedef struct WMK(halves) {
+    v_half mask, next; // F16's sign, exponent and mantissa in a float's upper half; one exponent
+    v_half odd;        // has an exponent's next bit: there was an infinity or a NaN
+    vint zero;
+} WMK(halves);
+
+WMK_INLINE vint WMK(everywhere)(uint32_t value) {
+    WMK_OPAQUE(value); // V8 would make a constant anew wherever it is used
+    return (vint)((vint){0} + (int32_t)value);
+}
+
+WMK_INLINE WMK(halves) WMK(no_halves)(void) {
+    WMK(halves)
+    none = {.mask = (v_half)WMK(everywhere)(0x8FFF8FFF),
+            .next = (v_half)WMK(everywhere)(0x00800080),
+            .zero = WMK(everywhere)(0)};
+    return none;
+}
+
+// 2 · LANES numbers at p, widened.
+#if LANES == 4 && !defined(F16C)
+// F16 keeps its exponent's bias, which is left to x and the sum, in two steps of which none goes
+// out of range.
 #define F16_LIFT 0x1p90f
 #define F16_UNIT 0x1p22f
-#define v_load_thin_f16(p) v_float(v_shift(v_load_i16(p), 13) & (int32_t)0x8FFFE000)
+WMK_INLINE void WMK(load_two)(vec to[2], const uint8_t *p, const wm_weight_type type,
+                              WMK(halves) * halves) {
+    v_half high = v_load_half(p), low = (v_half)halves->zero;
+    if (type == WM_F16) {
+        low = high << 13;
+        high = high >> 3 & halves->mask;
+        halves->odd |= high + halves->next;
+    }
+    to[0] = (vec)__builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11);
+    to[1] = (vec)__builtin_shufflevector(low, high, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+#else
+#define F16_LIFT 1.0f
+#define F16_UNIT 1.0f
+WMK_INLINE void WMK(load_two)(vec to[2], const uint8_t *p, const wm_weight_type type,
+                              WMK(halves) * halves) {
+    (void)halves;
+    WMK_UNROLL for (size_t i = 0; i < 2; i++, p += 2 * LANES) {
+        to[i] = type == WM_F16 ? v_load_f16(p) : WMK(load_bf16)(p);
+    }
+}
 #endif
 
-// An infinity or a NaN takes the exponent's own bits, which the tile leaves out.
-WMK_INLINE bool WMK(halves_are_finite)(const wmk_tile *tile) {
-#ifdef F16C
-    (void)tile;
-#else
-    typedef int16_t halves __attribute__((vector_size(16)));
-    int16_t lanes[8];
-    WMK_ROLLED for (size_t c = 0; c < 4; c++) {
-        halves most = {0}, large;
-        WMK_ROLLED for (size_t k = 0; k < tile->K; k += 8) {
-            halves h = (halves)v_load_bytes(tile->w[c] + 2 * k) & 0x7FFF;
-            large = h > most;
-            most = (h & large) | (most & ~large);
-        }
-        memcpy(lanes, &most, sizeof lanes);
-        WMK_ROLLED for (size_t i = 0; i < 8; i++) {
-            if (lanes[i] >= 0x7C00) return false;
-        }
-    }
-#endif
-    return true;
+WMK_INLINE bool WMK(are_odd)(const WMK(halves) * halves) {
+    uint32_t lanes[LANES], all = 0;
+    memcpy(lanes, &halves->odd, sizeof lanes);
+    WMK_ROLLED for (size_t i = 0; i < LANES; i++) all |= lanes[i];
+    return all & 0x10001000;
 }
 
 // y = sums · unit + what they are added to.
@@ -140,15 +162,13 @@ WMK_APART void WMK(thin_end)(const wmk_tile *tile, const vec sum[4], float unit)
     memcpy(tile->y, &sums, sizeof sums);
 }
 
-// F16 and BF16: LANES numbers of each row. As in dot_tile, V8 should not mix the steps.
-WMK_INLINE void WMK(halves_step)(vec sum[4], const float *x, const uint8_t *const w[4], size_t k,
-                                 const wm_weight_type type, const float lift) {
-    vec a = v_load(x + k), b = a;
-    if (lift != 1) a *= v_set(lift);
-    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        if (type == WM_F16) b = v_load_thin_f16(w[c] + 2 * k);
-        if (type == WM_BF16) b = WMK(load_bf16)(w[c] + 2 * k);
-        sum[c] = v_fma(a, b, sum[c]);
+// F16 and BF16: 2 · LANES numbers of two rows.
+WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
+                                 const wm_weight_type type, WMK(halves) * halves) {
+    vec b[2];
+    WMK_UNROLL for (size_t c = 0; c < 2; c++) {
+        WMK(load_two)(b, w[c], type, halves);
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) sum[c] = v_fma(a[i], b[i], sum[c]);
     }
 }
 
@@ -162,25 +182,32 @@ WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const
     }
 }
 
-WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float lift,
-                               const float unit) {
+// False where the numbers are not what the loads can widen.
+WMK_INLINE bool WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float unit) {
     const size_t step = type == WM_I8 ? 16 : 2 * LANES, size = type == WM_I8 ? 1 : 2;
+    size_t never = 0;
     const float *x = tile->x;
     const uint8_t *w[4];
+    WMK(halves) halves = WMK(no_halves)();
+    WMK_OPAQUE(never);
     vec sum[4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c], sum[c] = v_set(0.0f);
     for (size_t left = tile->K / step; left; left--) {
         if (type == WM_I8) {
             WMK(bytes_step)(sum, x, w);
         } else {
-            WMK(halves_step)(sum, x, w, 0, type, lift);
-            if (left == SIZE_MAX) break;
-            WMK(halves_step)(sum, x, w, LANES, type, lift);
+            vec a[2] = {v_load(x), v_load(x + LANES)};
+            if (type == WM_F16 && F16_LIFT != 1) a[0] *= v_set(F16_LIFT), a[1] *= v_set(F16_LIFT);
+            WMK(halves_step)(sum, a, w, type, &halves);
+            if (left == never) break;
+            WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
         }
         WMK_ADVANCE(x, step);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
     }
+    if (type == WM_F16 && WMK(are_odd)(&halves)) return false;
     WMK(thin_end)(tile, sum, unit);
+    return true;
 }
 
 #ifdef v_from_nibbles
@@ -209,18 +236,14 @@ WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], si
 // False where there is no such tile, or it cannot hold these numbers.
 WMK_APART bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {
-    case WM_F16:
-        if (!WMK(halves_are_finite)(tile)) return false;
-        WMK(thin_tile)(tile, WM_F16, F16_LIFT, F16_UNIT);
-        return true;
-    case WM_BF16: WMK(thin_tile)(tile, WM_BF16, 1, 1); return true;
-    case WM_I8: WMK(thin_tile)(tile, WM_I8, 1, I8_UNIT); return true;
+    case WM_F16: return WMK(thin_tile)(tile, WM_F16, F16_UNIT);
+    case WM_BF16: return WMK(thin_tile)(tile, WM_BF16, 1);
+    case WM_I8: return WMK(thin_tile)(tile, WM_I8, I8_UNIT);
     default: return false;
     }
 }
 #undef F16_LIFT
 #undef F16_UNIT
-#undef v_load_thin_f16
 #else
 WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     return (void)tile, (void)type, false;

@@ -60,6 +60,11 @@ wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t ro
 wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena,
                         wm_error *error);
 
+// Turns weights that are stored [inputs, outputs] round, in the host's own bytes, which have to be
+// writable and are this model's alone: row dots read them faster. Where there is no memory for a
+// copy of one, it stays as it is.
+void wm_model_straighten(wm_model *model);
+
 enum { WM_MAX_SEQUENCES = 64 }; // of one call
 
 // *hidden [Σ count, D] = the last hidden states of `sequences`, one after another; in the session's

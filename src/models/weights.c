@@ -424,6 +424,41 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
     return status;
 }
 
+// Rows of `from`, `pitch` bytes apart, become columns of `to`: sixteen of each at a time.
+static void turn(uint8_t *to, const uint8_t *from, size_t pitch, const wm_matrix *w, size_t size) {
+    enum { BLOCK = 16 };
+    for (size_t n = 0; n < w->rows; n += BLOCK) {
+        for (size_t k = 0; k < w->cols; k += BLOCK) {
+            for (size_t i = n; i < n + BLOCK && i < w->rows; i++) {
+                const uint8_t *p = from + k * pitch + i * size;
+                uint8_t *q = to + (i * w->cols + k) * size;
+                for (size_t j = k; j < k + BLOCK && j < w->cols; j++, p += pitch, q += size)
+                    size == 4 ? memcpy(q, p, 4) : memcpy(q, p, 2);
+            }
+        }
+    }
+}
+
+void wm_model_straighten(wm_model *model) {
+    const wm_allocator *host = &model->arena.host;
+    const wm_slot *slots = model->family->stacks ? model->family->stacks->layer_slots : NULL;
+    for (; slots && slots->name; slots++) {
+        for (uint32_t i = 0; slots->kind == WM_SLOT_CONV1D && i < model->stacks[0].stored; i++) {
+            wm_matrix *w =
+                (void *)((char *)&model->stacks[0].layers[i] + slots->field * sizeof(void *));
+            size_t size = w->type == WM_F32 ? 4 : 2, row = w->rows * size;
+            size_t pitch = row + 64; // rows of 4 KB apart would drive each other out of the cache
+            uint8_t *copy = w->transposed ? host->allocate(host->context, pitch * w->cols) : NULL;
+            if (!copy) continue;
+            for (size_t k = 0; k < w->cols; k++) memcpy(copy + k * pitch, w->data + k * row, row);
+            turn((uint8_t *)(uintptr_t)w->data, copy, pitch, w, size);
+            host->release(host->context, copy);
+            w->transposed = false;
+            w->stride = w->cols;
+        }
+    }
+}
+
 void wm_model_close(wm_model *model) {
     if (!model) return;
     wm_arena arena = model->arena; // the model lies in it
