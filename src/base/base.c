@@ -130,10 +130,9 @@ const wm_source *wm_source_find(const wm_source *files, size_t count, const char
     return NULL;
 }
 
-uint32_t wm_hash(wm_span bytes) {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < bytes.n; i++) hash = (hash ^ bytes.p[i]) * 16777619u;
-    hash ^= hash >> 15;
-    hash *= 0x2C1B3C6Du;
-    return hash ^ hash >> 12;
+uint32_t wm_hash_more(uint32_t hash, wm_span bytes) {
+    for (size_t i = 0; i < bytes.n; i++) hash = WM_HASH_BYTE(hash, bytes.p[i]);
+    return hash;
 }
+
+uint32_t wm_hash(wm_span bytes) { return wm_hash_finish(wm_hash_more(WM_HASH_START, bytes)); }

@@ -5,22 +5,6 @@
 
 enum { SLOT_ID_BITS = 22, SLOT_ID_MASK = (1 << SLOT_ID_BITS) - 1 };
 
-// FNV-1a, which can stop at any byte, and a finish that spreads it.
-#define HASH_START 2166136261u
-
-#define HASH_BYTE(hash, byte) (((hash) ^ (byte)) * 16777619u)
-
-static uint32_t hash_more(uint32_t hash, wm_span bytes) {
-    for (size_t i = 0; i < bytes.n; i++) hash = HASH_BYTE(hash, bytes.p[i]);
-    return hash;
-}
-
-static uint32_t hash_finish(uint32_t hash) {
-    hash ^= hash >> 15;
-    hash *= 0x2C1B3C6Du;
-    return hash ^ hash >> 12;
-}
-
 // A power of two of at least `n`, or 0 where there is none in 32 bits.
 static uint32_t power_of_two(uint64_t n) {
     uint64_t size = 16;
@@ -48,7 +32,7 @@ wm_status wm_vocabulary_init(wm_vocabulary *vocabulary, wm_arena *arena, uint64_
 // The slot that holds `first` and `second` put together, else the free one where they would go.
 static uint32_t *find_slot(const wm_vocabulary *vocabulary, uint32_t hash, wm_span first,
                            wm_span second) {
-    hash = hash_finish(hash);
+    hash = wm_hash_finish(hash);
     for (uint32_t i = hash;; i++) {
         uint32_t *slot = &vocabulary->slots[i & vocabulary->slot_mask];
         if (!*slot) return slot;
@@ -63,13 +47,13 @@ static uint32_t *find_slot(const wm_vocabulary *vocabulary, uint32_t hash, wm_sp
 bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
     wm_span none = {piece.p, 0};
     if (vocabulary->crowded) return true;
-    uint32_t hash = hash_more(HASH_START, piece);
+    uint32_t hash = wm_hash_more(WM_HASH_START, piece);
     uint32_t *slot = find_slot(vocabulary, hash, piece, none);
     bool fresh = *slot == 0;
-    uint32_t way = (uint32_t)(slot - vocabulary->slots) - hash_finish(hash);
+    uint32_t way = (uint32_t)(slot - vocabulary->slots) - wm_hash_finish(hash);
     vocabulary->crowded = (way & vocabulary->slot_mask) > WM_LIMIT_PROBES;
     if (!fresh) vocabulary->pieces[(*slot & SLOT_ID_MASK) - 1] = (wm_span){0};
-    *slot = (id + 1) | (hash_finish(hash) & ~(uint32_t)SLOT_ID_MASK);
+    *slot = (id + 1) | (wm_hash_finish(hash) & ~(uint32_t)SLOT_ID_MASK);
     vocabulary->pieces[id] = piece;
     vocabulary->count += fresh;
     vocabulary->longest = WM_MAX(vocabulary->longest, piece.n);
@@ -79,7 +63,7 @@ bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
 int32_t wm_vocabulary_find_joined(const wm_vocabulary *vocabulary, wm_span first,
                                   wm_span second) {
     uint32_t slot =
-        *find_slot(vocabulary, hash_more(hash_more(HASH_START, first), second), first, second);
+        *find_slot(vocabulary, wm_hash_more(wm_hash_more(WM_HASH_START, first), second), first, second);
     return (int32_t)(slot & SLOT_ID_MASK) - 1;
 }
 
@@ -117,11 +101,11 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
     vocabulary->beginning_mask = bits - 1;
     for (uint32_t id = 0; id < vocabulary->ids; id++) {
         wm_span piece = vocabulary->pieces[id];
-        uint32_t hash = HASH_START;
+        uint32_t hash = WM_HASH_START;
         for (size_t i = 0; i < piece.n; i++) {
-            hash = HASH_BYTE(hash, piece.p[i]);
+            hash = WM_HASH_BYTE(hash, piece.p[i]);
             if (i + 1 < piece.n && (piece.p[i + 1] & 0xC0) == 0x80) continue;
-            uint32_t bit = hash_finish(hash) & vocabulary->beginning_mask;
+            uint32_t bit = wm_hash_finish(hash) & vocabulary->beginning_mask;
             vocabulary->beginnings[bit >> 3] =
                 (uint8_t)(vocabulary->beginnings[bit >> 3] | 1u << (bit & 7));
         }
@@ -130,15 +114,15 @@ wm_status wm_vocabulary_index(wm_vocabulary *vocabulary, wm_arena *arena, wm_err
 }
 
 wm_walk wm_walk_from(const wm_vocabulary *vocabulary, wm_span prefix, wm_span text) {
-    return (wm_walk){vocabulary, prefix, text, 0, hash_more(HASH_START, prefix)};
+    return (wm_walk){vocabulary, prefix, text, 0, wm_hash_more(WM_HASH_START, prefix)};
 }
 
 int32_t wm_walk_next(wm_walk *walk) {
     const wm_vocabulary *vocabulary = walk->vocabulary;
     while (walk->at < walk->text.n) {
         size_t length = WM_MIN(character_length(walk->text.p[walk->at]), walk->text.n - walk->at);
-        while (length--) walk->hash = HASH_BYTE(walk->hash, walk->text.p[walk->at++]);
-        uint32_t bit = hash_finish(walk->hash) & vocabulary->beginning_mask;
+        while (length--) walk->hash = WM_HASH_BYTE(walk->hash, walk->text.p[walk->at++]);
+        uint32_t bit = wm_hash_finish(walk->hash) & vocabulary->beginning_mask;
         if (!(vocabulary->beginnings[bit >> 3] >> (bit & 7) & 1)) break;
         wm_span rest = {walk->text.p, walk->at};
         uint32_t slot = *find_slot(vocabulary, walk->hash, walk->prefix, rest);
