@@ -123,7 +123,8 @@ bool wm_letters_equal(const uint8_t *p, const char *lower, size_t n);
 // The file at `path`, or NULL. Of two with one path the first counts.
 const wm_source *wm_source_find(const wm_source *files, size_t count, const char *path);
 
-// FNV-1a, which can stop at any byte, with a finish that spreads it: for tables of names and pieces.
+// FNV-1a, which can stop at any byte, with a finish that spreads it: for tables of names and
+// pieces.
 #define WM_HASH_START 2166136261u
 #define WM_HASH_BYTE(hash, byte) (((hash) ^ (byte)) * 16777619u)
 uint32_t wm_hash_more(uint32_t hash, wm_span bytes);
