@@ -8,6 +8,5 @@ test-runtimes: wasm tests/runtimes/node_modules
 	@$(NODE) --test --test-reporter=tap tests/runtimes/*.test.js
 
 tests/runtimes/node_modules: tests/runtimes/package-lock.json
-	@# Not npm ci, which refuses a lock without the packages of other platforms.
-	cd tests/runtimes && npm install --no-save --ignore-scripts
+	cd tests/runtimes && npm ci --ignore-scripts
 	@touch $@

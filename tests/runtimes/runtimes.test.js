@@ -20,6 +20,7 @@ import test, { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import init, { WasmPipeline } from '../../npm/index.js';
+import { startHub } from '../hub/server.mjs';
 import { ROOT, bits, filesOf } from '../js/support.js';
 
 const MODULES = join(import.meta.dirname, 'node_modules');
@@ -98,6 +99,39 @@ for (const [name, [command, ...flags]] of Object.entries(runtimes))
     assert.ok(stdout, stderr);
     assert.deepEqual(JSON.parse(stdout), [WANT, WANT, 5]);
   });
+
+// Where huggingface_hub keeps its files, what one fetched the next finds.
+test('the hub in Node, Deno and Bun: one cache folder for all', async () => {
+  const files = filesOf('bert-f32'),
+    hub = await startHub({ repos: { 'org/tiny': { files } } });
+  const program = write(
+    'hub.js',
+    `import { cache, fromHub } from 'wasmicro/hub';
+    const open = () => fromHub('org/tiny');
+    const [p] = await Promise.all([open(), open(), open()]);
+    const vector = Array.from(new Uint8Array(p.embed(${JSON.stringify(TEXT)}).buffer), (b) => b.toString(16).padStart(2, '0')).join('');
+    console.log(JSON.stringify([vector, await cache.size(), await cache.verify()]));
+    process.exit();
+    `,
+  );
+  const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_TOKEN: '', HF_HUB_OFFLINE: '' };
+  const run = promisify(execFile);
+  try {
+    for (const [name, [command, ...flags]] of Object.entries(runtimes)) {
+      env.HF_HUB_CACHE = join(project, `hub-${name}`);
+      for (const again of [false, true]) {
+        const { stdout } = await run(command, [...flags, program], { cwd: project, env });
+        const [vector, size, damaged] = JSON.parse(stdout);
+        assert.deepEqual([vector, damaged], [WANT.vector, []], name);
+        assert.ok(size > files['model.safetensors'].length);
+        const fetched = hub.log.splice(0).filter(({ where }) => where === 'cdn').length;
+        assert.equal(fetched, again ? 0 : 1, name);
+      }
+    }
+  } finally {
+    await hub.close();
+  }
+});
 
 test('publint finds nothing wrong with what npm packs', () => {
   const { stdout, status } = spawnSync(process.execPath, [join(MODULES, 'publint/src/cli.js'), '--strict', join(ROOT, 'npm')], {
