@@ -14,8 +14,10 @@ enum {
     POOL_THREADS = 64,
     POOL_PATIENCE = 8192, // looks at the ticket before sleeping
     POOL_YIELD = 32,      // looks before letting others run
-    POOL_MOST = 8000000,  // nanoseconds that the account holds or owes at most
-    POOL_RISK = 32,       // what share of its time a caller may lose by waiting
+    POOL_MOST = 4000000,  // nanoseconds that the account holds or owes at most
+    POOL_TRIAL = 500000,  // those that it begins with, and begins anew with after a debt
+    POOL_DEAR = 64,       // nanoseconds alone for one of a debt, at most …
+    POOL_CHEAP = 4,       // … and at least
 };
 
 typedef struct pool_lane {
@@ -32,6 +34,7 @@ struct wm_threads {
     atomic_bool closing;
     atomic_flag busy;
     _Atomic int64_t account; // nanoseconds that sharing has saved; changed by who holds `busy`
+    int64_t price;           // of a debt
     _Atomic uint32_t sleepers;
     pthread_mutex_t mutex; // of sleep alone
     pthread_cond_t wake;
@@ -101,6 +104,8 @@ wm_status wm_threads_open(wm_threads **pool, uint32_t threads, const wm_allocato
     memset(made, 0, sizeof *made);
     made->host = *host;
     atomic_flag_clear(&made->busy);
+    made->account = POOL_TRIAL;
+    made->price = POOL_CHEAP;
     pthread_mutex_init(&made->mutex, NULL);
     pthread_cond_init(&made->wake, NULL);
     // `lanes` is written before the first thread could ask: none of them reads it.
@@ -139,7 +144,8 @@ static int64_t nanoseconds(void) {
 }
 
 // Hands out the parts and waits for those that others have. Returns the nanoseconds that this has
-// saved the caller, who would have needed its own quickest part's time for each of theirs.
+// saved the caller, who would have needed half its own quickest part's time at least for each of
+// theirs: side by side both are slower.
 static int64_t run_shared(wm_threads *pool, wm_part *run, void *context, size_t parts) {
     int64_t begun = nanoseconds(), woken, start, end, quickest = POOL_MOST;
     atomic_store(&pool->run, run);
@@ -155,7 +161,18 @@ static int64_t run_shared(wm_threads *pool, wm_part *run, void *context, size_t 
     }
     for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) pool_pause(i);
     if (theirs == parts) quickest = 0;
-    return quickest * (int64_t)theirs - (nanoseconds() - start) - (woken - begun);
+    return quickest * (int64_t)theirs / 2 - (nanoseconds() - start) - (woken - begun);
+}
+
+// The account after it was given `saved`. A debt pays for the next trial, too, and is dearer each
+// time until sharing has filled the account.
+static int64_t settle(wm_threads *pool, int64_t account, int64_t saved) {
+    int64_t after = WM_MIN(account + saved, POOL_MOST);
+    if (account < 0) return after < 0 ? after : POOL_TRIAL;
+    if (after == POOL_MOST) pool->price = POOL_CHEAP;
+    if (after >= 0) return after;
+    pool->price = WM_MIN(2 * pool->price, POOL_DEAR);
+    return WM_MAX(after, -POOL_MOST) - POOL_TRIAL;
 }
 
 // What sharing saves is put to an account, what it costs is taken from it: on a busy machine others
@@ -168,10 +185,10 @@ void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts)
     } else {
         int64_t start = account < 0 ? nanoseconds() : 0;
         for (size_t part = 0; part < parts; part++) run(context, part, 0);
-        if (account < 0) saved = (nanoseconds() - start) / POOL_RISK;
+        if (account < 0) saved = (nanoseconds() - start) / pool->price;
     }
     if (!mine) return;
-    atomic_store(&pool->account, WM_MAX(WM_MIN(account + saved, POOL_MOST), -POOL_MOST));
+    atomic_store(&pool->account, settle(pool, account, saved));
     atomic_flag_clear(&pool->busy);
 }
 #endif
