@@ -603,6 +603,35 @@ test('generate writes by SmolLM2 of a pinned revision, which an empty cache has 
   }
 });
 
+test('queries and documents have the prompts of well-known models whose files name none', async () => {
+  const { [MODEL]: weights, 'tokenizer.json': tokenizer, 'config.json': config } = FILES,
+    files = { [MODEL]: weights, 'tokenizer.json': tokenizer, 'config.json': config };
+  const sentence = 'Represent this sentence for searching relevant passages: ';
+  const prompts = {
+    'intfloat/e5-small-v2': ['query: ', 'passage: '],
+    'intfloat/multilingual-e5-base': ['query: ', 'passage: '],
+    'nomic-ai/nomic-embed-text-v1': ['search_query: ', 'search_document: '],
+    'BAAI/bge-small-en-v1.5': [sentence, ''],
+    'mixedbread-ai/mxbai-embed-large-v1': [sentence, ''],
+    'BAAI/bge-small-zh-v1.5': ['为这个句子生成表示以用于检索相关文章：', ''],
+    'BAAI/bge-m3': ['', ''],
+    'org/e5': ['', ''],
+  };
+  const named = { prompts: { query: 'ask: ', document: 'tell: ' } };
+  const hub = await startHub({
+    repos: {
+      ...Object.fromEntries(Object.keys(prompts).map((repo) => [repo, { files }])),
+      'intfloat/e5-small': { files: { ...files, 'config_sentence_transformers.json': JSON.stringify(named) } },
+    },
+  });
+  for (const [repo, [query, document]] of Object.entries({ ...prompts, 'intfloat/e5-small': ['ask: ', 'tell: '] })) {
+    const pipeline = await fromHub(repo, { endpoint: hub.endpoint, cache: false });
+    assert.deepEqual(pipeline.embedQuery(TEXT), pipeline.embed(query + TEXT), repo);
+    assert.deepEqual(pipeline.embedDocuments([TEXT, 'a']), pipeline.embedBatch([document + TEXT, `${document}a`]), repo);
+  }
+  await hub.close();
+});
+
 test('96 over 4 GB is refused before a file is fetched', async () => {
   const hub = await startHub({ repos: { [REPO]: { files: FILES } } }),
     asked = [];
