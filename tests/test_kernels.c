@@ -86,7 +86,8 @@ static uint8_t *random_bytes(size_t n, size_t offset, void **owner) {
 static quantised random_quantised(wm_weight_type type, size_t N, size_t K, size_t offset) {
     quantised q = {.wide = random_floats(N * K)};
     size_t blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
-    q.parts.data = random_bytes(N * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K), offset, &q.owners[0]);
+    q.parts.data =
+        random_bytes(N * (type == WM_Q4 ? blocks * WM_Q4_BYTES : K), offset, &q.owners[0]);
     if (type == WM_Q4) {
         float *halves = random_floats(N * blocks);
         q.parts.scale = random_weights(WM_F16, N * blocks, offset, halves, &q.owners[1]);
@@ -285,11 +286,20 @@ static void check_product(const wm_kernels *k, product p) {
     free(x), free(b), free(y), free(wide), free(before), free(owner);
 }
 
-static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
-                            size_t offset, bool bias) {
+static void quantised_product(const wm_kernels *k, wm_weight_type type, float *y, const float *x,
+                              const wm_quantized *w, const float *b, size_t T, size_t N, size_t K,
+                              bool halves) {
+    if (halves)
+        k->linear_halves(y, N, x, K, w, type, b, T, N, K);
+    else
+        k->linear[type](y, N, x, K, w, K, b, T, N, K);
+}
+
+static void check_product_of(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
+                             size_t offset, bool bias, bool halves) {
     float *x = random_floats(T * K), *y = random_floats(T * N), *b = bias ? random_floats(N) : NULL;
     quantised w = random_quantised(type, N, K, offset);
-    k->linear[type](y, N, x, K, &w.parts, K, b, T, N, K);
+    quantised_product(k, type, y, x, &w.parts, b, T, N, K, halves);
     for (size_t i = 0; i < T * N; i++) {
         double sum = b ? (double)b[i % N] : 0, size = magnitude(sum);
         for (size_t j = 0; j < K; j++) {
@@ -315,13 +325,19 @@ static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, 
     // Each row alone is the same bits, as is each column among others.
     float *alone = random_floats(N);
     for (size_t t = 0; t < T; t++) {
-        k->linear[type](alone, N, x + t * K, K, &w.parts, K, b, 1, N, K);
+        quantised_product(k, type, alone, x + t * K, &w.parts, b, 1, N, K, halves);
         assert_memory_equal(alone, y + t * N, N * sizeof *alone);
         if (N < 2) continue;
-        k->linear[type](alone, N, x + t * K, K, &w.parts, K, b, 1, N - 1, K);
+        quantised_product(k, type, alone, x + t * K, &w.parts, b, 1, N - 1, K, halves);
         assert_memory_equal(alone, y + t * N, (N - 1) * sizeof *alone);
     }
     free(x), free(y), free(b), free(alone), free_quantised(&w);
+}
+
+static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
+                            size_t offset, bool bias) {
+    check_product_of(k, type, T, N, K, offset, bias, false);
+    if (k->linear_halves && type != WM_U8) check_product_of(k, type, T, N, K, offset, bias, true);
 }
 
 // A row's step: of 14 bits, but that of I8 with dot products of bytes by its root mean square.

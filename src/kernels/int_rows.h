@@ -2,28 +2,41 @@
 // Products of whole numbers: rows of i8 or q4 times rows of x in 14 bits, in sums of 32 bits that
 // cannot overflow. Included by kernels_body.h.
 
-// A row of x in steps of its largest number's 8191st part; returns the step. A NaN or an infinity
-// makes the step one.
-WMK_APART float WMK(row_step)(const float *x, size_t K) {
+// The largest number of a row of x, without its sign; a NaN or an infinity before others.
+WMK_APART float WMK(row_most)(const float *x, size_t K) {
     uint32_t most = 0;
     WMK_ROLLED for (size_t k = 0; k < K; k++) {
         uint32_t size = wm_read_u32(x + k) & 0x7FFFFFFF;
         most = WM_MAX(most, size);
     }
-    return wm_read_f32(&most) / (float)WMK_INT_MOST;
+    return wm_read_f32(&most);
 }
 
-// to [n, and zeros up to `all`] = x / step to the nearest, ties to even. For q4 the numbers of 8 ·
-// LANES change places: those whose nibbles stand at one place of their 16 bits come together.
+// The step of 14 bits or, with `rest`, of two halves: a power of two, of which the largest number
+// is less than 2¹⁴ (q4: 2¹²). A NaN or an infinity makes the step one.
+WMK_INLINE float WMK(row_step)(const float *x, size_t K, float rest, wm_weight_type type) {
+    float most = WMK(row_most)(x, K);
+    if (rest == 0) return most / (float)WMK_INT_MOST;
+    uint32_t power = wm_read_u32(&most) & 0x7F800000;
+    return wm_read_f32(&power) * (type == WM_Q4 ? 0x1p-11f : 0x1p-13f);
+}
+
+// to [n, and zeros up to `all`] = x / step to the nearest, ties to even. With `rest` what is left,
+// times that, goes behind it. For q4 the numbers of 8 · LANES change places: those whose nibbles
+// stand at one place of their 16 bits come together.
 WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, size_t all,
-                             wm_weight_type type) {
+                             float rest, wm_weight_type type) {
     enum { SPAN = 8 * LANES };
+    const float round = 0x1.8p23f;
     float per_step = step > 0x1p-100f ? 1 / step : 0;
     WMK_ROLLED for (size_t k = 0; k < all; k++) {
-        float shifted = (k < n ? x[k] * per_step : 0) + 0x1.8p23f;
+        float v = k < n ? x[k] * per_step : 0, shifted = v + round;
         size_t at = k;
         if (type == WM_Q4) at = k / SPAN * SPAN + k % 4 * (2 * LANES) + k % SPAN / 4;
         to[at] = (int16_t)wm_read_u32(&shifted);
+        if (rest == 0) continue;
+        shifted = (v - (shifted - round)) * rest + round;
+        to[all + at] = (int16_t)wm_read_u32(&shifted);
     }
 }
 
@@ -67,46 +80,63 @@ WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WM
 
 // 8 · LANES numbers of each row. With its upper bit turned a nibble is q - 8 in two's complement;
 // at the top of its 16 bits that is times 4096, and four products of 8 · 4096 · 8191 · 2 still fit.
-WMK_INLINE void WMK(q4_step)(vec *sum, const int16_t *x, size_t ldx, const uint8_t *w, vec scale,
-                             const size_t rows) {
+WMK_INLINE void WMK(q4_step)(vec sum[][4], const int16_t *x, size_t ldx, const uint8_t *const w[2],
+                             const vec scale[2], const size_t rows) {
     typedef uint16_t nibbles __attribute__((vector_size(4 * LANES)));
-    nibbles q = (nibbles)v_load_half(w) ^ 0x8888, e[4];
-    e[0] = q << 12, e[1] = q << 8 & 0xF000, e[2] = q << 4 & 0xF000, e[3] = q & 0xF000;
-    WMK_ROLLED for (size_t r = 0; r < rows; r++, x += ldx, sum += 4) {
-        vint all = v_bits(v_set(0.0f));
-        WMK_UNROLL for (size_t m = 0; m < 4; m++) {
-            all = v_dot(all, v_load_half(x + m * 2 * LANES), (v_half)e[m]);
+    nibbles q[2], top = (nibbles)(vint){0} + 0xF000;
+    vint all[TILE_T][2];
+    WMK_UNROLL for (size_t c = 0; c < 2; c++) q[c] = (nibbles)v_load_half(w[c]) ^ 0x8888;
+    WMK_UNROLL for (size_t m = 0; m < 4; m++) {
+        v_half a[TILE_T];
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+            a[r] = v_load_half(x + r * ldx + m * 2 * LANES);
         }
-        *sum = v_fma(v_convert(all), scale, *sum);
+        WMK_UNROLL for (size_t c = 0; c < 2; c++) {
+            nibbles e = q[c] << (12 - 4 * m) & top;
+            WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+                all[r][c] = v_dot(m ? all[r][c] : v_bits(v_set(0.0f)), a[r], (v_half)e);
+            }
+        }
+    }
+    WMK_UNROLL for (size_t c = 0; c < 2; c++) {
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+            sum[r][c] = v_fma(v_convert(all[r][c]), scale[c], sum[r][c]);
+        }
     }
 }
 
 // As i8_tile, for q4.
-WMK_APART void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
-                            size_t K, size_t rows) {
+WMK_INLINE void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                             size_t K, const size_t rows) {
     enum { SPAN = 8 * LANES, BYTES = 4 * LANES };
-    vec sum[TILE_T][4];
-    WMK_ROLLED for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
-    for (size_t i = 0; i * SPAN < K; i++, x += SPAN) {
-        WMK_ROLLED for (size_t c = 0; c < 4; c++) {
-            const uint8_t *w = from->w[c] + i * BYTES;
-            vec scale = v_load_scales(from->scale[c], i);
-            if (rows == 1)
-                WMK(q4_step)(&sum[0][c], x, ldx, w, scale, 1);
-            else
-                WMK(q4_step)(&sum[0][c], x, ldx, w, scale, rows);
+    for (size_t c = 0; c < 4; c += 2) {
+        const uint8_t *w[2] = {from->w[c], from->w[c + 1]};
+        const float *scales = from->scale[c], *more = from->scale[c + 1];
+        const int16_t *at = x;
+        vec sum[TILE_T][4];
+        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
+        for (size_t left = K; left; left -= SPAN) {
+            vec scale[2] = {v_load_scales(scales, 0), v_load_scales(more, 0)};
+            WMK(q4_step)(sum, at, ldx, w, scale, rows);
+            WMK_ADVANCE(at, SPAN);
+            WMK_ADVANCE(w[0], BYTES);
+            WMK_ADVANCE(w[1], BYTES);
+            WMK_ADVANCE(scales, LANES / 4);
+            WMK_ADVANCE(more, LANES / 4);
         }
-    }
-    WMK_ROLLED for (size_t r = 0; r < rows; r++) {
-        wmk_quad all = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
-        memcpy(sums + 4 * r, &all, sizeof all);
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+            wmk_quad all = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+            memcpy(sums + 4 * r + c, &all, sizeof all / 2);
+        }
     }
 }
 
 WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
                               size_t K, size_t rows, wm_weight_type type) {
-    if (type == WM_Q4)
-        WMK(q4_tile)(sums, x, ldx, from, K, rows);
+    if (type == WM_Q4 && rows == 1)
+        WMK(q4_tile)(sums, x, ldx, from, K, 1);
+    else if (type == WM_Q4)
+        WMK(q4_tile)(sums, x, ldx, from, K, TILE_T);
     else if (rows == 1)
         WMK(i8_tile)(sums, x, ldx, from, K, 1);
     else
@@ -134,47 +164,45 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
     }
 }
 
-#ifdef v_dot4
-#include "byte_rows.h"
-#include "nibble_rows.h"
-#endif
-
-// Rows of x that fit on the stack at a time, K in blocks whose sums fit.
-static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
-                             const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
-                             size_t N, size_t K) {
-#ifdef v_dot4
-    (type == WM_Q4 ? WMK(linear_nibbles) : WMK(linear_bytes))(y, ldy, x, ldx, w, b, T, N, K);
-    return;
-#endif
+// Rows of x that fit on the stack at a time, K in blocks whose sums fit. halves: 1, or 2, which
+// lie one after another as two rows and are added at last.
+static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
+                              const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
+                              size_t N, size_t K, const size_t halves) {
     int16_t whole[WMK_INT_X];
     float steps[WMK_INT_T], sums[TILE_T * 4];
     WMK(int_rows) rows;
+    const bool q4 = type == WM_Q4;
+    const float rest = halves == 1 ? 0 : q4 ? 0x1p13f : 0x1p14f;
     const float *scale = (const float *)(const void *)w->scale;
-    size_t by = T == 1 ? N / 4 : 1, span = (type == WM_Q4 ? 8 : 2) * LANES;
+    size_t by = T == 1 ? N / 4 : 1, span = (q4 ? 8 : 2) * LANES;
     for (size_t k = 0; k == 0 || k < K; k += WMK_INT_K) {
         size_t n_k = WM_MIN(WMK_INT_K, K - k), pitch = (n_k + span - 1) / span * span;
-        size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / WM_MAX(pitch, 1));
+        size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / halves / WM_MAX(pitch, 1));
         for (size_t t = 0, block; t < T; t += block) {
             block = WM_MIN(most, T - t);
             for (size_t r = 0; r < block; r++) {
                 const float *row = x + (t + r) * ldx;
-                steps[r] = WMK(row_step)(row, K);
-                WMK(quantise)(whole + r * pitch, row + k, steps[r], n_k, pitch, type);
-                if (type == WM_Q4) steps[r] *= 0x1p-12f;
+                steps[r] = WMK(row_step)(row, K, rest, type);
+                WMK(quantise)(whole + r * halves * pitch, row + k, steps[r], n_k, pitch, rest,
+                              type);
+                if (q4) steps[r] *= 0x1p-12f;
             }
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
                 size_t n = apart == 1 ? 4 * i : i;
                 WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
-                WMK_ROLLED for (size_t r = 0, count; r < block; r += count) {
-                    count = block - r < TILE_T ? 1 : TILE_T;
+                WMK_ROLLED for (size_t r = 0, count; r < block * halves; r += count) {
+                    count = block * halves - r < TILE_T ? 1 : TILE_T;
                     WMK(int_tile)(sums, whole + r * pitch, pitch, &rows, pitch, count, type);
-                    WMK_ROLLED for (size_t j = 0; j < count; j++) {
-                        float *to = y + (t + r + j) * ldy;
+                    WMK_ROLLED for (size_t j = 0; j < count; j += halves) {
+                        float *to = y + (t + (r + j) / halves) * ldy, *sum = sums + 4 * j;
+                        float step = steps[(r + j) / halves];
                         WMK_ROLLED for (size_t c = 0, at = n; c < columns; c++, at += apart) {
-                            float unit = type == WM_Q4 ? steps[r + j] : steps[r + j] * scale[at];
-                            to[at] = sums[4 * j + c] * unit + (k ? to[at] : b ? b[at] : 0);
+                            if (rest != 0) sum[c] += sum[4 + c] * (1 / rest);
+                            to[at] = sum[c] * (q4 ? step : step * scale[at]) + (k   ? to[at]
+                                                                                : b ? b[at]
+                                                                                    : 0);
                         }
                     }
                 }
@@ -182,3 +210,26 @@ static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
         }
     }
 }
+
+#ifdef v_dot4
+#include "byte_rows.h"
+#include "nibble_rows.h"
+#endif
+
+static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
+                             const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
+                             size_t N, size_t K) {
+#ifdef v_dot4
+    (type == WM_Q4 ? WMK(linear_nibbles) : WMK(linear_bytes))(y, ldy, x, ldx, w, b, T, N, K);
+    return;
+#endif
+    WMK(linear_whole)(y, ldy, x, ldx, w, type, b, T, N, K, 1);
+}
+
+#ifdef BY_HALVES
+static void WMK(linear_halves)(float *y, size_t ldy, const float *x, size_t ldx,
+                               const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
+                               size_t N, size_t K) {
+    WMK(linear_whole)(y, ldy, x, ldx, w, type, b, T, N, K, 2);
+}
+#endif

@@ -56,6 +56,11 @@ typedef struct wm_kernels {
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                         wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
 
+    // As linear_int8, but each row of x is rounded to 28 bits of its largest, 25 for Q4, in two
+    // halves: as exact as f32, faster for one row, slower for many. NULL but for simd128.
+    void (*linear_halves)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
+                          wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
+
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
     // values, and weights stored [in, out]. NULL for I8, U8, Q4.
     void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,

@@ -652,6 +652,9 @@ const wm_kernels WMK(kernels) = {
                WMK(linear_q4)},
     .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
     .linear_int8 = WMK(linear_int8),
+#ifdef BY_HALVES
+    .linear_halves = WMK(linear_halves),
+#endif
     .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16), WMK(widen_i8), WMK(widen_u8),
               WMK(widen_q4)},
     .add = WMK(add),

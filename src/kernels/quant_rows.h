@@ -238,7 +238,9 @@ WMK_APART bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {
     case WM_F16: return WMK(thin_tile)(tile, WM_F16, F16_UNIT);
     case WM_BF16: return WMK(thin_tile)(tile, WM_BF16, 1);
+#ifndef BY_HALVES
     case WM_I8: return WMK(thin_tile)(tile, WM_I8, I8_UNIT);
+#endif
     default: return false;
     }
 }

@@ -39,6 +39,7 @@
 #undef v_dot
 #undef v_convert
 #undef v_load_scales
+#undef BY_HALVES
 #undef v_dot4
 #undef v_nonzero
 #undef v_transpose

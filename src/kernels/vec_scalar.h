@@ -77,6 +77,8 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 //     v_bytes              16 signed bytes; v_load_bytes(p) loads them from any address
 //     v_from_bytes(to, b)  16 signed bytes to vec to[16 / LANES], times 1 / I8_UNIT
 
+// Where linear_halves pays for one row of x: BY_HALVES
+
 // Where there are dot products of bytes:
 //     v_dot4(sum, w, x)    each lane: + four products of w's bytes and x's, which are signed
 //     BYTE_FLIP            what w's have too much, since they are not

@@ -183,6 +183,8 @@ static wm_status bind_quantised(binder *b, const wm_slot *slot, uint32_t layer,
     matrix->scale = scale->bytes.p;
     matrix->type = q4 ? WM_Q4 : tensor->dtype == WM_DTYPE_U8 ? WM_U8 : WM_I8;
     matrix->int8 = b->int8 && matrix->type != WM_U8;
+    matrix->halves = b->model->kernels->linear_halves && b->model->arch.kind != WM_ENCODER &&
+                     matrix->type != WM_U8;
     if (q4) {
         b->model->parameters += (uint64_t)matrix->rows * matrix->cols - tensor->bytes.n;
         return WM_OK;

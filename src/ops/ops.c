@@ -31,9 +31,9 @@ static void linear_part(void *context, size_t part, size_t lane) {
     const void *from = rows_from(w, n, &parts);
     float *y = task->y + n;
     (void)lane;
-    if (w->int8)
-        kernels->linear_int8(y, task->ldy, task->x, task->ldx, from, w->type, bias, task->T, N,
-                             w->cols);
+    if (w->int8 || w->halves)
+        (w->int8 ? kernels->linear_int8 : kernels->linear_halves)(
+            y, task->ldy, task->x, task->ldx, from, w->type, bias, task->T, N, w->cols);
     else
         (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
             y, task->ldy, task->x, task->ldx, from, w->stride, bias, task->T, N, w->cols);

@@ -9,14 +9,15 @@
 
 // A weight where the file has it, at any alignment: [rows, cols], or [cols, rows] if transposed.
 typedef struct wm_matrix {
-    const uint8_t *data; // NULL: the model has no such weight
-    const float *bias;   // [rows]; NULL: none
+    const uint8_t *data;         // NULL: the model has no such weight
+    const float *bias;           // [rows]; NULL: none
     const uint8_t *scale, *zero; // of a quantised one, as in wm_quantized
-    uint32_t rows, cols; // outputs, inputs
-    uint32_t stride;     // elements from one stored row to the next
+    uint32_t rows, cols;         // outputs, inputs
+    uint32_t stride;             // elements from one stored row to the next
     wm_weight_type type;
     bool transposed;
-    bool int8; // I8 or Q4, with activations in whole numbers
+    bool int8;   // I8 or Q4, with activations in whole numbers
+    bool halves; // … which are two halves
 } wm_matrix;
 
 typedef struct wm_norm {
