@@ -111,18 +111,15 @@ WMK_INLINE void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WM
     enum { SPAN = 8 * LANES, BYTES = 4 * LANES };
     for (size_t c = 0; c < 4; c += 2) {
         const uint8_t *w[2] = {from->w[c], from->w[c + 1]};
-        const float *scales = from->scale[c], *more = from->scale[c + 1];
         const int16_t *at = x;
         vec sum[TILE_T][4];
         WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
-        for (size_t left = K; left; left -= SPAN) {
-            vec scale[2] = {v_load_scales(scales, 0), v_load_scales(more, 0)};
+        for (size_t i = 0; i * SPAN < K; i++) {
+            vec scale[2] = {v_load_scales(from->scale[c], i), v_load_scales(from->scale[c + 1], i)};
             WMK(q4_step)(sum, at, ldx, w, scale, rows);
             WMK_ADVANCE(at, SPAN);
             WMK_ADVANCE(w[0], BYTES);
             WMK_ADVANCE(w[1], BYTES);
-            WMK_ADVANCE(scales, LANES / 4);
-            WMK_ADVANCE(more, LANES / 4);
         }
         WMK_UNROLL for (size_t r = 0; r < rows; r++) {
             wmk_quad all = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
