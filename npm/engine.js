@@ -279,26 +279,6 @@ export const newEngine = () => {
 
 // ---- Files --------------------------------------------------------------------------------------
 
-// Of a stream or an async iterable. A stream of bytes fills the same memory each time: a browser is
-// late to free what it allots anew. So what comes is there until the next.
-export const readerOf = (stream, name) => {
-  let reader, room;
-  try {
-    reader = stream.getReader({ mode: 'byob' });
-  } catch {
-    reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.() ?? unknown(name);
-  }
-  return {
-    close: () => (reader.cancel ?? reader.return)?.call(reader),
-    async next() {
-      const view = new Uint8Array(room ?? 2 ** 18);
-      const next = await (reader.read ?? reader.next).call(reader, view);
-      room = view.length ? view.buffer : next.value?.buffer; // which has it, if it was taken
-      return next;
-    },
-  };
-};
-
 const unknown = (name) => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
 
 // What can be read: {bytes}, or {async read(sink), which tells whether it has ended, close()}; and
@@ -325,13 +305,14 @@ const openSource = async (source, name, signal) => {
   }
   if (source?.href || source?.headers)
     source = await respond(source, name, { __proto__: null, signal });
-  const reader = readerOf(source?.body ?? source?.stream?.() ?? source, name);
+  const stream = source?.body ?? source?.stream?.() ?? source;
+  const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.() ?? unknown(name);
   const header = (key) => source.headers?.get(key);
   return {
     size: source.size ?? parseInt(!header('content-encoding') && header('content-length')),
-    close: reader.close,
+    close: () => (reader.cancel ?? reader.return)?.call(reader),
     async read(sink) {
-      const { done, value } = await reader.next();
+      const { done, value } = await (reader.read ?? reader.next).call(reader);
       if (!done) sink.put(bytesOf(value, name) ?? unknown(name));
       return done;
     },

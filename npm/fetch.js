@@ -3,7 +3,7 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { ADDRESSABLE, fail, readerOf, WasmicroError } from './engine.js';
+import { ADDRESSABLE, fail, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
 // Repository, and what gives its revision, and of each file path, bytes and SHA-256.
@@ -121,9 +121,9 @@ export async function* download(file, o, progress) {
       if (!response.ok || skip < 0)
         throw Error(`HTTP ${status}${status % 401 < 3 ? ': gated or not there?' : ''}`);
       if (/^text.html/.test(header('content-type'))) fail('FORMAT', `${url} is an HTML page`);
-      const reader = readerOf(response.body);
+      const reader = response.body.getReader();
       for (;;) {
-        const { done, value } = await wait(reader.next());
+        const { done, value } = await wait(reader.read());
         if (done) break;
         const bytes = value.subarray(skip);
         skip -= value.length - bytes.length;

@@ -5,8 +5,8 @@ import type { AbortSignalLike, Given, LoadOptions, ResponseLike, Source, WasmPip
 export interface Store {
   find(file: StoredFile): Promise<Given<Source>>;
   /**
-   * Nothing is asked of the hub before the chunks are read. A chunk's bytes are there until the next is asked for. They
-   * throw where the download fails or `signal` says so: what has come then is no file.
+   * Nothing is asked of the hub before the chunks are read. They throw where the download fails or `signal` says so: what
+   * has come then is no file.
    */
   put(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignalLike | null): Promise<unknown>;
 }
