@@ -55,7 +55,9 @@ const alone = async (lock, signal, done, work) => {
       }
     }
     const held = await exists(lock);
-    if (held && (Date.now() - held.mtimeMs > STALE || (await isOrphan(lock))))
+    // An empty one: its maker was killed before it wrote its name.
+    const patience = held?.size ? STALE : STALE / 30;
+    if (held && (Date.now() - held.mtimeMs > patience || (await isOrphan(lock))))
       await fs.rm(lock, { force: true });
     await new Promise((wake) => setTimeout(wake, 25));
   }

@@ -181,7 +181,7 @@ describe('embed', { skip: NO_MINILM }, () => {
     };
     // It frees the chunks of a stream when it likes.
     test('memory, at the first time and from the cache', { skip: process.platform !== 'linux' }, async () => {
-      for (const [name, most] of [['first', 2.2], ['from the cache', 2.2]]) {
+      for (const [name, most] of [['first', 3], ['from the cache', 3]]) {
         const page = await browser.newPage();
         await page.goto(`${server.origin}/page`);
         await page.evaluate(LOAD, hub.endpoint, 'org/tiny', 3);
