@@ -45,6 +45,8 @@ void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, 
     // One row of x takes as long as some: it is w's way from memory that counts.
     size_t parts = wm_threads_parts(kernels->threads, (uint64_t)WM_MAX(T, 4) * w->rows * w->cols,
                                     w->rows / WM_LINEAR_STEP);
+    // Each part of an int8 product turns all of x into whole numbers.
+    if (w->int8) parts = WM_MIN(parts, wm_threads_lanes(kernels->threads));
     if (parts > 1) {
         task.step = (w->rows / parts + WM_LINEAR_STEP - 1) & ~(size_t)(WM_LINEAR_STEP - 1);
         parts = (w->rows + task.step - 1) / task.step;
