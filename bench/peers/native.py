@@ -95,7 +95,7 @@ def measure(engines: dict, ids: np.ndarray, seconds: float) -> dict:
     start = time.perf_counter()
     while time.perf_counter() < start + seconds or len(times["wasmicro"]) < 5:
         for name, engine in engines.items():
-            time.sleep(0.02)  # onnxruntime's threads go on spinning for a while
+            time.sleep(0.1)  # threads go on spinning for a while
             engine(ids)  # each with its own data in the caches
             taken = timed(engine, ids)
             if time.perf_counter() > start + seconds / 4 or len(times[name]) < 5:
