@@ -279,6 +279,17 @@ export const newEngine = () => {
 
 // ---- Files --------------------------------------------------------------------------------------
 
+// Frees what a stream of our own has brought: a browser would do it late, but a message that reaches
+// nobody takes it along at once. Elsewhere it may be part of something larger.
+let nobody;
+export const release = ({ buffer }) => {
+  try {
+    if (globalThis.process) return;
+    if (!nobody) (nobody = new MessageChannel()).port2.close();
+    nobody.port1.postMessage(0, [buffer]);
+  } catch {}
+};
+
 const unknown = (name) => wrong(`${name} must be bytes, Response, stream, Blob or URL`);
 
 // What can be read: {bytes}, or {async read(sink), which tells whether it has ended, close()}; and
@@ -303,7 +314,8 @@ const openSource = async (source, name, signal) => {
       },
     };
   }
-  if (source?.href || source?.headers)
+  const own = source?.href || source?.headers?.get('x-file'); // of the net, or of our Cache
+  if (own || source?.headers)
     source = await respond(source, name, { __proto__: null, signal });
   const stream = source?.body ?? source?.stream?.() ?? source;
   const reader = stream?.getReader?.() ?? stream?.[Symbol.asyncIterator]?.() ?? unknown(name);
@@ -314,6 +326,7 @@ const openSource = async (source, name, signal) => {
     async read(sink) {
       const { done, value } = await (reader.read ?? reader.next).call(reader);
       if (!done) sink.put(bytesOf(value, name) ?? unknown(name));
+      if (own && !done) release(value);
       return done;
     },
   };

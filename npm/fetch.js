@@ -3,7 +3,7 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { ADDRESSABLE, fail, WasmicroError } from './engine.js';
+import { ADDRESSABLE, fail, release, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
 // Repository, and what gives its revision, and of each file path, bytes and SHA-256.
@@ -136,6 +136,7 @@ export async function* download(file, o, progress) {
           clearTimeout(timer);
           yield bytes;
         }
+        if (!o.fetch) release(value);
         if (got === size) return; // however the connection ends
       }
       return got < size && misfit();
@@ -195,6 +196,7 @@ const openCache = async (name) => {
           signal?.throwIfAborted();
           file.sum?.update(bytes);
           at += bytes.length;
+          release(bytes);
         }
         file.got = at;
         for await (const bytes of chunks)
