@@ -223,7 +223,7 @@ unit-wasm-kinds: $(BUILD)/wasm-tests/scalar/test_kernels.wasm $(BUILD)/wasm-test
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 ASAN_CC ?= $(if $(shell command -v clang-19),clang-19,$(CC))
 test-asan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
+	@$(MAKE) --no-print-directory --output-sync=target BUILD=$(BUILD)/asan CC=$(ASAN_CC) CFLAGS="$(SANITIZE)" unit test-cli
 
 # ThreadSanitizer on what threads do.
 test-tsan:
