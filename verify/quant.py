@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from structs import Error, PipelineOptions, sources
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 CLI = os.environ.get("WASMICRO", str(BUILD / "wasmicro"))
@@ -33,39 +35,21 @@ LIMITS = {"f16": (0.99999, 0.9999), "i8": (0.999, 0.995), "u8": (0.999, 0.995), 
           "q4": (0.97, 0.88), "q4, int8": (0.97, 0.88)}
 
 
-class Span(ctypes.Structure):
-    _fields_ = [("p", ctypes.c_void_p), ("n", ctypes.c_size_t)]
-
-
-class Source(ctypes.Structure):
-    _fields_ = [("path", Span), ("bytes", Span)]
-
-
-class Options(ctypes.Structure):  # wm_pipeline_options
-    _fields_ = [("size", ctypes.c_size_t), ("allocator", ctypes.c_void_p), ("isa", ctypes.c_char_p),
-                ("max_bytes", ctypes.c_uint64), ("compute", ctypes.c_int)]
-
-
 class Library:
     """A model in libwasmicro.so: the probabilities of given tokens."""
 
     def __init__(self, folder, compute):
         self.library = ctypes.CDLL(str(BUILD / "libwasmicro.so"))
-        self.kept, sources = [], []
-        for path in sorted(p for p in folder.iterdir() if p.is_file()):
-            name, data = path.name.encode(), path.read_bytes()
-            self.kept += [name, data]
-            spans = [Span(ctypes.cast(ctypes.c_char_p(b), ctypes.c_void_p), len(b)) for b in (name, data)]
-            sources.append(Source(*spans))
-        self.sources = (Source * len(sources))(*sources)
-        self.pipeline, self.error = ctypes.c_void_p(), ctypes.create_string_buffer(512)
-        options = Options(ctypes.sizeof(Options), None, None, 0, int(compute == "int8"))
-        self.check(self.library.wm_pipeline_open(ctypes.byref(self.pipeline), self.sources, ctypes.c_size_t(len(sources)),
-                                                 ctypes.byref(options), self.error))
+        self.kept = [(p.name.encode(), p.read_bytes()) for p in sorted(folder.iterdir()) if p.is_file()]
+        self.pipeline, self.error = ctypes.c_void_p(), Error()
+        options = PipelineOptions(size=ctypes.sizeof(PipelineOptions), compute=compute == "int8")
+        self.check(self.library.wm_pipeline_open(ctypes.byref(self.pipeline), sources(self.kept),
+                                                 ctypes.c_size_t(len(self.kept)), ctypes.byref(options),
+                                                 ctypes.byref(self.error)))
 
     def check(self, status):
         if status:
-            sys.exit(f"libwasmicro.so: {self.error.raw[16:].split(bytes(1))[0].decode()}")
+            sys.exit(f"libwasmicro.so: {self.error.text.decode()}")
 
     def log_probabilities(self, ids, decoder_ids=None):
         def array(values):
@@ -75,7 +59,7 @@ class Library:
         values = (ctypes.c_float * len(scored))()
         self.check(self.library.wm_pipeline_log_probabilities(
             self.pipeline, array(ids), ctypes.c_size_t(len(ids)), array(decoder_ids) if decoder_ids else None,
-            ctypes.c_size_t(len(decoder_ids or [])), values, self.error))
+            ctypes.c_size_t(len(decoder_ids or [])), values, ctypes.byref(self.error)))
         return list(values)[1:]
 
     def close(self):

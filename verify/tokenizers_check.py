@@ -31,21 +31,10 @@ import unicodedata
 
 import sentencepiece_check
 import tiktoken_check
+from structs import Error, Span, sources
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-class Span(c.Structure):
-    _fields_ = [("p", c.c_char_p), ("n", c.c_size_t)]
-
-
-class Source(c.Structure):
-    _fields_ = [("path", Span), ("bytes", Span)]
-
-
-class Error(c.Structure):
-    _fields_ = [("status", c.c_int), ("offset", c.c_uint64), ("text", c.c_char * 240)]
 
 
 class Options(c.Structure):
@@ -83,10 +72,10 @@ class Tokenizer:
             self.files = [("spiece.model", folder.read_bytes())]
         else:
             self.files = [(n, (folder / n).read_bytes()) for n in self.names if (folder / n).exists()]
-        table = (Source * len(self.files))(*[Source(Span(n.encode(), len(n)), Span(b, len(b))) for n, b in self.files])
         self.handle, self.error, self.encoding, self.out = c.c_void_p(), Error(), Encoding(), Decoding()
+        table = sources([(name.encode(), data) for name, data in self.files])
         started = time.perf_counter()
-        if lib.wm_tokenizer_open(c.byref(self.handle), table, c.c_size_t(len(self.files)), host, c.byref(self.error)):
+        if lib.wm_tokenizer_open(c.byref(self.handle), table, c.c_size_t(len(table)), host, c.byref(self.error)):
             raise SystemExit(f"{folder}: {self.error.text.decode()}")
         self.load_seconds = time.perf_counter() - started
         self.refs = [c.byref(x) for x in (self.encoding, self.error, self.out)]

@@ -7,22 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-
-class Span(c.Structure):
-    _fields_ = [("p", c.c_char_p), ("n", c.c_size_t)]
-
-
-class Source(c.Structure):
-    _fields_ = [("path", Span), ("bytes", Span)]
-
-
-class Error(c.Structure):
-    _fields_ = [("status", c.c_int), ("offset", c.c_uint64), ("text", c.c_char * 240)]
-
-
-class Options(c.Structure):
-    _fields_ = [("size", c.c_size_t), ("allocator", c.c_void_p), ("isa", c.c_char_p), ("max_bytes", c.c_uint64),
-                ("compute", c.c_int), ("threads", c.c_uint32)]
+sys.path.append(str(Path(__file__).resolve().parents[2] / "verify"))
+from structs import Error, PipelineOptions, Span, sources  # noqa: E402
 
 
 class Generate(c.Structure):
@@ -43,11 +29,10 @@ class Wasmicro:
         self.lib = c.CDLL(library)
         self.kept = [(path.name.encode(), path.read_bytes()) for path in folder.iterdir()
                      if path.name in ("config.json", "tokenizer.json", "model.safetensors")]
-        files = (Source * len(self.kept))(*[Source(Span(n, len(n)), Span(b, len(b))) for n, b in self.kept])
         self.pipeline, self.error = c.c_void_p(), Error()
-        options = Options(size=c.sizeof(Options), threads=threads, compute=compute)
-        self.check(self.lib.wm_pipeline_open(c.byref(self.pipeline), files, c.c_size_t(len(files)), c.byref(options),
-                                             c.byref(self.error)))
+        options = PipelineOptions(size=c.sizeof(PipelineOptions), threads=threads, compute=compute)
+        self.check(self.lib.wm_pipeline_open(c.byref(self.pipeline), sources(self.kept), c.c_size_t(len(self.kept)),
+                                             c.byref(options), c.byref(self.error)))
 
     def check(self, status: int):
         if status:

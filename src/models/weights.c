@@ -247,9 +247,14 @@ static bool slot_is_there(const wm_arch *arch, uint32_t when) {
     }
 }
 
+// Where a slot's tensor goes, in the weights of a model or of a layer.
+static void *field_of(void *weights, const wm_slot *slot) {
+    return (char *)weights + slot->field * sizeof(void *);
+}
+
 static wm_status bind_slots(binder *b, const wm_slot *slots, uint32_t layer, void *weights) {
     for (const wm_slot *slot = slots; slot && slot->name; slot++) {
-        void *field = (char *)weights + slot->field * sizeof(void *);
+        void *field = field_of(weights, slot);
         if (!slot_is_there(&b->model->arch, slot->when)) continue;
         if (slot->kind == WM_SLOT_REFUSED) {
             const wm_tensor *tensor = find_tensor(b, slot->name, layer, "");
@@ -446,8 +451,7 @@ void wm_model_straighten(wm_model *model) {
     const wm_slot *slots = model->family->stacks ? model->family->stacks->layer_slots : NULL;
     for (; slots && slots->name; slots++) {
         for (uint32_t i = 0; slots->kind == WM_SLOT_CONV1D && i < model->stacks[0].stored; i++) {
-            wm_matrix *w =
-                (void *)((char *)&model->stacks[0].layers[i] + slots->field * sizeof(void *));
+            wm_matrix *w = field_of(&model->stacks[0].layers[i], slots);
             size_t size = w->type == WM_F32 ? 4 : 2, row = w->rows * size;
             size_t pitch = row + 64; // rows of 4 KB apart would drive each other out of the cache
             uint8_t *copy = w->transposed ? host->allocate(host->context, pitch * w->cols) : NULL;

@@ -209,8 +209,7 @@ void wm_bpe_find_bytes(wm_token_model *model) {
         uint8_t written[6] = {'<', '0', 'x', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15],
                               '>'};
         size_t n = model->byte_level ? wm_byte_level_write((uint8_t)byte, written) : sizeof written;
-        model->bytes[byte] =
-            wm_vocabulary_find(&model->vocabulary, (wm_span){written, n});
+        model->bytes[byte] = wm_vocabulary_find(&model->vocabulary, (wm_span){written, n});
     }
 }
 

@@ -60,10 +60,9 @@ bool wm_vocabulary_add(wm_vocabulary *vocabulary, wm_span piece, uint32_t id) {
     return fresh;
 }
 
-int32_t wm_vocabulary_find_joined(const wm_vocabulary *vocabulary, wm_span first,
-                                  wm_span second) {
-    uint32_t slot =
-        *find_slot(vocabulary, wm_hash_more(wm_hash_more(WM_HASH_START, first), second), first, second);
+int32_t wm_vocabulary_find_joined(const wm_vocabulary *vocabulary, wm_span first, wm_span second) {
+    uint32_t slot = *find_slot(vocabulary, wm_hash_more(wm_hash_more(WM_HASH_START, first), second),
+                               first, second);
     return (int32_t)(slot & SLOT_ID_MASK) - 1;
 }
 
