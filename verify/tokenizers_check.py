@@ -13,11 +13,14 @@ as a<scalar>b. --lines: every line of the files. --public: the texts of public t
 lines and random ones against `tiktoken` too, where a file's ids are ranks. --cldr: the names of emoji in a hundred languages
 (tools/fetch.py cldr-annotations). --blocks: N lines of words from each 128 code points. --random: N
 strings of pieces that hurt, a fifth as pairs, cut pairs and random ids to decode.
---once: a tokenizer.json that a folder before has too is passed over. Prints one line a set, exits 1 with the first 10 differences of each.
+--once: a tokenizer.json that a folder before has too is passed over. --resume DIR: notes there how far it came, and goes
+on from there the next time, unless a source, an option or a text has changed since. --seconds N, with it: ends after so
+many, with 75 where more is to do. Prints one line a set, exits 1 with the first 10 differences of each.
 """
 import argparse
 import contextlib
 import ctypes as c
+import hashlib
 import itertools
 import json
 import os
@@ -53,10 +56,13 @@ class Decoding(c.Structure):
     _fields_ = [("text", c.c_void_p), ("n", c.c_size_t), ("allocator", c.c_void_p * 3)]
 
 
+LAYERS = [ROOT / "src" / layer for layer in ("base", "unicode", "token")]  # all that a tokenizer needs
+
+
 def build():
-    """The core as a shared library: base, unicode and token are all that a tokenizer needs."""
+    """The core as a shared library."""
     out = pathlib.Path(tempfile.mkdtemp()) / "tokenizer.so"
-    sources = [str(p) for d in ("base", "unicode", "token") for p in sorted((ROOT / "src" / d).glob("*.c"))]
+    sources = [str(p) for layer in LAYERS for p in sorted(layer.glob("*.c"))]
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared",
                     "-o", str(out), *sources], check=True)
     return c.CDLL(str(out))
@@ -195,14 +201,39 @@ def texts_of(args):
     yield "random pairs", ((strings(0, 6), strings(0, 6)) for _ in range(args.random // 5))
 
 
-class Report:
-    texts = 0
+class Progress:
+    """Each set's count of texts and of differences, in a file named by all that they depend on."""
 
-    def __init__(self, name):
-        self.name, self.failed = name, False
+    def __init__(self, args):
+        self.until = time.monotonic() + args.seconds if args.resume and args.seconds else float("inf")
+        given = {name: value for name, value in vars(args).items() if name not in ("folders", "resume", "seconds")}
+        texts = [*args.lines, *[args.public] * bool(args.public), *[p for layer in LAYERS for p in sorted(layer.glob("*.[ch]"))]]
+        state = hashlib.sha256(repr((given, [path.read_bytes() for path in texts])).encode()).hexdigest()
+        self.path = args.resume and args.resume / f"{state[:16]}.json"
+        self.sets = json.loads(self.path.read_text()) if self.path and self.path.exists() else {}
+
+    def save(self):
+        if not self.path:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(self.sets, indent=0))
+        part.replace(self.path)
+        if time.monotonic() > self.until:
+            print("tokenizers: the time is up, more is to do")
+            sys.exit(75)
+
+
+class Report:
+    def __init__(self, folder, progress):
+        self.name, self.progress = folder.name, progress
+        self.sets = progress.sets.setdefault(folder.name if folder.suffix else str(folder), {})
 
     def set(self, what):
-        self.what, self.count, self.different, self.scripts = what, 0, 0, set()
+        """Begins a set, or goes on with it; whether any of it is still to do."""
+        state = self.sets.setdefault(what, {"count": 0, "different": 0, "scripts": [], "ended": False})
+        self.what, self.count, self.different, self.scripts = what, state["count"], state["different"], set(state["scripts"])
+        return not state["ended"]
 
     def add(self, same, detail):
         self.count += 1
@@ -211,18 +242,24 @@ class Report:
             if self.different <= 10:
                 print(f"DIFFERENT {detail()}")
 
+    def pause(self, ended=False):
+        self.sets[self.what] = {"count": self.count, "different": self.different, "scripts": sorted(self.scripts), "ended": ended}
+        self.progress.save()
+
     def end(self):
-        Report.texts += self.count
         if self.count:
             scripts = f", {len(self.scripts)} scripts" if len(self.scripts) > 1 else ""
             print(f"{self.name}: {self.what}: {self.different} of {self.count} differ{scripts}", flush=True)
-        self.failed |= self.different > 0
+        self.pause(ended=True)
+
+    def total(self, key):
+        return sum(each[key] for each in self.sets.values() if each)
 
 
 def compare(report, ours, wheel, decode, texts, special):
     pieces = isinstance(wheel, sentencepiece_check.Oracle)
     plain = options(**({} if special else {"special": 2}), **({"offsets": 0} if pieces else {}))
-    texts = iter(texts)
+    texts = itertools.islice(texts, report.count, None)
     while chunk := list(itertools.islice(texts, 2000)):
         chunk_in = [text if pair is None else (text, pair) for text, pair in chunk]
         for (text, pair), expected in zip(chunk, wheel.encode_batch(chunk_in, add_special_tokens=special)):
@@ -238,11 +275,12 @@ def compare(report, ours, wheel, decode, texts, special):
                                      f"{wanted} {expected.type_ids} {expected.offsets} {decode(wanted, skip_special_tokens=skip)!r}")
             if "lines" in report.what and report.count % 16 == 0:
                 report.scripts.update(map(script_of, text))
+        report.pause()
     report.end()
 
 
-def compare_truncations(report, ours, wheel, count, choose):
-    report.set("truncations")
+def compare_truncations(report, ours, wheel, count, seed):
+    choose = random.Random(seed)
     for _ in range(count):
         first, second = ("".join(choose.choices(NASTY, k=choose.randint(0, 8))) for _ in range(2))
         second, length, left = choose.choice((None, second)), choose.randint(5, 30), choose.random() < 0.4
@@ -255,8 +293,8 @@ def compare_truncations(report, ours, wheel, count, choose):
     report.end()
 
 
-def compare_decodings(report, ours, wheel, decode, count, choose):
-    report.set("decodings")
+def compare_decodings(report, ours, wheel, decode, count, seed):
+    choose = random.Random(seed)
     pieces = isinstance(wheel, sentencepiece_check.Oracle)
     size = wheel.get_vocab_size() + (0 if pieces else 3)
     for _ in range(count):
@@ -267,38 +305,46 @@ def compare_decodings(report, ours, wheel, decode, count, choose):
     report.end()
 
 
-def compare_tiktoken(report, ours, wheel, args):
+def compare_tiktoken(report, ours, wheel, texts):
     plain = options(special=2)
-    for what, texts in texts_of(args):
-        report.set(f"{what}, tiktoken")
-        for text, pair in texts if "scalars" not in what and "pairs" not in what else ():
-            ids, expected = ours.encode(text, pair, plain)[0], wheel.encode(text, allowed_special="all")
-            report.add(ids == expected, lambda: f"{text!r}: {ids}, expected {expected}")
-        report.end()
+    for text, pair in texts:
+        ids, expected = ours.encode(text, pair, plain)[0], wheel.encode(text, allowed_special="all")
+        report.add(ids == expected, lambda: f"{text!r}: {ids}, expected {expected}")
+    report.end()
 
 
-def check(folder, args, lib):
+def check(folder, args, lib, progress):
+    """Every set of one tokenizer that is not done; its counts of comparisons and of differences."""
+    report = Report(folder, progress)
+    if "all" not in report.sets:
+        compare_all(folder, args, lib, report)
+        report.sets["all"] = None
+        progress.save()
+    print(f"{folder.name}: in all {report.total('different')} of {report.total('count')} differ", flush=True)
+    return report.total("count"), report.total("different")
+
+
+def compare_all(folder, args, lib, report):
     ours = Tokenizer(folder, lib)
     started = time.perf_counter()
     wheel = oracle(folder)
     print(f"{folder.name}: loads in {ours.load_seconds * 1e3:.0f} ms, oracle {(time.perf_counter() - started) * 1e3:.0f} ms",
           flush=True)
-    report = Report(folder.name)
     pieces, decode = isinstance(wheel, sentencepiece_check.Oracle), wheel.decode
     if not pieces and asks_for_clean_up(folder, wheel):
         decode = lambda ids, skip_special_tokens: clean_up(wheel.decode(ids, skip_special_tokens=skip_special_tokens))
     for what, texts in texts_of(args):
-        report.set(what)
-        if not (pieces and "pairs" in what):
+        if not (pieces and "pairs" in what) and report.set(what):
             compare(report, ours, wheel, decode, texts, not args.no_special)
-    choose = random.Random(args.seed)
-    if not pieces:
-        compare_truncations(report, ours, wheel, args.random // 50, choose)
-    compare_decodings(report, ours, wheel, decode, args.random // 10, choose)
+    if not pieces and report.set("truncations"):
+        compare_truncations(report, ours, wheel, args.random // 50, args.seed)
+    if report.set("decodings"):
+        compare_decodings(report, ours, wheel, decode, args.random // 10, args.seed)
     ranks = tiktoken_check.encoding_of(folder / "tokenizer.json") if args.tiktoken and not pieces else None
-    if ranks:
-        compare_tiktoken(report, ours, ranks, args)
-    return report.failed
+    for what, texts in texts_of(args) if ranks else ():
+        if "scalars" not in what and "pairs" not in what and report.set(f"{what}, tiktoken"):
+            compare_tiktoken(report, ours, ranks, texts)
+    ours.close()
 
 
 def as_model_files(folders, to):
@@ -324,16 +370,18 @@ def main():
     parser.add_argument("--no-special", action="store_true")
     parser.add_argument("--models", action="store_true")
     parser.add_argument("--once", action="store_true")
+    parser.add_argument("--resume", type=pathlib.Path)
+    parser.add_argument("--seconds", type=float)
     args = parser.parse_args()
-    lib = build()
+    lib, progress = build(), Progress(args)
     if args.once:
         args.folders = list({f.read_bytes() if (f := folder / "tokenizer.json").exists() else folder: folder
                              for folder in reversed(args.folders)}.values())[::-1]
-    failed = [folder.name for folder in args.folders if check(folder, args, lib)]
     with tempfile.TemporaryDirectory() as to:
-        for path in as_model_files(args.folders, pathlib.Path(to)) if args.models else ():
-            failed += [path.name] * check(path, args, lib)
-    print(f"{Report.texts} texts and runs of ids, {len(args.folders)} tokenizers")
+        models = as_model_files(args.folders, pathlib.Path(to)) if args.models else ()
+        counts = {path.name: check(path, args, lib, progress) for path in itertools.chain(args.folders, models)}
+    failed = [name for name, (_, different) in counts.items() if different]
+    print(f"{sum(count for count, _ in counts.values())} texts and runs of ids, {len(counts)} tokenizers")
     print("tokenizers: " + (f"DIFFERENT: {', '.join(failed)}" if failed else "the same everywhere"))
     sys.exit(bool(failed))
 
