@@ -25,6 +25,12 @@ void cli_stop_gently(void);
 bool cli_stopped(void);
 void cli_stop_now(void);
 
+// A path that has only half of what is to be there: cli_drop_half removes it, a file or a folder
+// with all that is in it. NULL takes the last one back. There may be two at a time.
+void cli_half_done(const char *path);
+void cli_drop_half(void);
+void cli_remove(const char *path);
+
 // ---- Options ----------------------------------------------------------------------------------
 
 enum { CLI_MOST = 32 };
@@ -47,7 +53,7 @@ typedef struct cli_option {
 } cli_option;
 
 // What --compute says, an option of every command: WM_COMPUTE_F32 unless it is there.
-extern int cli_compute;
+wm_compute cli_compute(void);
 extern uint32_t cli_threads; // and --threads, likewise
 
 // Reads options wherever they stand before a "--", and leaves the other arguments in front of
@@ -151,6 +157,7 @@ typedef struct cli_npy {
     FILE *file;
     const char *path;
     size_t rows, width;
+    bool regular; // no device, which is never removed
 } cli_npy;
 
 int cli_npy_open(cli_npy *npy, const char *path, size_t width);

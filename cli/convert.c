@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,14 +31,6 @@ static int failed(const conversion *c) { return cli_error(c->model, &c->error); 
 
 // ---- Folders ------------------------------------------------------------------------------------
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about, (void)kind, (void)where;
-    remove(path);
-    return 0;
-}
-
-static void remove_folder(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
-
 // What runs that were killed have left of `to`: TO.PID.part that nobody holds.
 static void drop_stale(const char *to, size_t n) {
     char folder[HUB_PATH], path[HUB_PATH];
@@ -54,7 +45,7 @@ static void drop_stale(const char *to, size_t n) {
         if (!digits || strcmp(pid + digits, ".part") != 0) continue;
         if (!hub_path(path, "%s%s", folder, name)) break;
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) remove_folder(path);
+        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) cli_remove(path);
         if (fd >= 0) close(fd);
     }
     if (directory) closedir(directory);
@@ -319,10 +310,12 @@ static int check(const conversion *c, agreement *found) {
     if (c->source.kind == SOURCE_SAFETENSORS) return check_both(c->model, c->part, found);
     if (c->quantize == CONTAINER_PLAIN) return check_both(c->part, c->part, found);
     conversion plain = {.model = c->model, .to = c->part, .quantize = CONTAINER_PLAIN};
+    cli_half_done(plain.part);
     int result = write_part(&plain);
     close_conversion(&plain);
     if (result == CLI_OK) result = check_both(plain.part, c->part, found);
-    if (plain.part[0]) remove_folder(plain.part);
+    if (plain.part[0]) cli_remove(plain.part);
+    cli_half_done(NULL);
     return result;
 }
 
@@ -364,6 +357,7 @@ static void put_report(const conversion *c, const agreement *found) {
 static int convert(conversion *c, bool checked) {
     agreement found;
     int result = check_target(c->to);
+    cli_half_done(c->part);
     if (result == CLI_OK) result = write_part(c);
     if (result == CLI_OK && checked) result = check(c, &found);
     if (cli_stopped()) result = cli_fail("%s: CANCEL: stopped by a signal", c->to);
@@ -371,7 +365,8 @@ static int convert(conversion *c, bool checked) {
         result = cli_fail("%s: IO: %s", c->to, strerror(errno));
     if (result == CLI_OK) result = hub_sync_folder(c->to);
     if (result == CLI_OK) put_report(c, checked ? &found : NULL);
-    if (result != CLI_OK && c->part[0]) remove_folder(c->part);
+    if (result != CLI_OK && c->part[0]) cli_remove(c->part);
+    cli_half_done(NULL);
     close_conversion(c);
     return result;
 }

@@ -219,10 +219,8 @@ int cli_model_open(const char *path, const char *isa, cli_folder *folder, wm_pip
     int result = cli_folder_open_weights(folder, path);
     if (result != CLI_OK) return result;
     wm_error error;
-    wm_pipeline_options options = {.threads = cli_threads,
-                                   .size = sizeof options,
-                                   .isa = isa,
-                                   .compute = (wm_compute)cli_compute};
+    wm_pipeline_options options = {
+        .threads = cli_threads, .size = sizeof options, .isa = isa, .compute = cli_compute()};
     if (wm_pipeline_open(pipeline, folder->files, folder->count, &options, &error) == WM_OK)
         return CLI_OK;
     result = cli_model_error(folder, path, &error);

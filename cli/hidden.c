@@ -41,10 +41,8 @@ static wm_status open_session(const cli_folder *folder, const char *isa, wm_mode
     wm_config *config;
     wm_status status = wm_config_from_json(&config, json, NULL, error);
     if (status != WM_OK) return status;
-    wm_pipeline_options options = {.size = sizeof options,
-                                   .isa = isa,
-                                   .compute = (wm_compute)cli_compute,
-                                   .threads = cli_threads};
+    wm_pipeline_options options = {
+        .size = sizeof options, .isa = isa, .compute = cli_compute(), .threads = cli_threads};
     status = wm_model_open(model, config, folder->files, folder->count, &options, error);
     wm_config_close(config);
     if (status != WM_OK) return status;

@@ -128,13 +128,15 @@ static void put_help(FILE *to) {
           to);
 }
 
-// A mapped file that another program cuts short: reading past its new end raises SIGBUS.
+// A mapped file that another program cuts short: reading past its new end raises SIGBUS, where our
+// own code reads, so that what the clean-up calls is not in the middle of anything.
 static void file_shrank(int signal_number) {
     (void)signal_number;
     static const char text[] =
         "wasmicro: IO: a file of the model became shorter while it was read\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
+    cli_drop_half();
     _exit(CLI_FAILED);
 }
 

@@ -57,11 +57,12 @@ static bool set_flag(const cli_option *option) {
     }
 }
 
-int cli_compute;
-static const char *const computes[] = {"int8", NULL}; // as wm_compute, from 1 on
+static int compute;
+static const char *const computes[] = {"f32", "int8", NULL}; // as wm_compute, from 1 on
+wm_compute cli_compute(void) { return (wm_compute)(compute ? compute - 1 : 0); }
 uint32_t cli_threads;
 static const cli_option common[] = {
-    {"--compute", CLI_CHOICE, &cli_compute, computes},
+    {"--compute", CLI_CHOICE, &compute, computes},
     {"--threads", CLI_COUNT, &cli_threads, NULL},
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int cli_put_floats(const float *values, size_t count) {
@@ -68,16 +69,25 @@ static int npy_failed(const cli_npy *npy) {
     return cli_fail("%s: IO: %s", npy->path, strerror(errno));
 }
 
+static void npy_end(const cli_npy *npy, int result) {
+    if (result != CLI_OK && npy->regular) remove(npy->path);
+    cli_half_done(NULL);
+}
+
 int cli_npy_open(cli_npy *npy, const char *path, size_t width) {
     *npy = (cli_npy){.file = fopen(path, "wb"), .path = path, .width = width};
     if (!npy->file) return npy_failed(npy);
+    struct stat about;
+    npy->regular = !fstat(fileno(npy->file), &about) && S_ISREG(about.st_mode);
     cli_stop_gently();
+    cli_half_done(npy->regular ? path : "");
     if (put_npy_header(npy) && fflush(npy->file) == 0 &&
         fseek(npy->file, NPY_HEADER, SEEK_SET) == 0)
         return CLI_OK;
     int result = cli_fail("%s: IO: %s (a file is needed: its first bytes are written last)", path,
                           strerror(errno));
     fclose(npy->file);
+    npy_end(npy, result);
     return result;
 }
 
@@ -92,7 +102,7 @@ int cli_npy_close(cli_npy *npy, int result) {
     if (result == CLI_OK && (fseek(npy->file, 0, SEEK_SET) || !put_npy_header(npy)))
         result = npy_failed(npy);
     if (fclose(npy->file) && result == CLI_OK) result = npy_failed(npy);
-    if (result != CLI_OK) remove(npy->path);
+    npy_end(npy, result);
     cli_stop_now();
     return result;
 }

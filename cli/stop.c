@@ -2,7 +2,9 @@
 // Signals that end a command which has something to clean up first.
 #include "cli.h"
 
+#include <ftw.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 static volatile sig_atomic_t stop_signal;
 
@@ -21,4 +23,29 @@ bool cli_stopped(void) { return stop_signal != 0; }
 
 void cli_stop_now(void) {
     if (stop_signal) raise(stop_signal);
+}
+
+// ---- What is half done
+// ---------------------------------------------------------------------------
+
+static const char *half[2];
+static size_t halves;
+
+void cli_half_done(const char *path) {
+    if (path)
+        half[halves++] = path;
+    else
+        halves--;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)about, (void)kind, (void)where;
+    remove(path);
+    return 0;
+}
+
+void cli_remove(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+
+void cli_drop_half(void) {
+    while (halves) cli_remove(half[--halves]);
 }

@@ -2,8 +2,10 @@
 """What each command answers, on the tiny checkpoints and their outputs from Hugging Face."""
 
 import json
+import os
 import re
 import shutil
+import stat
 import struct
 import tempfile
 import unittest
@@ -90,6 +92,16 @@ class Embed(Case):
         self.assertEqual(result.code, FAILED)
         self.assertFalse(path.exists())
         self.assertEqual(run("embed", TINY / "bert-f32", "--npy", self.folder / "no" / "x.npy", "text").code, FAILED)
+
+    @unittest.skipIf(os.geteuid(), "only root makes devices")
+    def test_a_failed_npy_leaves_a_device(self):
+        path = self.folder / "null"
+        try:
+            os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        except OSError as reason:
+            self.skipTest(str(reason))
+        self.assertEqual(run("embed", TINY / "bert-f32", "--npy", path, b"bad \xff").code, FAILED)
+        self.assertTrue(path.exists())
 
     def test_options_override_the_files(self):
         text = "The river runs past the old mill."

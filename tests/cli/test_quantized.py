@@ -123,6 +123,8 @@ class Quantised(unittest.TestCase):
         self.assertEqual(done.code, FAILED)
         self.assertIn("ARG", done.error)
         self.assertEqual(run("hidden", TINY / "bert-f32", "--ids", "1,2", "--compute", "f64").code, 2)
+        self.assertEqual(run("hidden", TINY / "bert-f32", "--ids", "1,2", "--compute", "f32").bytes,
+                         run("hidden", TINY / "bert-f32", "--ids", "1,2").bytes)
 
     def assert_refused(self, folder, tensors, code, *words):
         write(folder / "model.safetensors", tensors)
