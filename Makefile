@@ -11,7 +11,7 @@
 # make unit-wasm  the same tests as wasm under Node T=json runs one
 # make unit-wasm-kinds   the kernels of the scalar and the relaxed module
 # make test-asan  all of it under AddressSanitizer and UndefinedBehaviorSanitizer
-# make test-tsan  the tests of threads under ThreadSanitizer
+# make test-tsan  the tests of threads, and of what threads share, under ThreadSanitizer
 # make test-neon  unit tests for AArch64 in an emulator  NEON_T=kernels runs one
 # make test-cli   make test-js   make check   make size   make fuzz-replay   make verify   make demo
 #
@@ -227,7 +227,7 @@ test-asan:
 
 # ThreadSanitizer on what threads do.
 test-tsan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CC=$(ASAN_CC) CFLAGS="-O1 -g -fsanitize=thread" unit T=threads
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CC=$(ASAN_CC) CFLAGS="-O1 -g -fsanitize=thread" unit T="threads sharing"
 
 # The unit tests for AArch64, in an emulator; those that need no cmocka but the wasm's own small harness.
 NEON_CC ?= aarch64-linux-gnu-gcc

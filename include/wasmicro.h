@@ -15,8 +15,8 @@
 // Every fallible function returns a wm_status and, if `error` is not NULL, fills it on failure.
 // Options structs start with `size`: set it to sizeof the struct, leave the rest zero for defaults;
 // NULL in place of options means all defaults.
-// Threads: a model and a tokenizer are immutable once open and may be shared; a pipeline and a
-// session are one timeline each, used by one thread at a time.
+// Threads: a model and a tokenizer may be shared by any number of threads once they are open; a
+// pipeline and a session are one timeline each, used by one thread at a time.
 
 #ifndef WASMICRO_H
 #define WASMICRO_H
@@ -95,7 +95,8 @@ typedef struct wm_source {
 #endif
 
 // The host's memory. `allocate` returns NULL when there is none, otherwise memory aligned for any
-// type; `release` takes what `allocate` gave, never NULL. Used by one thread at a time per object.
+// type; `release` takes what `allocate` gave, never NULL. Used by one thread at a time per object, but
+// for a tokenizer's: by all the threads that share it, at once.
 typedef struct wm_allocator {
     void *context;
     void *(*allocate)(void *context, size_t size);
@@ -458,7 +459,7 @@ WM_API void wm_decoding_free(wm_decoding *decoding);
 // caller adds to `taken` what it takes of `text`, and calls wm_decoding_free(&stream.decoding).
 typedef struct wm_text_stream {
     wm_span text; // not taken yet, and certain: no half of a character
-    size_t taken;
+    size_t taken; // of what `decoding` holds now: no sum of all
     wm_decoding decoding; // private, as are these: of the ids [from, count)
     size_t from, count;
 } wm_text_stream;
