@@ -186,23 +186,36 @@ const engineOf = ({ exports }) => {
       const [at, count] = give(name, items);
       return view(at, count, Type).slice();
     },
-    // A block that takes bytes as they come. It grows where it lies, at the end of the heap.
+    // A block that takes bytes as they come. It grows where it lies, at the end of the heap. The first
+    // eight bytes of a safetensors file are the length of its header: it is put where the weights,
+    // behind that, begin at a multiple of 64, lest loads of theirs cross lines of the cache.
     sink(room) {
       if (!(room >= 0)) room = 2 ** 20;
-      const fit = (bytes) =>  (room = bytes) <= ADDRESSABLE && call('resize', sink[AT], bytes);
+      const block = malloc(room + 64);
+      const fit = (bytes) =>
+        (room = bytes) <= ADDRESSABLE && call('resize', block, sink[AT] - block + bytes);
       const sink = {
-        [AT]: malloc(room),
+        [AT]: block,
         length: 0,
         fit,
-        // The place of the next `bytes`: fill it, then add them to `length`.
+        // The place of the next `bytes`, or of some: fill it, then add them to `length`.
         next(bytes) {
           const need = sink.length + bytes;
           if (need > room) fit(need + 2 ** 23) || fit(need) || noMemory(need);
-          return view(sink[AT] + sink.length, bytes);
+          if (sink.length === 8) {
+            const from = sink[AT],
+              [header, more] = view(from, 2, Uint32Array);
+            if (!more) sink[AT] = block + (-(block + 8 + header) & 60);
+            view(0).copyWithin(sink[AT], from, from + 8);
+          }
+          return view(sink[AT] + sink.length, sink.length < 8 ? Math.min(bytes, 8 - sink.length) : bytes);
         },
         put(bytes) {
-          sink.next(bytes.length).set(bytes);
-          sink.length += bytes.length;
+          for (let place; bytes.length; bytes = bytes.subarray(place.length)) {
+            place = sink.next(bytes.length);
+            place.set(bytes.subarray(0, place.length));
+            sink.length += place.length;
+          }
         },
       };
       return sink;

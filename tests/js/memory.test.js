@@ -171,6 +171,33 @@ test('a host that grows memory itself does no harm', async () => {
   }
 });
 
+test('the weights of a safetensors file begin at a multiple of 64, whatever brings it', async () => {
+  const { 'model.safetensors': file, ...rest } = filesOf('bert-f32'),
+    header = file.subarray(8, 8 + Number(file.readBigUInt64LE())),
+    data = file.subarray(8 + header.length),
+    expected = bits(WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('bert-f32') }).embed(TEXT));
+  for (let spaces = 0; spaces < 64; spaces += 4) {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length + spaces));
+    const bytes = Buffer.concat([length, header, Buffer.alloc(spaces, ' '), data]);
+    const ways = {
+      bytes,
+      parts: [bytes.subarray(0, 5), bytes.subarray(5, 100), new Uint8Array(0), bytes.subarray(100)],
+      blob: new Blob([bytes]),
+      stream: ReadableStream.from([0, 3, 8, 8, 9, 200].map((from, i, all) => bytes.subarray(from, all[i + 1]))),
+    };
+    for (const [name, source] of Object.entries(ways)) {
+      const files = { ...rest, 'model.safetensors': source };
+      let pipeline;
+      const [engine] = await instancesOf(async () => (pipeline = await WasmPipeline.load({ files })));
+      const at = Buffer.from(engine.memory.buffer).indexOf(bytes.subarray(0, 8 + header.length));
+      assert.ok(at > 0 && (at + 8 + header.length + spaces) % 64 === 0, `${name}: ${at}`);
+      assert.equal(bits(pipeline.embed(TEXT)), expected);
+      pipeline.close();
+    }
+  }
+});
+
 test('memory grows in the middle of work, and views follow', async () => {
   let pipeline;
   const [engine] = await instancesOf(() => {
