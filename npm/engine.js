@@ -30,6 +30,13 @@ const failed = (code, name) => (cause) => {
 
 export const wrong = (what) => fail('ARG', what);
 
+export const heed = (signal) => signal?.throwIfAborted();
+
+export const pause = async (ms, signal) => {
+  await new Promise((wake) => setTimeout(wake, ms));
+  heed(signal);
+};
+
 // ---- Arguments: judged by what they can do; instanceof would fail those of another realm --------
 
 const NOTHING = { __proto__: null };
@@ -59,6 +66,8 @@ const NOTHING_GIVEN = new Float64Array(OPTIONS.length);
 export const numbersOf = (options) => {
   options = optionsOf(options);
   if (options === NOTHING) return NOTHING_GIVEN;
+  for (const name in options)
+    if (/^[a-z]+_/.test(name)) wrong(`${name}: options are in camelCase`);
   const numbers = NOTHING_GIVEN.slice();
   OPTIONS.forEach((name, i) => {
     const value = options[name];
@@ -71,11 +80,15 @@ export const numbersOf = (options) => {
   return numbers;
 };
 
+// How many numbers of a vector are asked for.
+export const widthOf = ({ truncateDim: most }, dim) =>
+  (most ?? 0) === most >>> 0 ? Math.min(most || dim, dim) : wrong(`truncateDim cannot be ${most}`);
+
 export const textsOf = (texts) =>
   Array.isArray(texts) ? [...texts] : wrong('texts must be an array of strings');
 
 export const idsOf = (ids) =>
-  Int32Array.from(ids ?? [], (id) =>
+  Int32Array.from((ids ??= []).length >= 0 ? ids : [NaN], (id) =>
     id === (Number(id) | 0) ? id : wrong('ids must be 32-bit integers'),
   );
 
@@ -347,7 +360,8 @@ const openSource = async (source, name, signal) => {
 
 // The files that the options name, each as {path, parts}.
 const filesOf = ({ model, tokenizer, config, merges, files }) => {
-  if (typeof model === 'string') unknown('model'); // a path, it may be
+  if (typeof model === 'string') unknown('model'); // a path, it may be, as is a tokenizer of one word
+  if (typeof tokenizer === 'string' && /^[^\s{]+$/.test(tokenizer)) unknown('tokenizer');
   const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
   return [...Object.entries(given), ['model.safetensors', model]]
     .filter(([, parts]) => parts != null)
@@ -407,7 +421,7 @@ export const openLater = async (options, kind = kindOf(options)) => {
   const stopped = new Promise((_, reject) =>
     signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
   );
-  signal?.throwIfAborted();
+  heed(signal);
   const opening = files.flatMap(({ path, parts }) =>
     parts.map(
       async (part, i) =>
@@ -421,11 +435,11 @@ export const openLater = async (options, kind = kindOf(options)) => {
       const { done, value } = placing.next(read);
       if (done) return value;
       read = await Promise.race([value, stopped]);
-      signal?.throwIfAborted();
+      heed(signal);
     }
   } finally {
     signal?.removeEventListener('abort', stop);
     for (const part of opening) part.then(({ close }) => close?.()).catch(() => {});
-    signal?.throwIfAborted(); // an aborted read may have failed in its own words
+    heed(signal); // an aborted read may have failed in its own words
   }
 };

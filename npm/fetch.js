@@ -3,7 +3,7 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { ADDRESSABLE, fail, release, WasmicroError } from './engine.js';
+import { ADDRESSABLE, fail, heed, pause, release, WasmicroError } from './engine.js';
 import { WasmPipeline } from './index.js';
 
 // Repository, and what gives its revision, and of each file path, bytes and SHA-256.
@@ -109,7 +109,7 @@ export async function* download(file, o, progress) {
       return promise;
     };
     try {
-      signal?.throwIfAborted();
+      heed(signal);
       signal?.addEventListener('abort', () => silence.abort(signal.reason), silence);
       const response = await wait(fetch(url, { headers, signal: silence.signal })),
         header = (name) => response.headers.get(name);
@@ -141,7 +141,7 @@ export async function* download(file, o, progress) {
       }
       return got < size && misfit();
     } catch (cause) {
-      signal?.throwIfAborted();
+      heed(signal);
       if (cause instanceof WasmicroError) throw cause;
       if (tries > retries || after > 60_000 || /^4(?!08|16|29)/.test(status))
         fail(status >= 400 ? 'HTTP' : 'IO', `${url}: ${cause.message}`, cause);
@@ -150,10 +150,7 @@ export async function* download(file, o, progress) {
       silence.abort(); // whatever is still on its way, and the listener
     }
     after = Date.now() + (after || 2 ** tries * 250 * (1 + Math.random()));
-    while (Date.now() < after) {
-      await new Promise((wake) => setTimeout(wake, 20));
-      signal?.throwIfAborted();
-    }
+    while (Date.now() < after) await pause(20, signal);
   }
 }
 
@@ -193,7 +190,7 @@ const openCache = async (name) => {
       try {
         for (const part of await find(file, true)) {
           const bytes = new Uint8Array(await part.arrayBuffer());
-          signal?.throwIfAborted();
+          heed(signal);
           file.sum?.update(bytes);
           at += bytes.length;
           release(bytes);
@@ -227,6 +224,8 @@ export const openStore = async ({ cache }) => {
   } catch {} // neither: files go straight into the engine
 };
 
+const fetching = new Map(); // URL → the store that a call is putting it into
+
 // The sources of `files`, [path, size, hash] each, for WasmPipeline.load.
 const gather = async (repo, revision, files, o) => {
   const store = await openStore(o),
@@ -248,18 +247,22 @@ const gather = async (repo, revision, files, o) => {
       return download(file, o, progress);
     };
     const put = () => store.put(file, fetched(), o.signal);
-    found[as] = await store?.find?.(file);
+    while (!(found[as] = await store?.find?.(file)) && store && fetching.get(url) === store)
+      while (fetching.get(url) === store) await pause(20, o.signal);
     if (!found[as] && store && !o.offline)
       try {
+        fetching.set(url, store);
         await put().catch((cause) => {
           if (cause.code !== 'HASH' || !file.got) throw cause;
           return put(); // what was here, or came before, was of another file
         });
         found[as] = await store.find(file);
       } catch (cause) {
-        o.signal?.throwIfAborted();
+        heed(o.signal);
         if (cause instanceof WasmicroError) throw cause;
         console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
+      } finally {
+        fetching.delete(url);
       }
     if (found[as]) o.fetched ? progress(size + before - loaded) : (loaded += size);
     else if (o.offline) fail('IO', `${path} of ${repo} is not in the cache`);

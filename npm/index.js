@@ -2,7 +2,8 @@
 // wasmicro: Hugging Face transformer checkpoints in JavaScript, from the files as they are.
 // prettier-ignore
 import {
-  ABSENT, idsOf, newEngine, numbersOf, openLater, openNow, optionsOf, textsOf, wrong,
+  ABSENT, heed, idsOf, newEngine, numbersOf, openLater, openNow, optionsOf, pause, textsOf, widthOf,
+  wrong,
 } from './engine.js';
 
 export { default, WasmicroError } from './engine.js';
@@ -68,7 +69,7 @@ export class WasmPipeline {
       last = { tokens: 0, truncated: false };
     texts = textsOf(texts);
     options = optionsOf(options, 'maxLength');
-    const width = Math.min(options.truncateDim || dim, dim),
+    const width = widthOf(options, dim),
       vectors = new Float32Array(texts.length * width),
       items = [
         numbersOf(options).map((number, i) => (number === 0 ? numbers[i] : number)),
@@ -127,14 +128,14 @@ export class WasmPipeline {
   async *stream(prompt, options) {
     const { signal } = optionsOf(options, 1); // of an object: a number is maxNewTokens
     let from = 0;
-    signal?.throwIfAborted();
+    heed(signal);
     for (const [text] of this.#generate(prompt, options)) {
       if (text) yield text;
       if (performance.now() - from > TURN) {
-        await new Promise((done) => setTimeout(done));
+        await pause();
         from = performance.now();
       }
-      signal?.throwIfAborted();
+      heed(signal);
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Several Workers with a model each: batches are split among them, other calls go to the least busy.
 // A vector does not depend on its neighbours, so the results are those of one pipeline bit for bit.
-import { bytesOf, optionsOf, textsOf, wrong } from './engine.js';
+import { bytesOf, optionsOf, textsOf, widthOf, wrong } from './engine.js';
 import {
   METHODS,
   WasmPipeline,
@@ -73,7 +73,7 @@ export class WasmPool {
 
   async embedBatch(texts, options) {
     const { dim } = this.info,
-      width = Math.min(optionsOf(options, 'maxLength').truncateDim || dim, dim),
+      width = widthOf(optionsOf(options, 'maxLength'), dim),
       vectors = new Float32Array(textsOf(texts).length * width);
     await this.#split(texts, (worker, group, from) =>
       worker.embedBatch(group, options).then((part) => vectors.set(part, from * width)),

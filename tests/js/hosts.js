@@ -8,7 +8,7 @@ import {
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { extname, join, normalize } from 'node:path';
+import { basename, extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './support.js';
 
@@ -106,6 +106,16 @@ export async function nodeHost() {
           writeFileSync(path, 'of another version');
         }
     },
+    // One bit of a file is another.
+    damage(cache, name) {
+      for (const entry of readdirSync(cache, { recursive: true }))
+        if (basename(entry) === name) {
+          const path = realpathSync(join(cache, entry)),
+            bytes = readFileSync(path);
+          bytes[bytes.length >> 1] ^= 1;
+          writeFileSync(path, bytes);
+        }
+    },
     // In a process that can write no file longer than that.
     full: (action, argument, bytes) => {
       const limit = `ulimit -f ${Math.floor(bytes / 512)} && exec "$@"`;
@@ -171,6 +181,17 @@ export async function chromiumHost(origin) {
           if (/\.safetensors\?\d+$/.test(request.url))
             await kept.put(request, new Response('of another version', { headers: { 'content-length': 18 } }));
       }, cache),
+    damage: (cache, name) =>
+      page.evaluate(async (cache, name) => {
+        const kept = await caches.open(cache);
+        for (const request of await kept.keys())
+          if (request.url.endsWith(`/${name}?0`)) {
+            const response = await kept.match(request),
+              bytes = new Uint8Array(await response.arrayBuffer());
+            bytes[bytes.length >> 1] ^= 1;
+            await kept.put(request, new Response(bytes, response));
+          }
+      }, cache, name),
     // In a page of another origin, which the browser grants no more than that.
     async full(action, argument, bytes) {
       const other = await browser.newPage(),

@@ -433,6 +433,16 @@ const cases = [
     assert.deepEqual((await t.look()).paths, []);
     await t.fails('IO', /not in the cache/, { offline: true });
   }],
+  ['the cache: verify names what is no longer what was promised', async (t) => {
+    await t.works();
+    const { paths } = await t.look();
+    for (const path of ['config.json', MODEL]) await t.host.damage(t.cache, path);
+    const { damaged, paths: after } = await t.look();
+    assert.deepEqual([damaged.sort(), after], [['config.json', MODEL], paths]);
+    await t.host.run('remove', { repo: REPO, options: t.options });
+    await t.works();
+    await t.whole();
+  }],
   ['names that are no repository', async (t) => {
     for (const repo of ['../x', 'a/b/c', 'a b', '', 'a/..', 'https://x', 'a--b', 'a/b%2f', '-a', 'x'.repeat(97)]) {
       const { outcomes } = await t.host.run('open', { repo, all: [t.options] });
@@ -549,6 +559,32 @@ for (const [host, skip] of [
       assert.match(text, /some/);
     });
   });
+
+test('103 loads at once through a store of one\'s own share one download, not its end', async () => {
+  const hub = await startHub({ repos: { [REPO]: plain } }),
+    stores = [new Map(), new Map()].map((kept) => ({
+      find: async ({ url }) => kept.get(url),
+      async put({ url }, chunks) {
+        const parts = [];
+        for await (const chunk of chunks) parts.push(chunk.slice());
+        kept.set(url, new Blob(parts));
+      },
+    }));
+  const open = async (cache, signal) => {
+    const pipeline = await fromHub(REPO, { endpoint: hub.endpoint, cache, signal, offline: false });
+    return hexOf(pipeline.embed(TEXT));
+  };
+  const asked = (pattern) => hub.log.filter(({ where, url }) => pattern.test(where + url)).length;
+  hub.faults = { [CDN]: [{ corrupt: true }, { rate: 2 * SIZE, times: -1 }] };
+  const [one, other] = stores,
+    ends = await Promise.allSettled([...[one, one, one, one].map((store) => open(store)), open(one, AbortSignal.timeout(200))]);
+  assert.equal(ends.filter(({ value }) => value === EXPECTED).length, 3);
+  assert.deepEqual(ends.map(({ reason }) => reason?.code ?? reason?.name).filter(Boolean).sort(), [23, 'HASH']);
+  assert.deepEqual([asked(/^cdn/), asked(/\/tokenizer\.json/)], [2, 1], 'other bytes, then the right ones');
+  await Promise.all([open(other), open(false), open(false)]);
+  await hub.close();
+  assert.equal(asked(/^cdn/), 5);
+});
 
 test('in Node a damaged part is given up, and the load begins anew', async () => {
   const host = await nodeHost();
