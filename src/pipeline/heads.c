@@ -422,8 +422,8 @@ static wm_status predict(prediction_call *call, wm_task task) {
         return wm_fail(call->error, WM_ERROR_ARG, 0, "task %u with %u texts", (uint64_t)task,
                        (uint64_t)call->count);
     if (p->model->head.task != (wm_task)rules[0])
-        return wm_fail(call->error, WM_ERROR_STATE, 0, "the model has no head for task %u",
-                       (uint64_t)task);
+        return wm_fail(call->error, WM_ERROR_STATE, 0,
+                       "the model has no head for this: see architectures in config.json");
     call->encode.size = sizeof call->encode;
     call->encode.truncate = call->options.truncate;
     call->encode.max_length = limit && limit < most ? limit : limit ? most : p->max_tokens;
