@@ -21,20 +21,12 @@ static void assert_numbers(wm_json list, const void *got, size_t size, size_t co
     assert_int_equal(i, count);
 }
 
-static void check_cases(const char *folder, const char *const *names) {
-    wm_tokenizer *tokenizer = open_folder(folder, names);
-    const char *const cases_name[] = {"cases.json", NULL};
-    char path[128] = TEST_TOKENIZERS;
-    memcpy(path + strlen(path), folder, strlen(folder) + 1);
-    size_t n = strlen(path);
-    path[n] = '/';
-    memcpy(path + n + 1, cases_name[0], strlen(cases_name[0]) + 1);
-    wm_span file = test_file(path);
-    wm_json root, parts[7];
-    assert_int_equal(wm_json_check(file, "cases.json", 0, &root, NULL), WM_OK);
+// A list of [text, pair or null, special tokens, ids, types, starts, ends]; how many there were.
+static size_t check_list(wm_tokenizer *tokenizer, wm_json list) {
+    wm_json parts[7];
     wm_encoding encoding = {0};
     size_t count = 0;
-    for (wm_json_iter item = wm_json_each(root); wm_json_next(&item); count++) {
+    for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); count++) {
         wm_json_iter part = wm_json_each(item.value);
         for (size_t i = 0; i < WM_COUNT(parts); i++) {
             assert_true(wm_json_next(&part));
@@ -59,9 +51,75 @@ static void check_cases(const char *folder, const char *const *names) {
         tokenizer->cache->busy = false;
         free(room);
     }
-    assert_true(count > 80);
     wm_encoding_free(&encoding);
+    return count;
+}
+
+static void check_cases(const char *folder, const char *const *names) {
+    wm_tokenizer *tokenizer = open_folder(folder, names);
+    const char *const cases_name[] = {"cases.json", NULL};
+    char path[128] = TEST_TOKENIZERS;
+    memcpy(path + strlen(path), folder, strlen(folder) + 1);
+    size_t n = strlen(path);
+    path[n] = '/';
+    memcpy(path + n + 1, cases_name[0], strlen(cases_name[0]) + 1);
+    wm_json root;
+    assert_int_equal(wm_json_check(test_file(path), "cases.json", 0, &root, NULL), WM_OK);
+    assert_true(check_list(tokenizer, root) > 80);
     wm_tokenizer_close(tokenizer);
+}
+
+// A list of [ids, special tokens left out, text]; how many there were.
+static size_t check_decodings(const wm_tokenizer *tokenizer, wm_json list) {
+    wm_json parts[3];
+    wm_decoding decoding = {0};
+    size_t count = 0;
+    for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); count++) {
+        wm_json_iter part = wm_json_each(item.value);
+        for (size_t i = 0; i < WM_COUNT(parts); i++) {
+            assert_true(wm_json_next(&part));
+            parts[i] = part.value;
+        }
+        int32_t ids[32];
+        size_t n = 0;
+        uint64_t id;
+        for (wm_json_iter i = wm_json_each(parts[0]); wm_json_next(&i); ids[n++] = (int32_t)id)
+            assert_true(n < WM_COUNT(ids) && wm_json_u64(i.value, &id));
+        bool skip = false;
+        assert_true(wm_json_bool(parts[1], &skip));
+        uint8_t *room = malloc(parts[2].n);
+        wm_span want = wm_json_string_decode(parts[2], room);
+        assert_int_equal(wm_tokenizer_decode(tokenizer, ids, n, skip, &decoding, NULL), WM_OK);
+        if (decoding.n != want.n || memcmp(decoding.text, want.p, want.n))
+            fail_msg("\"%s\", expected \"%.*s\"", decoding.text, (int)want.n, (const char *)want.p);
+        free(room);
+    }
+    wm_decoding_free(&decoding);
+    return count;
+}
+
+// The unit cases of `tokenizers` for one component each (tools/make_public_components.py).
+static void components_as_in_the_wheels_own_tests(void **state) {
+    (void)state;
+    wm_json root;
+    size_t count = 0;
+    assert_int_equal(wm_json_check(test_file("tests/vectors/public_components.json"), "", 0, &root, NULL), WM_OK);
+    for (wm_json_iter entry = wm_json_each(root); wm_json_next(&entry);) {
+        wm_json file = wm_json_get(entry.value, "file"), source = wm_json_get(entry.value, "source");
+        uint8_t *room = malloc(file.n);
+        wm_tokenizer *tokenizer = NULL;
+        wm_error error = {0};
+        wm_status want = wm_json_present(wm_json_get(entry.value, "refused")) ? WM_ERROR_UNSUPPORTED : WM_OK;
+        if (open_text(&tokenizer, "tokenizer.json", wm_json_string_decode(file, room), NULL, &error) != want)
+            fail_msg("%.*s: %s", (int)source.n, (const char *)source.p, error.text);
+        if (tokenizer) {
+            count += check_list(tokenizer, wm_json_get(entry.value, "cases"));
+            count += check_decodings(tokenizer, wm_json_get(entry.value, "decodings"));
+        }
+        wm_tokenizer_close(tokenizer);
+        free(room);
+    }
+    assert_true(count >= 150);
 }
 
 static const char *const json_only[] = {"tokenizer.json", NULL};
@@ -192,6 +250,7 @@ static const struct {
     // 58
     {"model", UNIGRAM("[[\"u\",0],[\"a\",1e400]]", "0"), WM_ERROR_FORMAT, "odd score"},
     {"model", UNIGRAM("[[\"u\",0],[\"a\",1e308]]", "0"), WM_ERROR_FORMAT, "odd score"},
+    {"model", UNIGRAM("[[\"u\",0],[\"a\",-1000000001]]", "0"), WM_ERROR_FORMAT, "odd score"},
     {"model", UNIGRAM("[[\"u\",0],[\"\",-1]]", "0"), WM_ERROR_FORMAT, "empty piece"},
     {"model", UNIGRAM("[[\"u\",0],[\"a\",NaN]]", "0"), WM_ERROR_JSON, ""},
     {"model", UNIGRAM("[[\"u\",0],[\"a\"]]", "0"), WM_ERROR_FORMAT, "odd score"},
@@ -213,7 +272,7 @@ static const struct {
      WM_ERROR_UNSUPPORTED, "(a+)+"},
     {"pre_tokenizer", "{\"type\":\"ByteLevel\"}", WM_ERROR_UNSUPPORTED, "ByteLevel"},
     {"pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"BertPreTokenizer\"}]}",
-     WM_ERROR_UNSUPPORTED, "after ByteLevel"},
+     WM_ERROR_UNSUPPORTED, "a pre-tokenizer after ByteLevel"},
     {"post_processor", "{\"type\":\"Magic\"}", WM_ERROR_UNSUPPORTED, "\"Magic\""},
     {"post_processor", "{\"type\":\"BertProcessing\",\"sep\":[\"x\",1]}", WM_ERROR_FORMAT, "cls or sep"},
     // 64
@@ -548,6 +607,7 @@ static void every_allocation_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(components_as_in_the_wheels_own_tests),
         cmocka_unit_test(wordpiece_as_the_wheel), cmocka_unit_test(byte_level_bpe_as_the_wheel),
         cmocka_unit_test(unigram_as_the_wheel), cmocka_unit_test(other_chains_as_the_wheel),
         cmocka_unit_test(a_tokenizer_tells_what_it_is), cmocka_unit_test(hostile_files_are_refused),

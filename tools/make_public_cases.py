@@ -64,6 +64,9 @@ SENTENCES = [
     ("bpe_model_test.cc", "encode", BPE, PIECES[:7], TEXTS),
     ("bpe_model_test.cc", "ambiguous", BPE, [("aa", -0.1), ("bb", -0.2), ("ab", -0.3), ("a", -0.4), ("b", -0.5)],
      ["aaa", "aabb", "aaabbb", "aaaba", "ba", "ab", "b", "a", ""]),
+    # Not of that test: Mistral's files have this score, with which a piece is merged last of all.
+    ("bpe_model_test.cc", "a score of -1e9", BPE, [("▁▁", -1e9), ("▁▁▁▁", -1e9), ("▁a", -1.0), ("aa", -2.0), ("▁", -3.0), ("a", -4.0)],
+     ["a  a", "aa    a", "    ", "   aaa"]),
     ("char_model_test.cc", "encode", CHAR, [("▁", 0.0), ("a", 0.1), ("b", 0.2), ("c", 0.3), ("d", 0.4), ("ABC", 0.4, USER)],
      ["", "a", "b c d", "abbcd", "ABCAB", "xABCa", "a  b"]),
     ("word_model_test.cc", "encode", WORD, [("▁", 0.0), ("▁a", 0.1), ("▁b", 0.2), ("▁c", 0.3), ("▁d", 0.4), ("▁abc", 0.4)],

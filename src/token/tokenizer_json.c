@@ -144,6 +144,8 @@ static wm_status read_pre_tokenizer(wm_reading *reading, int kind) {
                                     [SPLIT_DIGITS] = WM_SPLITTER_NUMBERS};
     wm_tokenizer *tokenizer = reading->tokenizer;
     int behavior = choice_of(reading, "behavior", behaviors);
+    if (tokenizer->model.byte_level) // it would see ByteLevel's letters
+        return refuse(reading, "a pre-tokenizer after ByteLevel", NULL);
     if (kind == SPLIT_BYTE_LEVEL) {
         wm_splitters_byte_level(tokenizer, flag_of(reading, "add_prefix_space", true),
                                 flag_of(reading, "use_regex", true));

@@ -78,7 +78,7 @@ wm_entries wm_entries_of_lines(wm_span text) {
 // ---- Vocabularies -------------------------------------------------------------------------------
 
 // Finite, and small enough for sums over any text to be.
-static bool is_score(double score) { return score > -1e9 && score < 1e9; }
+static bool is_score(double score) { return score >= -1e9 && score <= 1e9; }
 
 static wm_status take_type(wm_reading *reading, const wm_entry *entry) {
     wm_token_model *model = &reading->tokenizer->model;
