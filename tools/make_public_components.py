@@ -277,6 +277,9 @@ def of_added_tokens():
                "Hi <mask> there\t<mask>\t<mask>\u2000 <pad> <mask><pad><pad>", normalizer=LOWER)
     yield case("content_preserved_with_normalizer", [added("Hello", 0), added("[CLS]", 1, True)], "Hello world", "hello world", normalizer=LOWER)
     yield case("empty_matches", [], "")
+    first, second = added("added_token_1", 0), added("added_token_2", 0)
+    yield case("can_add_tokens", [first, second, second, added("hi", 0)], "added_token_1 added_token_2hi there")
+    yield case("can_add_special_tokens", [first, {**second, "special": True}, second, added("hi", 0, True)], "added_token_2hi added_token_1")
     # Without GPT-2's merges the words around the added tokens stay as letters.
     bytes_ = byte_words("I", "ĠI", "Ġsaw", "Ġa", "Ġlike", "Ġdancing", "Ġd", "anc", "Ġl", "ĠðŁĺ", "ðŁĺ", "Ġda")
     size = len(bytes_["vocab"])

@@ -151,6 +151,10 @@ const wrong = {
   'a fractional limit': () => bert.truncate('a', 1.5),
   'ids that are none': () => bert.decode('12'),
   'texts that are one': () => bert.encodeBatch('a'),
+  'texts that are a length of 10^9': () => bert.encodeBatch({ length: 1e9 }),
+  'texts that are lists': () => bert.encodeBatch([['a']]),
+  'a list of characters': () => bert.encode(['a', 'b']),
+  'ids that are a length of 10^9': () => bert.decode({ length: 1e9 }),
   'the constructor': () => new Tokenizer(),
 };
 for (const [name, call] of Object.entries(wrong))
