@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Everything, in layer order: the architecture at a glance, and the whole library as one unit
 // (cc -O3 -ffp-contract=off -fno-math-errno -c src/wasmicro.c). An arrow goes up this list only.
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE // threads.c: sched_getcpu and affinity
+#endif
 #include "base/base.c"
 #include "base/arena.c"
 #include "base/threads.c"

@@ -2,6 +2,9 @@
 // The parts of a task are handed out by one atomic number, the ticket: the task's number above, the
 // parts not yet taken below. Who takes one by compare-and-swap knows that the task it has read is
 // the ticket's own, for the next one begins only when all parts are done.
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE // sched_getcpu and affinity
+#endif
 #include "threads.h"
 
 #ifdef WM_THREADS
@@ -14,10 +17,9 @@ enum {
     POOL_THREADS = 64,
     POOL_PATIENCE = 8192, // looks at the ticket before sleeping
     POOL_YIELD = 32,      // looks before letting others run
-    POOL_MOST = 4000000,  // nanoseconds that the account holds or owes at most
-    POOL_TRIAL = 500000,  // those that it begins with, and begins anew with after a debt
-    POOL_DEAR = 64,       // nanoseconds alone for one of a debt, at most …
-    POOL_CHEAP = 4,       // … and at least
+    POOL_LATE = 20000, // nanoseconds that a part may take longer than two of the caller's quickest
+    POOL_PRICE = 64,   // nanoseconds alone for one of waiting for it, …
+    POOL_MOST = 16000000, // … of as many at most
 };
 
 typedef struct pool_lane {
@@ -33,8 +35,8 @@ struct wm_threads {
     _Atomic(void *) context;
     atomic_bool closing;
     atomic_flag busy;
-    _Atomic int64_t account; // nanoseconds that sharing has saved; changed by who holds `busy`
-    int64_t price;           // of a debt
+    _Atomic int64_t alone; // nanoseconds that the caller is to work by itself; `busy` holds it
+    int cpu;               // whose threads have been sent to others
     _Atomic uint32_t sleepers;
     pthread_mutex_t mutex; // of sleep alone
     pthread_cond_t wake;
@@ -72,10 +74,9 @@ static void sleep_until_work(wm_threads *pool) {
         pool_pause(i);
     }
     pthread_mutex_lock(&pool->mutex);
-    atomic_fetch_add(&pool->sleepers, 1);
-    while (!(uint32_t)atomic_load(&pool->ticket) && !atomic_load(&pool->closing))
+    atomic_fetch_add(&pool->sleepers, 1); // before the look: who hands out parts looks after that
+    if (!(uint32_t)atomic_load(&pool->ticket) && !atomic_load(&pool->closing))
         pthread_cond_wait(&pool->wake, &pool->mutex);
-    atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -88,6 +89,7 @@ static void *help(void *argument) {
 }
 
 static void wake_all(wm_threads *pool) {
+    atomic_store(&pool->sleepers, 0);
     pthread_mutex_lock(&pool->mutex);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
@@ -104,8 +106,7 @@ wm_status wm_threads_open(wm_threads **pool, uint32_t threads, const wm_allocato
     memset(made, 0, sizeof *made);
     made->host = *host;
     atomic_flag_clear(&made->busy);
-    made->account = POOL_TRIAL;
-    made->price = POOL_CHEAP;
+    made->cpu = -1;
     pthread_mutex_init(&made->mutex, NULL);
     pthread_cond_init(&made->wake, NULL);
     // `lanes` is written before the first thread could ask: none of them reads it.
@@ -133,7 +134,7 @@ size_t wm_threads_lanes(const wm_threads *pool) { return pool ? pool->lanes : 1;
 
 // Four parts for each thread: who comes late or is held up leaves more to the others.
 size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most) {
-    if (!pool || work < 2 * WM_THREAD_WORK || atomic_load(&pool->account) < 0) return 1;
+    if (!pool || work < 2 * WM_THREAD_WORK || atomic_load(&pool->alone) > 0) return 1;
     return (size_t)WM_MIN(WM_MIN(work / WM_THREAD_WORK, 4 * pool->lanes), WM_MAX(most, 1));
 }
 
@@ -143,52 +144,55 @@ static int64_t nanoseconds(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Hands out the parts and waits for those that others have. Returns the nanoseconds that this has
-// saved the caller, who would have needed half its own quickest part's time at least for each of
-// theirs: side by side both are slower.
+// Linux may wake a thread on its waker's processor beside an idle one, and takes some milliseconds
+// to move it: the threads are kept off the processor of who calls them.
+static void stand_apart(wm_threads *pool) {
+#if defined(CPU_CLR) && !defined(__ANDROID__)
+    int cpu = sched_getcpu();
+    cpu_set_t others;
+    if (cpu == pool->cpu || cpu < 0 || sched_getaffinity(0, sizeof others, &others)) return;
+    pool->cpu = cpu;
+    CPU_CLR((unsigned)cpu, &others);
+    for (size_t i = 1; i < pool->lanes && CPU_COUNT(&others); i++)
+        pthread_setaffinity_np(pool->lane[i].thread, sizeof others, &others);
+#else
+    (void)pool;
+#endif
+}
+
+// Hands out the parts and waits for those that others have. Returns the nanoseconds of that, if
+// they were too many: on a busy machine a thread waits for its turn with a part in hand.
 static int64_t run_shared(wm_threads *pool, wm_part *run, void *context, size_t parts) {
-    int64_t begun = nanoseconds(), woken, start, end, quickest = POOL_MOST;
+    stand_apart(pool);
     atomic_store(&pool->run, run);
     atomic_store(&pool->context, context);
     atomic_store(&pool->unfinished, parts);
     atomic_store(&pool->ticket, ((atomic_load(&pool->ticket) >> 32) + 1) << 32 | parts);
     if (atomic_load(&pool->sleepers)) wake_all(pool);
-    size_t theirs = parts;
-    woken = start = nanoseconds();
-    for (; take_part(pool, 0); start = end, theirs--) {
+    int64_t start = nanoseconds(), end, quickest = POOL_MOST;
+    for (; take_part(pool, 0); start = end) {
         end = nanoseconds();
         quickest = WM_MIN(quickest, end - start);
     }
+    start = nanoseconds();
     for (uint32_t i = 0; atomic_load(&pool->unfinished); i++) pool_pause(i);
-    if (theirs == parts) quickest = 0;
-    return quickest * (int64_t)theirs / 2 - (nanoseconds() - start) - (woken - begun);
+    int64_t waited = nanoseconds() - start;
+    return waited > 2 * quickest + POOL_LATE ? WM_MIN(waited, POOL_MOST) : 0;
 }
 
-// The account after it was given `saved`. A debt pays for the next trial, too, and is dearer each
-// time until sharing has filled the account.
-static int64_t settle(wm_threads *pool, int64_t account, int64_t saved) {
-    int64_t after = WM_MIN(account + saved, POOL_MOST);
-    if (account < 0) return after < 0 ? after : POOL_TRIAL;
-    if (after == POOL_MOST) pool->price = POOL_CHEAP;
-    if (after >= 0) return after;
-    pool->price = WM_MIN(2 * pool->price, POOL_DEAR);
-    return WM_MAX(after, -POOL_MOST) - POOL_TRIAL;
-}
-
-// What sharing saves is put to an account, what it costs is taken from it: on a busy machine others
-// wait for their turn with a part in hand. With a debt the caller works alone and pays it off.
+// Who has been kept waiting works alone for so long that sharing cannot cost much.
 void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts) {
     bool mine = pool && !atomic_flag_test_and_set(&pool->busy);
-    int64_t account = mine ? atomic_load(&pool->account) : 0, saved = 0;
-    if (mine && account >= 0 && parts > 1 && parts <= UINT32_MAX) {
-        saved = run_shared(pool, run, context, parts);
+    int64_t alone = mine ? atomic_load(&pool->alone) : 0;
+    if (mine && alone <= 0 && parts > 1 && parts <= UINT32_MAX) {
+        alone = POOL_PRICE * run_shared(pool, run, context, parts);
     } else {
-        int64_t start = account < 0 ? nanoseconds() : 0;
+        int64_t start = alone > 0 ? nanoseconds() : 0;
         for (size_t part = 0; part < parts; part++) run(context, part, 0);
-        if (account < 0) saved = (nanoseconds() - start) / pool->price;
+        if (alone > 0) alone -= nanoseconds() - start;
     }
     if (!mine) return;
-    atomic_store(&pool->account, settle(pool, account, saved));
+    atomic_store(&pool->alone, alone);
     atomic_flag_clear(&pool->busy);
 }
 #endif
