@@ -9,8 +9,9 @@ FOLDER holds tokenizer.json; a folder of vocab.txt, or vocab.json and merges.txt
 `transformers` 4.40 makes of it, if that is installed. A file NAME.model in the place of a folder is compared with
 what `sentencepiece` makes of it; --models writes each Unigram tokenizer.json as such a file too. Where
 tokenizer_config.json asks for it, decoded text is cleaned up as transformers 5 does. --scalars: every Unicode scalar value alone and
-as a<scalar>b. --lines: every line of the files. --public: the texts of public tests, a JSON file. --tiktoken: those,
-lines and random ones against `tiktoken` too, where a file's ids are ranks. --cldr: the names of emoji in a hundred languages
+as a<scalar>b. --lines: every line of the files. --public: the texts of public tests, a JSON file, and the ids that those
+tests expect of real tokenizers (public_ids.json, by the folder's name). --tiktoken: those, lines and random ones
+against `tiktoken` too, where a file's ids are ranks. --cldr: the names of emoji in a hundred languages
 (tools/fetch.py cldr-annotations). --blocks: N lines of words from each 128 code points. --random: N
 strings of pieces that hurt, a fifth as pairs, cut pairs and random ids to decode.
 --once: a tokenizer.json that a folder before has too is passed over. --resume DIR: notes there how far it came, and goes
@@ -38,6 +39,7 @@ from structs import Error, Span, sources
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PUBLIC_IDS = ROOT / "verify" / "public_ids.json"
 
 
 class Options(c.Structure):
@@ -207,7 +209,7 @@ class Progress:
     def __init__(self, args):
         self.until = time.monotonic() + args.seconds if args.resume and args.seconds else float("inf")
         given = {name: value for name, value in vars(args).items() if name not in ("folders", "resume", "seconds")}
-        texts = [*args.lines, *[args.public] * bool(args.public), *[p for layer in LAYERS for p in sorted(layer.glob("*.[ch]"))]]
+        texts = [*args.lines, *[args.public, PUBLIC_IDS] * bool(args.public), *[p for layer in LAYERS for p in sorted(layer.glob("*.[ch]"))]]
         state = hashlib.sha256(repr((given, [path.read_bytes() for path in texts])).encode()).hexdigest()
         self.path = args.resume and args.resume / f"{state[:16]}.json"
         self.sets = json.loads(self.path.read_text()) if self.path and self.path.exists() else {}
@@ -305,6 +307,13 @@ def compare_decodings(report, ours, wheel, decode, count, seed):
     report.end()
 
 
+def compare_public_ids(report, ours, cases):
+    for text, expected in cases:
+        ids = ours.encode(text, None, options())[0]
+        report.add(ids == expected, lambda: f"{text!r}: {ids}, expected {expected}")
+    report.end()
+
+
 def compare_tiktoken(report, ours, wheel, texts):
     plain = options(special=2)
     for text, pair in texts:
@@ -336,6 +345,9 @@ def compare_all(folder, args, lib, report):
     for what, texts in texts_of(args):
         if not (pieces and "pairs" in what) and report.set(what):
             compare(report, ours, wheel, decode, texts, not args.no_special)
+    named = json.loads(PUBLIC_IDS.read_text("utf-8")).get(folder.name) if args.public else None
+    if named and report.set("public ids"):
+        compare_public_ids(report, ours, named["cases"])
     if not pieces and report.set("truncations"):
         compare_truncations(report, ours, wheel, args.random // 50, args.seed)
     if report.set("decodings"):
