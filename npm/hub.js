@@ -148,7 +148,7 @@ const checkRepo = (repo) =>
 
 // What models whose files name no prompts want before a query and before a document.
 const PROMPTS = [
-  [/\/(multilingual-)?e5-(small|base|large)/, 'query: ', 'passage: '],
+  [/\/(multilingual-)?e5-(small|base|large)(?!-instruct)/, 'query: ', 'passage: '],
   [/\/nomic-embed-text/, 'search_query: ', 'search_document: '],
   [/\/(bge-.*-en|mxbai-embed)/, 'Represent this sentence for searching relevant passages: ', ''],
   [/\/bge-.*-zh/, '为这个句子生成表示以用于检索相关文章：', ''],

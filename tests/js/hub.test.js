@@ -652,6 +652,7 @@ test('queries and documents have the prompts of well-known models whose files na
     'intfloat/e5-small-v2': ['query: ', 'passage: '],
     'intfloat/multilingual-e5-base': ['query: ', 'passage: '],
     'nomic-ai/nomic-embed-text-v1': ['search_query: ', 'search_document: '],
+    'intfloat/multilingual-e5-large-instruct': ['', ''], // a query's names the task
     'BAAI/bge-small-en-v1.5': [sentence, ''],
     'mixedbread-ai/mxbai-embed-large-v1': [sentence, ''],
     'BAAI/bge-small-zh-v1.5': ['为这个句子生成表示以用于检索相关文章：', ''],
