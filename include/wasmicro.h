@@ -16,7 +16,7 @@
 // Options structs start with `size`: set it to sizeof the struct, leave the rest zero for defaults;
 // NULL in place of options means all defaults.
 // Threads: a model and a tokenizer may be shared by any number of threads once they are open; a
-// pipeline and a session are one timeline each, used by one thread at a time.
+// pipeline (its tokenizer too) and a session are one timeline each, used by one thread at a time.
 
 #ifndef WASMICRO_H
 #define WASMICRO_H
@@ -232,7 +232,8 @@ WM_API void wm_pipeline_info_get(const wm_pipeline *pipeline, wm_pipeline_info *
 // buffer); {NULL, 0} past the last one.
 WM_API wm_span wm_pipeline_ignored_tensor(const wm_pipeline *pipeline, size_t index);
 
-// The pipeline's tokenizer; it lives as long as the pipeline.
+// The pipeline's tokenizer; it lives as long as the pipeline, counts into its max_bytes, and is used
+// by the pipeline's thread. Threads that share one open it by wm_tokenizer_open.
 typedef struct wm_tokenizer wm_tokenizer;
 WM_API const wm_tokenizer *wm_pipeline_tokenizer(const wm_pipeline *pipeline);
 
