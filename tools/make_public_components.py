@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Makes tests/vectors/public_components.json: the unit cases of `tokenizers` for normalizers, pre-tokenizers, post-processors,
-decoders and added tokens (tokenizers/src and tokenizers/tests, Apache-2.0), their data only. The wheel gives what
-is expected, and what those tests expect is asserted here.
+decoders and added tokens (tokenizers/src and tokenizers/tests, Apache-2.0), their data only, and one of `transformers`.
+The wheel gives what is expected, and what those tests expect is asserted here.
 
     pip install tokenizers==0.23.3
     python3 tools/make_public_components.py
@@ -327,8 +327,25 @@ def of_models():
         yield entry("models/" + what, {"model": model}, [(text,) for text in texts])
 
 
+def of_qwen2():
+    """transformers, tests/models/qwen2/test_tokenization_qwen2.py, Apache-2.0."""
+    plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    letters = [*map(chr, plain), *(chr(0x100 + n) for n in range(256 - len(plain)))]
+    more = ["Ġl", "Ġn", "Ġlo", "Ġlow", "er", "Ġlowest", "Ġnewer", "Ġwider", "01", ";}", ";}Ċ", "Ïĵ", "Ġ#", "##"]
+    merges = ["Ġ l", "Ġl o", "Ġlo w", "e r", "0 1", "; }", ";} Ċ", "Ï ĵ", "Ġ #", "# #"]
+    pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    whole = {"normalizer": N("NFC"), "pre_tokenizer": N("Sequence", pretokenizers=[split(pattern), byte_level(regex=False)]), "decoder": byte_level(),
+             "model": N("BPE", vocab={piece: place for place, piece in enumerate(letters + more)}, merges=merges),
+             "added_tokens": [added("<|endoftext|>", 270, True), added("<|im_start|>", 271, True)]}
+    texts = ["lower lower newer 010;}\n<|endoftext|>\u03d2\u0301", " ###", "\u03d2\u0301\u03d2\u0308\u017f\u0307"]
+    out = entry("tests/models/qwen2/test_tokenization_qwen2.py", whole, [(text,) for text in texts], [([259, 260, 270, 271, 26], False)])
+    assert out["cases"][0][3] == [75, 78, 86, 260, 259, 260, 220, 77, 68, 86, 260, 220, 15, 16, 15, 266, 270, 267]
+    assert out["cases"][1][3] == [268, 269] and out["decodings"][0][2] == " lower<|endoftext|><|im_start|>;"
+    yield {**out, "source": out["source"].replace("tokenizers,", "transformers,")}
+
+
 def main():
-    made = [each for part in (of_normalizers, of_pre_tokenizers, of_decoders, of_processors, of_added_tokens, of_offsets, of_models) for each in part()]
+    made = [each for part in (of_normalizers, of_pre_tokenizers, of_decoders, of_processors, of_added_tokens, of_offsets, of_models, of_qwen2) for each in part()]
     OUT.write_text("[\n" + ",\n".join(json.dumps(each, ensure_ascii=False) for each in made) + "\n]\n", encoding="utf-8")
     print(f"{len(made)} entries, {sum(len(each['cases']) + len(each['decodings']) for each in made)} cases, {OUT.stat().st_size} bytes")
 
