@@ -170,7 +170,8 @@ static int open_folder(cli_folder *folder, const char *model, hub_need need) {
     if (result != CLI_OK) return result;
     if (stat(path, &about)) return cli_fail("%s: IO: %s", path, strerror(errno));
     if (S_ISREG(about.st_mode) && folder->foreign) return open_file(folder, path);
-    if (!S_ISDIR(about.st_mode)) return cli_fail("%s: IO: not a folder", path);
+    if (!S_ISDIR(about.st_mode))
+        return cli_fail("%s: IO: not a folder: wasmicro convert makes one of a file", path);
     folder->root = realpath(path, NULL);
     if (!folder->root) return cli_fail("%s: IO: %s", path, strerror(errno));
     folder->blobs = blobs_of(folder->root);

@@ -8,7 +8,8 @@
 typedef struct generate_run {
     cli_sampling sampling;
     wm_span stop;
-    bool ids; // print them instead of the text
+    bool ids;  // print them instead of the text,
+    bool json; // or the text as a JSON string, once it is whole
     const char *isa;
 } generate_run;
 
@@ -51,22 +52,35 @@ int cli_sampling_read(cli_sampling *sampling) {
     return result;
 }
 
-static int put_tokens(wm_generation *generation, bool ids) {
+static int put_tokens(wm_generation *generation, bool ids, FILE *to) {
     wm_generated token = {0};
     wm_error error;
-    if (ids) putchar('[');
+    if (ids) putc('[', to);
     for (size_t count = 0; token.finish == WM_FINISH_NONE; count++) {
         if (wm_generation_next(generation, &token, &error) != WM_OK)
             return cli_error("generate", &error);
         if (!ids) {
-            fwrite(token.text.p, 1, token.text.n, stdout);
-            if (fflush(stdout)) return cli_flush(); // nobody reads: no need to go on
+            fwrite(token.text.p, 1, token.text.n, to);
+            if (fflush(to)) return cli_flush(); // nobody reads: no need to go on
         } else if (token.id >= 0) {
-            printf("%s%ld", count ? "," : "", (long)token.id);
+            fprintf(to, "%s%ld", count ? "," : "", (long)token.id);
         }
     }
-    puts(ids ? "]" : "");
+    if (ids) putc(']', to);
     return CLI_OK;
+}
+
+static int put_json(wm_generation *generation) {
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+    if (!to) return cli_fail("generate: NOMEM: no memory for the text");
+    int result = put_tokens(generation, false, to);
+    if (fclose(to) && result == CLI_OK)
+        result = cli_fail("generate: NOMEM: no memory for the text");
+    if (result == CLI_OK) cli_put_string((wm_span){(const uint8_t *)text, n});
+    free(text);
+    return result;
 }
 
 static int generate(const generate_run *run, const char *model, const char *prompt) {
@@ -80,7 +94,9 @@ static int generate(const generate_run *run, const char *model, const char *prom
                            &error) != WM_OK) {
         result = cli_error(model, &error);
     } else {
-        result = put_tokens(generation, run->ids);
+        result = run->json && !run->ids ? put_json(generation)
+                                        : put_tokens(generation, run->ids, stdout);
+        if (result == CLI_OK) putchar('\n');
         wm_generation_close(generation);
     }
     cli_model_close(&folder, pipeline);
@@ -92,9 +108,9 @@ int cli_generate(char **arguments, int count) {
     wm_generate_options *o = &run.sampling.options;
     const char *stop = NULL;
     const cli_option options[] = {
-        CLI_SAMPLING_OPTIONS(run.sampling),  {"--beams", CLI_COUNT, &o->num_beams, NULL},
-        {"--stop", CLI_TEXT, &stop, NULL},   {"--ids", CLI_FLAG, &run.ids, NULL},
-        {"--isa", CLI_TEXT, &run.isa, NULL},
+        CLI_SAMPLING_OPTIONS(run.sampling),    {"--beams", CLI_COUNT, &o->num_beams, NULL},
+        {"--stop", CLI_TEXT, &stop, NULL},     {"--ids", CLI_FLAG, &run.ids, NULL},
+        {"--json", CLI_FLAG, &run.json, NULL}, {"--isa", CLI_TEXT, &run.isa, NULL},
     };
     int result = cli_parse(arguments, &count, options, sizeof options / sizeof *options);
     if (result == CLI_OK) result = cli_sampling_read(&run.sampling);

@@ -38,7 +38,8 @@ static const command commands[] = {
      "    --temperature T, --top-k K, --top-p P, --min-p P, --seed S\n"
      "    --repetition-penalty R, --no-repeat-ngram N, --beams B\n"
      "    --stop TEXT       end before TEXT\n"
-     "    --ids             the new token ids as a JSON array instead\n"},
+     "    --ids             the new token ids as a JSON array instead\n"
+     "    --json            the text as a JSON string, once it is whole\n"},
     {"chat", cli_chat,
      "wasmicro chat MODEL\n"
      "  A conversation: each line of stdin is a message, /exit or Ctrl-D ends.\n"

@@ -217,6 +217,13 @@ class Hidden(Case):
 
 
 class Generate(Case):
+    def test_a_generated_text_as_json(self):
+        for options in ((), ("--beams", "2")):
+            plain = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "12", *options)
+            whole = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "12", "--json", *options)
+            self.assertEqual((plain.code, whole.code), (0, 0), whole.error)
+            self.assertEqual(whole.json, [plain.bytes.decode()[:-1]])
+
     def test_ids(self):
         greedy = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids")
         self.assertEqual((greedy.code, len(greedy.json[0])), (0, 8), greedy.error)
