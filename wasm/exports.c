@@ -160,31 +160,10 @@ static wm_status check_length(const wm_span *list) {
 
 // ---- Opening ------------------------------------------------------------------------------------
 
-// A file that is called "tokenizer" alone, by its content: vocab.json maps names to numbers,
-// tokenizer.json has no number at its top, a SentencePiece model begins with the message of a
-// piece.
-static const char *tokenizer_path(wm_span file) {
-    const uint8_t *c = file.p, *end = c + file.n;
-    if (file.n > 2 && c[0] == '\n' && c[2] == '\n') return "spiece.model";
-    while (c < end && *c <= ' ') c++;
-    if (c == end || *c != '{') return "vocab.txt";
-    for (bool quoted = false; c < end && (quoted || *c != ':'); c++) {
-        if (*c == '\\')
-            c++;
-        else
-            quoted ^= *c == '"';
-    }
-    while (++c < end && *c <= ' ') {}
-    return c < end && *c <= '9' && *c >= '-' ? "vocab.json" : "tokenizer.json";
-}
-
 // list: path and bytes of each file; "tokenizer" for the tokenizer's, whichever that is. They and
 // the list stay until the instance goes. how: 1 a tokenizer alone, 2 a model with compute: "int8".
-EXPORT(open) wm_status open(wm_source *files, size_t count, uint32_t how) {
+EXPORT(open) wm_status open(const wm_source *files, size_t count, uint32_t how) {
     count /= 2;
-    for (size_t i = 0; i < count; i++)
-        if (wm_span_is(files[i].path, "tokenizer"))
-            files[i].path = wm_span_of(tokenizer_path(files[i].bytes));
     if (how == 1) return wm_tokenizer_open(&state.tokenizer, files, count, NULL, &state.error);
     wm_pipeline_options options = {.size = sizeof options};
     if (how == 2) options.compute = WM_COMPUTE_INT8;

@@ -28,6 +28,8 @@ size_t strlen(const char *text);
 #endif
 
 #define WM_NOINLINE __attribute__((noinline)) // where inlining makes the wasm larger
+// Where the wasm's callers would otherwise each load the fields of the parameter and pass those.
+#define WM_AS_POINTER(parameter) __asm__("" : "+r"(parameter))
 
 #define WM_COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define WM_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -199,12 +199,20 @@ wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root
     return WM_OK;
 }
 
+wm_status wm_json_file(const wm_source *files, size_t count, const char *name, wm_json *root,
+                       wm_error *error) {
+    const wm_source *file = wm_source_find(files, count, name);
+    *root = (wm_json){NULL, 0};
+    return file ? wm_json_check(file->bytes, name, WM_JSON_PYTHON, root, error) : WM_OK;
+}
+
 // ---- Cursors: over checked text, yet they stay inside it whatever it holds ---------------------
 
 wm_json_type wm_json_type_of(wm_json value) {
-    static const char types[] = "nftN\"[{";
-    for (uint32_t type = 0; type < WM_COUNT(types) - 1; type++)
-        if (value.p[0] == (uint8_t)types[type]) return (wm_json_type)type;
+    static const char types[] = "nftN\"[{"; // from WM_JSON_NULL on
+    if (!value.p) return WM_JSON_ABSENT;
+    for (uint32_t i = 0; i < WM_COUNT(types) - 1; i++)
+        if (*value.p == (uint8_t)types[i]) return (wm_json_type)(WM_JSON_NULL + i);
     return WM_JSON_NUMBER;
 }
 
@@ -264,6 +272,12 @@ bool wm_json_next(wm_json_iter *iter) {
     return iter->value.n;
 }
 
+uint32_t wm_json_count(wm_json container) {
+    uint32_t count = 0;
+    for (wm_json_iter i = wm_json_each(container); wm_json_next(&i);) count++;
+    return count;
+}
+
 wm_json wm_json_get(wm_json object, const char *key) {
     wm_json found = {0};
     for (wm_json_iter i = wm_json_each(object); wm_json_next(&i);)
@@ -318,6 +332,15 @@ wm_span wm_json_string_decode(wm_json string, uint8_t *decoded) {
         view.n += n;
     }
     return view;
+}
+
+wm_status wm_json_text(wm_json string, wm_arena *arena, wm_span *text, wm_error *error) {
+    uint8_t *decoded;
+    *text = (wm_span){NULL, 0};
+    if (!is_json_string(string) || wm_json_string_plain(string, text)) return WM_OK;
+    WM_TRY(WM_ALLOC(arena, decoded, string.n, error));
+    *text = wm_json_string_decode(string, decoded);
+    return WM_OK;
 }
 
 // ---- Numbers -----------------------------------------------------------------------------------
@@ -406,6 +429,16 @@ bool wm_json_f64(wm_json value, double *number) {
     } else {
         return false;
     }
+    if (parts.negative) *number = -*number;
+    return true;
+}
+
+bool wm_json_f64_twice(wm_json value, double *number) {
+    decimal parts, power = {.digits = 1};
+    if (!read_decimal(value, &parts)) return false;
+    power.exponent = parts.exponent < 0 ? -parts.exponent : parts.exponent;
+    double digits = (double)parts.digits, scale = decimal_magnitude(&power);
+    *number = parts.exponent < 0 ? digits / scale : digits * scale;
     if (parts.negative) *number = -*number;
     return true;
 }

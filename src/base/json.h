@@ -4,9 +4,10 @@
 #ifndef WM_JSON_H
 #define WM_JSON_H
 
-#include "base.h"
+#include "arena.h"
 
 typedef enum wm_json_type {
+    WM_JSON_ABSENT,
     WM_JSON_NULL,
     WM_JSON_FALSE,
     WM_JSON_TRUE,
@@ -32,8 +33,13 @@ enum { WM_JSON_PYTHON = 1 };
 // with the byte's offset; FORMAT or UNSUPPORTED where it is an HTML page or the like).
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error);
 
+// The same for the file `name` of a repository, as Python reads it; absent where there is none.
+wm_status wm_json_file(const wm_source *files, size_t count, const char *name, wm_json *root,
+                       wm_error *error);
+
 static inline bool wm_json_present(wm_json value) { return value.p != NULL; }
-wm_json_type wm_json_type_of(wm_json value); // of a present value
+wm_json_type wm_json_type_of(wm_json value);
+static inline bool wm_json_null(wm_json value) { return wm_json_type_of(value) <= WM_JSON_NULL; }
 
 // Iteration: for (wm_json_iter i = wm_json_each(array or object); wm_json_next(&i);) … i.key,
 // i.value. Over anything that is not an array or object it ends at once.
@@ -46,6 +52,7 @@ typedef struct wm_json_iter {
 
 wm_json_iter wm_json_each(wm_json container);
 bool wm_json_next(wm_json_iter *iter);
+uint32_t wm_json_count(wm_json container); // its items or members
 
 // The value of `key` in an object: the last one where there are several, as Python reads it.
 // Absent if there is none or `object` is no object (or absent itself). Each call reads all of the
@@ -59,6 +66,10 @@ bool wm_json_string_is(wm_json string, const char *text);
 // bytes. Empty for other types and absent.
 wm_span wm_json_string_decode(wm_json string, uint8_t *decoded);
 
+// The text of a string: a view, or in the arena where an escape needs decoding. {NULL, 0} for other
+// types and absent.
+wm_status wm_json_text(wm_json string, wm_arena *arena, wm_span *text, wm_error *error);
+
 // True, and *view is the text, where it has no escapes; false for other types and absent.
 bool wm_json_string_plain(wm_json string, wm_span *view);
 
@@ -70,6 +81,9 @@ bool wm_json_u64(wm_json value, uint64_t *number);
 // the number is no nearer than 1 : 2^100 to the middle of two doubles; within 1 ulp otherwise. Too
 // large is infinite, as in Python; the NaN literals too.
 bool wm_json_f64(wm_json value, double *number);
+
+// As Rust's serde_json reads it, rounded twice: up to 1 ulp from the nearest. No literals.
+bool wm_json_f64_twice(wm_json value, double *number);
 
 bool wm_json_bool(wm_json value, bool *flag);
 bool wm_json_flag(wm_json object, const char *key,

@@ -69,14 +69,9 @@ static bool header_integer(wm_json value, uint64_t *number) {
 
 static wm_status read_name(const header_reader *h, wm_json key, wm_tensor *tensor) {
     wm_span *name = &tensor->name;
-    if (!wm_json_string_plain(key, name)) {
-        uint8_t *decoded;
-        if (key.n > 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
-            return header_fail(h, WM_ERROR_LIMIT, key.p, "its name is too long");
-        WM_TRY(WM_ALLOC(h->arena, decoded, key.n, h->error));
-        *name = wm_json_string_decode(key, decoded);
-    }
-    if (name->n > WM_LIMIT_NAME)
+    if (key.n <= 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
+        WM_TRY(wm_json_text(key, h->arena, name, h->error));
+    if (!name->p || name->n > WM_LIMIT_NAME)
         return header_fail(h, WM_ERROR_LIMIT, key.p, "its name is too long");
     for (size_t i = 0; i < name->n; i++)
         if (!name->p[i]) return header_fail(h, WM_ERROR_FORMAT, key.p, "a NUL in its name");

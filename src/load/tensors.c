@@ -127,8 +127,7 @@ static wm_status no_weights(const wm_source *files, size_t file_count, wm_error 
     for (size_t i = 0; i < file_count; i++)
         if (files[i].bytes.n >= 4 && memcmp(files[i].bytes.p, "GGUF", 4) == 0)
             return wm_magic_check(files[i].bytes, files[i].path, error);
-    return wm_fail(error, WM_ERROR_MISSING, 0,
-                   "model.safetensors and " INDEX_FILE " are missing");
+    return wm_fail(error, WM_ERROR_MISSING, 0, "model.safetensors and " INDEX_FILE " are missing");
 }
 
 // ---- Shards ------------------------------------------------------------------------------------
@@ -147,13 +146,8 @@ static wm_status index_fail(const shard_reader *r, wm_status status, const char 
 
 // A string of the index: a view, or decoded in the arena.
 static wm_status index_string(const shard_reader *r, wm_json value, wm_span *text) {
-    if (wm_json_string_plain(value, text)) return WM_OK;
-    if (wm_json_type_of(value) != WM_JSON_STRING)
-        return index_fail(r, WM_ERROR_FORMAT, "a shard's name is not a string");
-    uint8_t *decoded;
-    WM_TRY(WM_ALLOC(r->arena, decoded, value.n, r->error));
-    *text = wm_json_string_decode(value, decoded);
-    return WM_OK;
+    WM_TRY(wm_json_text(value, r->arena, text, r->error));
+    return text->p ? WM_OK : index_fail(r, WM_ERROR_FORMAT, "a shard's name is not a string");
 }
 
 // The shard's place in `files`. Its neighbour in the index mostly has the same: `guess`.
@@ -176,10 +170,9 @@ static wm_status find_shard(const shard_reader *r, wm_json value, size_t *guess)
 
 // Marks the files that are shards; *count = how many.
 static wm_status mark_shards(const shard_reader *r, wm_json map, uint32_t *count) {
-    uint32_t tensors = 0;
     size_t shard = 0;
-    for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);)
-        if (++tensors > WM_LIMIT_TENSORS) return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
+    if (wm_json_count(map) > WM_LIMIT_TENSORS)
+        return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
     memset(r->used, 0, r->file_count);
     *count = 0;
     for (wm_json_iter i = wm_json_each(map); wm_json_next(&i);) {
@@ -205,8 +198,7 @@ static wm_status join_shards(const shard_reader *r, uint32_t shard_count, wm_ten
                                r->error));
         count += shards[filled].count;
         tensors->bytes += shards[filled++].bytes;
-        if (count > WM_LIMIT_TENSORS)
-            return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
+        if (count > WM_LIMIT_TENSORS) return index_fail(r, WM_ERROR_LIMIT, "too many tensors");
     }
     WM_TRY(WM_ALLOC(r->arena, all, count, r->error));
     for (uint32_t i = 0; i < shard_count; i++)
@@ -241,7 +233,7 @@ static wm_status open_shards(wm_tensors *tensors, wm_span index, const shard_rea
     if (index.n > WM_LIMIT_CONFIG) return index_fail(r, WM_ERROR_LIMIT, "over 16 MB");
     WM_TRY(wm_json_check(index, INDEX_FILE, WM_JSON_PYTHON, &root, r->error));
     wm_json map = wm_json_get(root, "weight_map");
-    if (!wm_json_present(map) || wm_json_type_of(map) != WM_JSON_OBJECT)
+    if (wm_json_type_of(map) != WM_JSON_OBJECT)
         return index_fail(r, WM_ERROR_FORMAT, "no weight_map, or it is not an object");
     WM_TRY(mark_shards(r, map, &count));
     WM_TRY(join_shards(r, count, tensors));

@@ -391,8 +391,7 @@ static void read_class(wm_arch *arch, wm_json config) {
 }
 
 static void count_labels(wm_arch *arch, wm_json config) {
-    uint64_t count = 0;
-    for (wm_json_iter i = wm_json_each(wm_json_get(config, "id2label")); wm_json_next(&i);) count++;
+    uint64_t count = wm_json_count(wm_json_get(config, "id2label"));
     if (!count && !wm_json_u64(wm_json_get(config, "num_labels"), &count)) count = 2;
     arch->labels = (uint32_t)WM_MIN(count, (uint64_t)UINT32_MAX); // the head's rows must agree
 }

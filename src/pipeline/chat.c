@@ -161,7 +161,7 @@ wm_status wm_pipeline_setting(wm_pipeline *p, const char *key, wm_span *text, wm
             root = wm_json_get(i.value, "template");
     wm_json content = wm_json_get(root, "content");
     if (wm_json_present(content)) root = content;
-    return wm_string_copy(root, &p->results, text, error);
+    return wm_json_text(root, &p->results, text, error);
 }
 
 static wm_status find_row(wm_pipeline *p, const chat_row **row, wm_error *error) {

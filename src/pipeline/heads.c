@@ -31,7 +31,7 @@ static wm_status read_labels(wm_pipeline *p, wm_json names, wm_error *error) {
     for (wm_json_iter i = wm_json_each(names); wm_json_next(&i);) {
         uint32_t number = i.object ? label_number(i.key, count) : count;
         wm_span key = {i.key.p, i.key.n};
-        if (number < count) WM_TRY(wm_string_copy(i.value, &p->arena, &labels[number], error));
+        if (number < count) WM_TRY(wm_json_text(i.value, &p->arena, &labels[number], error));
         if (number >= count || !labels[number].p)
             return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: id2label %s: not of %u labels",
                            &key, (uint64_t)count);

@@ -82,9 +82,7 @@ static wm_status open_pipeline(wm_pipeline *p, const wm_source *files, size_t co
 }
 
 wm_status wm_pipeline_json(wm_pipeline *p, const char *name, wm_json *root, wm_error *error) {
-    const wm_source *file = wm_source_find(p->sentence.files, p->sentence.file_count, name);
-    *root = (wm_json){NULL, 0};
-    return file ? wm_json_check(file->bytes, name, WM_JSON_PYTHON, root, error) : WM_OK;
+    return wm_json_file(p->sentence.files, p->sentence.file_count, name, root, error);
 }
 
 wm_status wm_pipeline_within_budget(wm_pipeline *p, wm_status status, wm_error *error) {

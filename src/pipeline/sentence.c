@@ -17,10 +17,6 @@ static wm_status refuse_file(const sentence_reader *r, wm_status status, const c
     return wm_fail(r->error, status, 0, "%s: %z", &r->path, what);
 }
 
-static bool is_of_type(wm_json value, wm_json_type type) {
-    return wm_json_present(value) && wm_json_type_of(value) == type;
-}
-
 // The files under `folder`, their paths cut to what follows it; all of them for the empty folder.
 static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source **files,
                              size_t *count) {
@@ -42,18 +38,9 @@ static wm_status files_under(sentence_reader *r, wm_span folder, const wm_source
     return WM_OK;
 }
 
-wm_status wm_string_copy(wm_json string, wm_arena *arena, wm_span *text, wm_error *error) {
-    uint8_t *decoded;
-    *text = (wm_span){NULL, 0};
-    if (!is_of_type(string, WM_JSON_STRING)) return WM_OK;
-    WM_TRY(WM_ALLOC(arena, decoded, string.n, error));
-    *text = wm_json_string_decode(string, decoded);
-    return WM_OK;
-}
-
-static wm_status copy_string(const sentence_reader *r, wm_json string, const char *name,
+static wm_status read_string(const sentence_reader *r, wm_json string, const char *name,
                              wm_span *text) {
-    WM_TRY(wm_string_copy(string, r->arena, text, r->error));
+    WM_TRY(wm_json_text(string, r->arena, text, r->error));
     if (text->p) return WM_OK;
     return wm_fail(r->error, WM_ERROR_FORMAT, 0, "%s: %z is no string", &r->path, name);
 }
@@ -99,7 +86,7 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
     WM_TRY(check_json(r, file, &config));
     WM_TRY(add_step(r, WM_STEP_POOL, &step));
     wm_json mode = wm_json_get(config, "pooling_mode"); // one by name goes before the flags
-    bool named = wm_json_present(mode) && wm_json_type_of(mode) != WM_JSON_NULL;
+    bool named = !wm_json_null(mode);
     for (uint32_t i = 0; i < WM_POOL_KINDS; i++)
         if (named ? wm_json_string_is(mode, pool_modes[i].mode)
                   : wm_json_flag(config, pool_modes[i].key, i == WM_POOL_MEAN))
@@ -167,7 +154,7 @@ static wm_status add_dense(sentence_reader *r, const wm_source *file, const wm_s
                            "in_features or out_features is missing or too large");
     wm_json name = wm_json_get(config, "activation_function");
     wm_span text = WM_TEXT("Tanh"); // sentence_transformers.models.Dense's default
-    if (wm_json_present(name)) WM_TRY(copy_string(r, name, "activation_function", &text));
+    if (wm_json_present(name)) WM_TRY(read_string(r, name, "activation_function", &text));
     if (!wm_sentence_activation(text, &step->activation))
         return wm_fail(r->error, WM_ERROR_UNSUPPORTED, 0,
                        "%s: activation_function %s is not supported", &r->path, &text);
@@ -196,8 +183,8 @@ static wm_status add_module(sentence_reader *r, wm_json module, bool first) {
     const wm_source *files;
     size_t count, kind = 0;
     wm_step *step = NULL;
-    WM_TRY(copy_string(r, wm_json_get(module, "type"), "a module's type", &name));
-    WM_TRY(copy_string(r, wm_json_get(module, "path"), "a module's path", &folder));
+    WM_TRY(read_string(r, wm_json_get(module, "type"), "a module's type", &name));
+    WM_TRY(read_string(r, wm_json_get(module, "path"), "a module's path", &folder));
     if (wm_span_is(folder, ".")) folder.n = 0;
     if (folder.n) WM_TRY(wm_path_check(folder, "modules.json", r->error));
     while (kind < WM_COUNT(module_names) && !wm_span_is(last_part(name), module_names[kind]))
@@ -269,8 +256,7 @@ static wm_status read_settings(sentence_reader *r) {
         WM_TRY(check_json(r, &sentence->files[i], &config));
         wm_json length = wm_json_get(config, "max_seq_length");
         uint64_t number = 0;
-        if (wm_json_present(length) && !is_of_type(length, WM_JSON_NULL) &&
-            (!wm_json_u64(length, &number) || number == 0))
+        if (!wm_json_null(length) && (!wm_json_u64(length, &number) || number == 0))
             return refuse_file(r, WM_ERROR_FORMAT, "max_seq_length must be an integer from 1 on");
         sentence->max_length = (uint32_t)WM_MIN(number, WM_LIMIT_TOKENS);
         sentence->lower = wm_json_flag(config, "do_lower_case", false);
@@ -288,19 +274,18 @@ static wm_status read_prompts(sentence_reader *r) {
     WM_TRY(check_json(r, file, &config));
     wm_json prompts = wm_json_get(config, "prompts"),
             name = wm_json_get(config, "default_prompt_name");
-    uint32_t count = 0;
-    for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) count++;
+    uint32_t count = wm_json_count(prompts);
     wm_prompt *list;
     WM_TRY(WM_ALLOC(r->arena, list, count, r->error));
     for (wm_json_iter i = wm_json_each(prompts); wm_json_next(&i);) {
         wm_prompt *prompt = &list[sentence->prompt_count++];
-        WM_TRY(copy_string(r, i.key, "a name of the prompts", &prompt->name));
-        WM_TRY(copy_string(r, i.value, "one of the prompts", &prompt->text));
+        WM_TRY(read_string(r, i.key, "a name of the prompts", &prompt->name));
+        WM_TRY(read_string(r, i.value, "one of the prompts", &prompt->text));
     }
     sentence->prompts = list;
-    if (!wm_json_present(name) || is_of_type(name, WM_JSON_NULL)) return WM_OK;
+    if (wm_json_null(name)) return WM_OK;
     wm_span text;
-    WM_TRY(copy_string(r, name, "default_prompt_name", &text));
+    WM_TRY(read_string(r, name, "default_prompt_name", &text));
     for (uint32_t i = 0; i < count; i++)
         if (wm_span_equal(list[i].name, text)) sentence->default_prompt = &list[i];
     if (!sentence->default_prompt)

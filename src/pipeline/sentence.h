@@ -41,9 +41,6 @@ typedef struct wm_sentence {
 wm_status wm_sentence_open(wm_sentence *sentence, const wm_source *files, size_t file_count,
                            wm_arena *arena, wm_error *error);
 
-// *text = a JSON string's text, in the arena; {NULL, 0} for other types.
-wm_status wm_string_copy(wm_json string, wm_arena *arena, wm_span *text, wm_error *error);
-
 // *activation = the torch.nn module called `name`, by the last part of it; false: not supported.
 bool wm_sentence_activation(wm_span name, wm_activation *activation);
 

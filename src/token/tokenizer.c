@@ -3,11 +3,11 @@
 
 // model_max_length (HF writes 1e30 for "none"), and whether decoding ends in a clean-up: of BPE's
 // texts transformers leaves that out, too.
-static wm_status read_config(wm_tokenizer *tokenizer, const wm_source *config, wm_error *error) {
+static wm_status read_config(wm_tokenizer *tokenizer, const wm_source *files, size_t file_count,
+                             wm_error *error) {
     wm_json root;
     double length;
-    if (!config) return WM_OK;
-    WM_TRY(wm_json_check(config->bytes, "tokenizer_config.json", WM_JSON_PYTHON, &root, error));
+    WM_TRY(wm_json_file(files, file_count, "tokenizer_config.json", &root, error));
     if (wm_json_f64(wm_json_get(root, "model_max_length"), &length) && length >= 1 &&
         length < INT32_MAX)
         tokenizer->model_max_length = (uint32_t)length;
@@ -29,8 +29,7 @@ static wm_status read_tokenizer(wm_tokenizer *tokenizer, const wm_source *files,
                 : wm_tokenizer_read_vocabulary(tokenizer, files, file_count, error));
     if (!tokenizer->decoder_count)
         tokenizer->decoders[tokenizer->decoder_count++].kind = WM_DECODER_SPACED;
-    return read_config(tokenizer, wm_source_find(files, file_count, "tokenizer_config.json"),
-                       error);
+    return read_config(tokenizer, files, file_count, error);
 }
 
 wm_status wm_tokenizer_open(wm_tokenizer **tokenizer, const wm_source *files, size_t file_count,

@@ -170,11 +170,8 @@ static wm_status read_side_files(const wm_source *files, size_t file_count, side
     static const char *const names[] = {"config.json", "tokenizer_config.json",
                                         "special_tokens_map.json"};
     wm_json *const roots[] = {&side->config, &side->tokenizer_config, &side->special_map};
-    for (size_t i = 0; i < WM_COUNT(names); i++) {
-        const wm_source *file = wm_source_find(files, file_count, names[i]);
-        *roots[i] = (wm_json){0};
-        if (file) WM_TRY(wm_json_check(file->bytes, names[i], WM_JSON_PYTHON, roots[i], error));
-    }
+    for (size_t i = 0; i < WM_COUNT(names); i++)
+        WM_TRY(wm_json_file(files, file_count, names[i], roots[i], error));
     return WM_OK;
 }
 
@@ -251,7 +248,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
         if (extra > 10000) return wm_reading_bad(reading, "over 10000 extra_ids");
     }
     uint64_t count = SPECIAL_COUNT + extra + take_user_pieces(tokenizer, false);
-    for (size_t i = 0; i < 2; i++) count += wm_reading_count(&lists[i]);
+    for (size_t i = 0; i < 2; i++) count += wm_json_count(lists[i]);
     WM_TRY(wm_added_init(tokenizer, count, reading->error));
     bool bytes = family->form == WM_FORM_BYTES;
     if (!bytes) WM_TRY(add_extra_ids(reading, extra, false));
@@ -346,7 +343,7 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
                                "neither tokenizer_class nor model_type names a known tokenizer",
                                NULL);
     WM_TRY(wm_json_check(vocab, reading->file, WM_JSON_PYTHON, &root, reading->error));
-    if (!wm_json_is(&root, WM_JSON_OBJECT)) return wm_reading_bad(reading, "no object");
+    if (wm_json_type_of(root) != WM_JSON_OBJECT) return wm_reading_bad(reading, "no object");
     tokenizer->model.kind = WM_TOKENS_BPE;
     WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(&root)));
     tokenizer->model.unk = -1;

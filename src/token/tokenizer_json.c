@@ -21,10 +21,12 @@ static void read_members(const wm_json *object, const char *keys, wm_json *membe
 
 // Members of the component in work.
 static wm_json part_of(const wm_reading *reading, const char *key) {
+    WM_AS_POINTER(reading);
     return wm_json_get(reading->part, key);
 }
 
-static bool flag_of(const wm_reading *reading, const char *key, bool otherwise) {
+static WM_NOINLINE bool flag_of(const wm_reading *reading, const char *key, bool otherwise) {
+    WM_AS_POINTER(reading);
     return wm_json_flag(reading->part, key, otherwise);
 }
 
@@ -39,6 +41,7 @@ static wm_status string_of(wm_reading *reading, const char *key, wm_span *to) {
 }
 
 static wm_status refuse(const wm_reading *reading, const char *what, const wm_span *name) {
+    WM_AS_POINTER(reading);
     return wm_fail(reading->error, WM_ERROR_UNSUPPORTED, 0,
                    name ? "%z: not supported: %z %s" : "%z: not supported: %z", reading->file, what,
                    name);
@@ -308,7 +311,7 @@ static wm_status read_chain(wm_reading *reading, size_t which, const wm_json *ro
     wm_json_iter levels[WM_LIMIT_JSON_DEPTH];
     size_t depth = 0, count = 0;
     reading->part = *root;
-    for (bool more = !wm_json_null(root); more;) {
+    for (bool more = !wm_json_null(*root); more;) {
         wm_json type = part_of(reading, "type");
         if (wm_json_string_is(type, "Sequence")) { // as deep as JSON at the most
             levels[depth++] = wm_json_each(part_of(reading, chains[which].list));
@@ -343,7 +346,7 @@ static wm_status read_bpe(wm_reading *reading, const wm_json *members) {
     if (dropout != 0) return refuse(reading, "dropout", NULL);
     if (model->byte_level && (model->prefix.n || model->suffix.n || model->byte_fallback))
         return refuse(reading, "ByteLevel with a prefix, a suffix or byte_fallback", NULL);
-    if (!wm_json_is(&members[MODEL_MERGES], WM_JSON_ARRAY))
+    if (wm_json_type_of(members[MODEL_MERGES]) != WM_JSON_ARRAY)
         return wm_reading_bad(reading, "the merges are no array");
     return wm_merges_read(reading, wm_entries_of_json(&members[MODEL_MERGES]));
 }
@@ -360,7 +363,7 @@ static wm_status read_unknown(wm_reading *reading, const wm_json *members) {
     }
     WM_TRY(wm_reading_string(reading, &members[MODEL_UNK], &text));
     model->unk = wm_vocabulary_find(&model->vocabulary, text);
-    bool none = wm_json_null(&members[MODEL_UNK]);
+    bool none = wm_json_null(members[MODEL_UNK]);
     if (none) model->unk = -1;
     if (model->unk >= 0 || (none && model->kind == WM_TOKENS_BPE)) return WM_OK;
     return wm_reading_fail(reading, WM_ERROR_FORMAT, "unk_token is no piece:", &text);
@@ -370,7 +373,7 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     wm_json members[MODEL_KEYS] = {{NULL, 0}};
     wm_token_model *model = &reading->tokenizer->model;
     uint64_t characters = 0;
-    if (wm_json_null(root)) return wm_reading_bad(reading, "no model");
+    if (wm_json_null(*root)) return wm_reading_bad(reading, "no model");
     read_members(root, model_keys, members);
     wm_span name = {members[MODEL_TYPE].p, members[MODEL_TYPE].n};
     int kind = find_name(&members[MODEL_TYPE], "WordPiece\0BPE\0Unigram\0WordLevel\0");
@@ -383,8 +386,8 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     model->kind = (wm_model_kind)kind;
     if (model->byte_level && kind != WM_TOKENS_BPE)
         return refuse(reading, "another model than BPE after ByteLevel", NULL);
-    if (!wm_json_is(&members[MODEL_VOCAB],
-                    kind == WM_TOKENS_UNIGRAM ? WM_JSON_ARRAY : WM_JSON_OBJECT))
+    if (wm_json_type_of(members[MODEL_VOCAB]) !=
+        (kind == WM_TOKENS_UNIGRAM ? WM_JSON_ARRAY : WM_JSON_OBJECT))
         return wm_reading_bad(reading, "no vocab of this model's form");
     WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(&members[MODEL_VOCAB])));
     WM_TRY(wm_reading_string(reading, &members[MODEL_PREFIX], &model->prefix));
@@ -410,7 +413,7 @@ static const char root_keys[] =
 enum { ROOT_MODEL = 4, ROOT_ADDED, ROOT_KEYS };
 
 static wm_status read_added_tokens(wm_reading *reading, const wm_json *list) {
-    WM_TRY(wm_added_init(reading->tokenizer, wm_reading_count(list), reading->error));
+    WM_TRY(wm_added_init(reading->tokenizer, wm_json_count(*list), reading->error));
     for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
         if (!wm_json_present(wm_json_get(item.value, "content")))
             return wm_reading_bad(reading, "an added token without content");

@@ -5,6 +5,7 @@ enum { STRING_POOL = 4096 };
 
 wm_status wm_reading_fail(const wm_reading *reading, wm_status status, const char *what,
                           const wm_span *name) {
+    WM_AS_POINTER(reading);
     return wm_fail(reading->error, status, 0, name ? "%z: %z \"%s\"" : "%z: %z", reading->file,
                    what, name);
 }
@@ -13,18 +14,10 @@ wm_status wm_reading_bad(const wm_reading *reading, const char *what) {
     return wm_reading_fail(reading, WM_ERROR_FORMAT, what, NULL);
 }
 
-bool wm_json_is(const wm_json *value, wm_json_type type) {
-    return wm_json_present(*value) && wm_json_type_of(*value) == type;
-}
-
-bool wm_json_null(const wm_json *value) {
-    return !wm_json_present(*value) || wm_json_type_of(*value) == WM_JSON_NULL;
-}
-
 wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to) {
     *to = (wm_span){0};
-    if (wm_json_null(string) || wm_json_string_plain(*string, to)) return WM_OK;
-    if (!wm_json_is(string, WM_JSON_STRING)) {
+    if (wm_json_null(*string) || wm_json_string_plain(*string, to)) return WM_OK;
+    if (wm_json_type_of(*string) != WM_JSON_STRING) {
         wm_span text = {string->p, string->n};
         return wm_reading_fail(reading, WM_ERROR_FORMAT, "not a string:", &text);
     }
@@ -47,7 +40,7 @@ static bool next_json(wm_entries *entries, wm_entry *entry) {
     entry->parts = 1;
     entry->part[0] = items->object ? items->key : items->value;
     if (items->object && !wm_json_u64(items->value, &entry->id)) entry->id = UINT64_MAX;
-    if (items->object || !wm_json_is(&items->value, WM_JSON_ARRAY)) return true;
+    if (items->object || wm_json_type_of(items->value) != WM_JSON_ARRAY) return true;
     entry->parts = 0;
     for (wm_json_iter part = wm_json_each(items->value); wm_json_next(&part); entry->parts++)
         if (entry->parts < 2) entry->part[entry->parts] = part.value;
@@ -102,7 +95,7 @@ static wm_status take_piece(wm_reading *reading, wm_entry *entry) {
     if (listed && (entry->parts || model->types) && (twin >= 0 || vocabulary->pieces[id].p))
         return wm_reading_fail(reading, WM_ERROR_DUP, "there twice: a piece, or the id of",
                                &entry->text);
-    if (entry->parts == 2 && !wm_json_f64(entry->part[1], &entry->score)) entry->parts = 1;
+    if (entry->parts == 2 && !wm_json_f64_twice(entry->part[1], &entry->score)) entry->parts = 1;
     if (model->scores) {
         if (entry->parts == 1 || !entry->text.n || !is_score(entry->score))
             return wm_reading_fail(reading, WM_ERROR_FORMAT,
@@ -265,7 +258,7 @@ wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *
 wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
                         bool update, int32_t *id) {
     wm_json content = *value;
-    if (wm_json_is(value, WM_JSON_OBJECT)) {
+    if (wm_json_type_of(*value) == WM_JSON_OBJECT) {
         content = wm_json_get(*value, "content");
         token.single_word = wm_json_flag(*value, "single_word", false);
         token.lstrip = wm_json_flag(*value, "lstrip", false);
@@ -273,7 +266,7 @@ wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_toke
         token.special = wm_json_flag(*value, "special", token.special);
         token.normalized = wm_json_flag(*value, "normalized", !token.special);
     }
-    if (!wm_json_null(&content)) WM_TRY(wm_reading_string(reading, &content, &token.content));
+    if (!wm_json_null(content)) WM_TRY(wm_reading_string(reading, &content, &token.content));
     *id = wm_added_append(reading->tokenizer, token, update);
     return WM_OK;
 }
@@ -284,10 +277,4 @@ wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_t
     for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
         WM_TRY(wm_added_read(reading, &item.value, token, update, &id));
     return WM_OK;
-}
-
-uint64_t wm_reading_count(const wm_json *list) {
-    uint64_t count = 0;
-    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);) count++;
-    return count;
 }

@@ -27,10 +27,6 @@ wm_status wm_reading_bad(const wm_reading *reading, const char *what); // FORMAT
 // An empty one for null and absent; FORMAT for other types.
 wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to);
 
-// True for the JSON types named.
-bool wm_json_is(const wm_json *value, wm_json_type type);
-bool wm_json_null(const wm_json *value); // or absent
-
 // ---- Files --------------------------------------------------------------------------------------
 
 typedef enum wm_form {
@@ -100,9 +96,8 @@ wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *
 wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
                         bool update, int32_t *id);
 
-// The same for each item of an array or member of an object, and how many they are.
+// The same for each item of an array or member of an object.
 wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_token token,
                             bool update);
-uint64_t wm_reading_count(const wm_json *list);
 
 #endif
