@@ -464,6 +464,25 @@ static void halves_that_are_not_finite(void **state) {
     }
 }
 
+// One row of halves may go in parts of K: the same bits as of many.
+static void long_rows_of_halves(void **state) {
+    (void)state;
+    enum { N = 5, K = 4096 + 520 };
+    static float x[2 * K], b[N];
+    static uint16_t w[N * K];
+    float y[2 * N], alone[N];
+    for (size_t i = 0; i < 2 * K; i++) x[i] = (float)((i * 7919) % 1021) / 1024 - 0.5f;
+    for (size_t i = 0; i < N * K; i++) w[i] = (uint16_t)((i * 40503 & 0x83FF) | 0x3400);
+    for (size_t n = 0; n < N; n++) b[n] = (float)n;
+    EACH_TABLE(k) {
+        for (unsigned type = WM_F16; type <= WM_BF16; type++) {
+            k->linear[type](y, N, x, K, w, K, b, 2, N, K);
+            k->linear[type](alone, N, x, K, w, K, b, 1, N, K);
+            for (size_t n = 0; n < N; n++) assert_int_equal(bits_of(alone[n]), bits_of(y[n]));
+        }
+    }
+}
+
 static void products_of_every_size(void **state) {
     (void)state;
     static const size_t big[] = {96, 511, 512, 513, 1031, 1536};
@@ -705,6 +724,7 @@ int main(void) {
         cmocka_unit_test(quantised_products_of_every_size),
         cmocka_unit_test(int8_products_of_every_size),
         cmocka_unit_test(halves_that_are_not_finite),
+        cmocka_unit_test(long_rows_of_halves),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

@@ -198,6 +198,7 @@ WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T,
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
+        if (w->lifted) tile->lifted = w->lifted + k;
 #ifdef v_from_nibbles
         if (w->type == WM_Q4 && T == 1 && K % WM_Q4_BLOCK == 0) {
             WMK(thin_nibbles)(tile, rows, k);
@@ -392,7 +393,26 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
 #else
 WMK_LINEAR(f32, WM_F32, 4)
 #endif
+#ifdef F16_LIFT
+// One row of x is lifted for thin_f16.
+static void WMK(linear_f16)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                            size_t ldw, const float *b, size_t T, size_t N, size_t K) {
+    float lifted[WMK_LIFT_K];
+    size_t step = T == 1 ? WMK_LIFT_K : WM_MAX(K, 1);
+    for (size_t k = 0; k == 0 || k < K; k += step, b = y) {
+        const uint8_t *data = (const uint8_t *)w + 2 * k;
+        wmk_weight rows = {.type = WM_F16, .bits = 16, .data = data, .pitch = 2 * ldw};
+        size_t n = WM_MIN(step, K - k);
+        if (T == 1) {
+            rows.lifted = lifted;
+            WMK_ROLLED for (size_t i = 0; i < n; i++) lifted[i] = x[k + i] * F16_LIFT;
+        }
+        WMK(linear)(y, ldy, x + k, ldx, &rows, b, T, N, n);
+    }
+}
+#else
 WMK_LINEAR(f16, WM_F16, 2)
+#endif
 WMK_LINEAR(bf16, WM_BF16, 2)
 WMK_LINEAR_T(f32, 4)
 WMK_LINEAR_T(f16, 2)
@@ -404,7 +424,7 @@ WMK_LINEAR_T(bf16, 2)
 WMK_APART void WMK(linear_quantized)(float *y, size_t ldy, const float *x, size_t ldx,
                                      const wm_quantized *w, const float *b, size_t T, size_t N,
                                      size_t K, wm_weight_type type) {
-    wmk_weight rows = {type, 8, w->data, w->scale, w->zero, K};
+    wmk_weight rows = {type, 8, w->data, w->scale, w->zero, K, NULL};
     if (type == WM_Q4) {
         rows.bits = 4;
         rows.pitch = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK * WM_Q4_BYTES;
@@ -674,3 +694,5 @@ const wm_kernels WMK(kernels) = {
 #undef WMK_TEXT
 #undef WMK_TEXT_OF
 #undef v_load_f16
+#undef F16_LIFT
+#undef F16_UNIT

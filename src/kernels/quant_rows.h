@@ -97,11 +97,21 @@ static void WMK(widen_q4)(float *y, const void *a, size_t n) { WMK(widen_row)(y,
 // ---- In registers -------------------------------------------------------------------------------
 // For one row of x.
 
+// Without an instruction for it F16 keeps its exponent's bias, which is left to x, lifted before,
+// and to the sum, in two steps of which none goes out of range.
+#if LANES == 4 && !defined(F16C)
+#define F16_LIFT 0x1p90f
+#define F16_UNIT 0x1p22f
+#else
+#define F16_UNIT 1.0f
+#endif
+
 #if LANES > 1
 // What loads of halves need besides.
 typedef struct WMK(halves) {
-    v_half mask, next; // F16's sign, exponent and mantissa in a float's upper half; one exponent
-    v_half odd;        // has an exponent's next bit: there was an infinity or a NaN
+    v_half shift; // 13 bits up for the lower half of a lane
+    vint mask;    // F16's sign, exponent and mantissa in a float
+    v_half odd;   // all bits that there were
     vint zero;
 } WMK(halves);
 
@@ -112,64 +122,62 @@ WMK_INLINE vint WMK(everywhere)(uint32_t value) {
 
 WMK_INLINE WMK(halves) WMK(no_halves)(void) {
     WMK(halves)
-    none = {.mask = (v_half)WMK(everywhere)(0x8FFF8FFF),
-            .next = (v_half)WMK(everywhere)(0x00800080),
+    none = {.shift = (v_half)WMK(everywhere)(1 << 13),
+            .mask = WMK(everywhere)(0x8FFFE000),
+            .odd = (v_half)WMK(everywhere)(0),
             .zero = WMK(everywhere)(0)};
     return none;
 }
 
-// 2 · LANES numbers at p, widened.
-#if LANES == 4 && !defined(F16C)
-// F16 keeps its exponent's bias, which is left to x and the sum, in two steps of which none goes
-// out of range.
-#define F16_LIFT 0x1p90f
-#define F16_UNIT 0x1p22f
-WMK_INLINE void WMK(load_two)(vec to[2], const uint8_t *p, const wm_weight_type type,
-                              WMK(halves) * halves) {
-    v_half high = v_load_half(p), low = (v_half)halves->zero;
-    if (type == WM_F16) {
-        low = high << 13;
-        high = high >> 3 & halves->mask;
-        halves->odd |= high + halves->next;
+// 2 · LANES numbers of two rows.
+#ifdef F16_LIFT
+WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
+                                 const wm_weight_type type, WMK(halves) * halves) {
+    v_half b[2] = {v_load_half(w[0]), v_load_half(w[1])}, zero = (v_half)halves->zero;
+    if (type == WM_F16) halves->odd |= b[0] | b[1];
+    WMK_UNROLL for (size_t i = 0; i < 2; i++) {
+        if (type == WM_BF16) {
+            sum[i] = v_fma(a[0], (vec)__builtin_shufflevector(zero, b[i], 0, 8, 1, 9, 2, 10, 3, 11),
+                           sum[i]);
+            sum[i] = v_fma(
+                a[1], (vec)__builtin_shufflevector(zero, b[i], 4, 12, 5, 13, 6, 14, 7, 15), sum[i]);
+        } else {
+            // Both rows' numbers in the halves of a lane: one goes up, the other down.
+            vint both = (vint)(i ? __builtin_shufflevector(b[0], b[1], 4, 12, 5, 13, 6, 14, 7, 15)
+                                 : __builtin_shufflevector(b[0], b[1], 0, 8, 1, 9, 2, 10, 3, 11));
+            vint low = v_dot((vint){0}, (v_half)both, halves->shift);
+            sum[0] = v_fma(a[i], v_float(low & halves->mask), sum[0]);
+            sum[1] = v_fma(a[i], v_float(both >> 3 & halves->mask), sum[1]);
+        }
     }
-    to[0] = (vec)__builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11);
-    to[1] = (vec)__builtin_shufflevector(low, high, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 #else
-#define F16_LIFT 1.0f
-#define F16_UNIT 1.0f
-WMK_INLINE void WMK(load_two)(vec to[2], const uint8_t *p, const wm_weight_type type,
-                              WMK(halves) * halves) {
+WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
+                                 const wm_weight_type type, WMK(halves) * halves) {
     (void)halves;
-    WMK_UNROLL for (size_t i = 0; i < 2; i++, p += 2 * LANES) {
-        to[i] = type == WM_F16 ? v_load_f16(p) : WMK(load_bf16)(p);
+    WMK_UNROLL for (size_t c = 0; c < 2; c++) {
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) {
+            const uint8_t *p = w[c] + 2 * LANES * i;
+            sum[c] = v_fma(a[i], type == WM_F16 ? v_load_f16(p) : WMK(load_bf16)(p), sum[c]);
+        }
     }
 }
 #endif
 
+// 2 and more has the exponent's upper bit, as have infinity and NaN.
 WMK_INLINE bool WMK(are_odd)(const WMK(halves) * halves) {
     uint32_t lanes[LANES], all = 0;
     memcpy(lanes, &halves->odd, sizeof lanes);
     WMK_ROLLED for (size_t i = 0; i < LANES; i++) all |= lanes[i];
-    return all & 0x10001000;
+    return all & 0x40004000;
 }
 
 // y = sums · unit + what they are added to.
-WMK_APART void WMK(thin_end)(const wmk_tile *tile, const vec sum[4], float unit) {
-    wmk_quad sums = v_sums(sum[0], sum[1], sum[2], sum[3]), from;
+WMK_APART void WMK(thin_end)(const wmk_tile *tile, vec a, vec b, vec c, vec d, float unit) {
+    wmk_quad sums = v_sums(a, b, c, d), from;
     memcpy(&from, tile->from, sizeof from);
     sums = sums * unit + from;
     memcpy(tile->y, &sums, sizeof sums);
-}
-
-// F16 and BF16: 2 · LANES numbers of two rows.
-WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
-                                 const wm_weight_type type, WMK(halves) * halves) {
-    vec b[2];
-    WMK_UNROLL for (size_t c = 0; c < 2; c++) {
-        WMK(load_two)(b, w[c], type, halves);
-        WMK_UNROLL for (size_t i = 0; i < 2; i++) sum[c] = v_fma(a[i], b[i], sum[c]);
-    }
 }
 
 // I8: 16 numbers of each row.
@@ -186,18 +194,17 @@ WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const
 WMK_INLINE bool WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float unit) {
     const size_t step = type == WM_I8 ? 16 : 2 * LANES, size = type == WM_I8 ? 1 : 2;
     size_t never = 0;
-    const float *x = tile->x;
+    const float *x = type == WM_F16 && tile->lifted ? tile->lifted : tile->x;
     const uint8_t *w[4];
     WMK(halves) halves = WMK(no_halves)();
     WMK_OPAQUE(never);
-    vec sum[4];
-    WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c], sum[c] = v_set(0.0f);
+    vec zero = (vec)halves.zero, sum[4] = {zero, zero, zero, zero};
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     for (size_t left = tile->K / step; left; left--) {
         if (type == WM_I8) {
             WMK(bytes_step)(sum, x, w);
         } else {
             vec a[2] = {v_load(x), v_load(x + LANES)};
-            if (type == WM_F16 && F16_LIFT != 1) a[0] *= v_set(F16_LIFT), a[1] *= v_set(F16_LIFT);
             WMK(halves_step)(sum, a, w, type, &halves);
             if (left == never) break;
             WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
@@ -205,10 +212,21 @@ WMK_INLINE bool WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, 
         WMK_ADVANCE(x, step);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
     }
+#ifdef F16_LIFT
     if (type == WM_F16 && WMK(are_odd)(&halves)) return false;
-    WMK(thin_end)(tile, sum, unit);
+#endif
+    WMK(thin_end)(tile, sum[0], sum[1], sum[2], sum[3], unit);
     return true;
 }
+
+// Each a function of its own: V8 is short of registers in a larger one.
+WMK_APART bool WMK(thin_f16)(const wmk_tile *tile) {
+    return WMK(thin_tile)(tile, WM_F16, F16_UNIT);
+}
+WMK_APART bool WMK(thin_bf16)(const wmk_tile *tile) { return WMK(thin_tile)(tile, WM_BF16, 1); }
+#ifndef BY_HALVES
+WMK_APART bool WMK(thin_i8)(const wmk_tile *tile) { return WMK(thin_tile)(tile, WM_I8, I8_UNIT); }
+#endif
 
 #ifdef v_from_nibbles
 // Q4, from the k-th number on.
@@ -229,23 +247,21 @@ WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], si
             }
         }
     }
-    WMK(thin_end)(tile, sum, 1);
+    WMK(thin_end)(tile, sum[0], sum[1], sum[2], sum[3], 1);
 }
 #endif
 
 // False where there is no such tile, or it cannot hold these numbers.
-WMK_APART bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
+WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {
-    case WM_F16: return WMK(thin_tile)(tile, WM_F16, F16_UNIT);
-    case WM_BF16: return WMK(thin_tile)(tile, WM_BF16, 1);
+    case WM_F16: return WMK(thin_f16)(tile);
+    case WM_BF16: return WMK(thin_bf16)(tile);
 #ifndef BY_HALVES
-    case WM_I8: return WMK(thin_tile)(tile, WM_I8, I8_UNIT);
+    case WM_I8: return WMK(thin_i8)(tile);
 #endif
     default: return false;
     }
 }
-#undef F16_LIFT
-#undef F16_UNIT
 #else
 WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     return (void)tile, (void)type, false;

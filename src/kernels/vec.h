@@ -36,6 +36,7 @@ enum {
     WMK_QUAD_K = 384,         // the same of quad_rows.h, whose packed rows of x stay in L1, …
     WMK_QUAD_N = 384,         // … and of w in L2, of more than …
     WMK_QUAD_W = 1 << 20,     // … this many numbers
+    WMK_LIFT_K = 4096,        // numbers of one row of x that are lifted for F16 (quant_rows.h)
     WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
     WMK_INT_MOST = 8191,      // of x as whole numbers: 128 · 8191 · 2048 < 2³¹
@@ -96,6 +97,7 @@ typedef int32_t wmk_quad_int __attribute__((vector_size(16)));
 typedef struct wmk_tile {
     float *y; // four columns
     const float *x;
+    const float *lifted; // x for F16 where that is read lifted
     const float *from; // what the sums are added to: bias or zeros, y after the first block of K
     const uint8_t *w[4];
     size_t ldy, ldx, ld_from;
@@ -111,6 +113,7 @@ typedef struct wmk_weight {
     uint32_t bits; // of a number
     const uint8_t *data, *scale, *zero;
     size_t pitch; // bytes from a row to the next
+    const float *lifted; // of a tile
 } wmk_weight;
 
 typedef struct wmk_row {
