@@ -413,6 +413,37 @@ static void reals_are_those_of_python(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+// What `tokenizers` makes of a Unigram's scores: not the nearest double, all but the first three.
+static void numbers_rounded_twice(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bits;
+    } cases[] = {
+        {"-739.899", 0xC0871F3126E978D5},
+        {"-796487718.759329574455", 0xC1C7BCB8136131B6},
+        {"0", 0},
+        {"-26.142142341728462", 0xC03A246370C519C2},
+        {"-95901e-36", 0xB97F1F24B4524490},
+        {"-0.000000005707806161673381343942", 0xBE3883CC9B3EBB36},
+        {"0.0097026639286269453266", 0x3F83DEFD820F6CBC},
+        {"-21874666133888998e-15", 0xC035DFEA1EA7F8D6},
+        {"-0.028402387991454114", 0xBF9D1583FE34D63F},
+    };
+    for (size_t i = 0; i < WM_COUNT(cases); i++) {
+        double number = 0, nearest = 0;
+        uint64_t got;
+        assert_true(wm_json_f64_twice(parse(cases[i].text), &number));
+        assert_true(wm_json_f64(parse(cases[i].text), &nearest));
+        memcpy(&got, &number, sizeof got);
+        if (got != cases[i].bits || (number == nearest) != (i < 3))
+            fail_msg("%s: %.17g", cases[i].text, number);
+    }
+    double number;
+    assert_false(wm_json_f64_twice(parse("NaN"), &number) ||
+                 wm_json_f64_twice(parse("null"), &number));
+}
+
 static void other_reals_are_within_one_unit(void **state) {
     (void)state;
     static const struct {
@@ -466,6 +497,7 @@ int main(void) {
         cmocka_unit_test(integers_are_exact_or_refused),
         cmocka_unit_test(reals_are_those_of_python),
         cmocka_unit_test(other_reals_are_within_one_unit),
+        cmocka_unit_test(numbers_rounded_twice),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

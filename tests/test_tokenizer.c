@@ -336,6 +336,8 @@ static const struct {
     {"model", BPE("{\"a\":0,\"@b\":1,\"ab\":2}", "[\"a @b\"]", ",\"continuing_subword_prefix\":\"@\""), "ab", 1, {2}},
     {"model", BPE("{\"a\":0,\"b\":1}", "[]", ""), "xaxb", 2, {0, 1}}, // what is unknown is lost
     {"model", UNIGRAM("[[\"u\",0],[\"a\",-2],[\"b\",-2],[\"ab\",-3]]", "0"), "abxya", 3, {3, 0, 1}},
+    // Ways that are even but for how `tokenizers` rounds the scores as it reads them.
+    {"model", UNIGRAM("[[\"u\",0],[\"aa\",-8.309992203280384],[\"aaa\",-2.2141298812348746]]", "0"), "aaaaaaaaaaa", 4, {2, 2, 1, 2}},
     {"normalizer", CHARSMAP("BAAAAAAAAAAA"), "ab", 2, {1, 2}},     // nothing in the trie but its root, at itself
     {"normalizer", CHARSMAP("BAAAAP////8A"), "ab", 2, {1, 2}},     // a root that points far outside
 };
