@@ -396,35 +396,31 @@ static void count_labels(wm_arch *arch, wm_json config) {
     arch->labels = (uint32_t)WM_MIN(count, (uint64_t)UINT32_MAX); // the head's rows must agree
 }
 
-static wm_status read_arch(wm_config *made, wm_json config, wm_error *error) {
-    wm_arch *arch = &made->arch;
-    WM_TRY(find_family(made, config, error));
-    *arch = (wm_arch){.pad_id = -1};
-    WM_TRY(read_keys(arch, made->family, config, error));
-    read_class(arch, config);
-    count_labels(arch, config);
-    return settle_arch(arch, error);
-}
-
 uint32_t wm_arch_max_tokens(const wm_arch *arch) {
     uint32_t offset = arch->position == WM_POSITION_LEARNED_PADDED ? (uint32_t)arch->pad_id + 1 : 0;
     return arch->positions > offset ? arch->positions - offset : 0;
 }
 
-static wm_status check_config(wm_span json, wm_json *root, wm_error *error) {
+wm_status wm_config_read(wm_config *config, wm_span json, wm_error *error) {
+    wm_arch *arch = &config->arch;
+    wm_json root;
     if (json.n > WM_LIMIT_CONFIG)
         return wm_fail(error, WM_ERROR_LIMIT, 0, "config.json: %u bytes, the limit is %u",
                        (uint64_t)json.n, (uint64_t)WM_LIMIT_CONFIG);
-    return wm_json_check(json, "config.json", WM_JSON_PYTHON, root, error);
+    WM_TRY(wm_json_check(json, "config.json", WM_JSON_PYTHON, &root, error));
+    WM_TRY(find_family(config, root, error));
+    *arch = (wm_arch){.pad_id = -1};
+    WM_TRY(read_keys(arch, config->family, root, error));
+    read_class(arch, root);
+    count_labels(arch, root);
+    return settle_arch(arch, error);
 }
 
 wm_status wm_config_from_json(wm_config **config, wm_span json, const wm_allocator *allocator,
                               wm_error *error) {
-    *config = NULL;
-    wm_json root;
-    WM_TRY(check_config(json, &root, error));
     wm_config read = {.host = allocator ? *allocator : wm_allocator_default};
-    WM_TRY(read_arch(&read, root, error));
+    *config = NULL;
+    WM_TRY(wm_config_read(&read, json, error));
     wm_config *made = read.host.allocate(read.host.context, sizeof *made);
     if (!made)
         return wm_fail(error, WM_ERROR_NOMEM, 0, "out of memory: %u bytes wanted",

@@ -50,6 +50,9 @@ typedef struct wm_sequence {
     size_t count;
 } wm_sequence;
 
+// *config = a config.json, without memory of its own.
+wm_status wm_config_read(wm_config *config, wm_span json, wm_error *error);
+
 // The most ids one sequence may have.
 uint32_t wm_arch_max_tokens(const wm_arch *arch);
 

@@ -2,22 +2,21 @@
 // One timeline of a model: its buffers, what it remembers, and the calls that move it on.
 #include "session.h"
 
-static uint64_t wide_floats(const wm_arch *arch) {
-    uint64_t dh = arch->head_width,
-             attention = (2 * (uint64_t)arch->heads + 2 * arch->kv_heads) * dh;
-    uint64_t inside = (uint64_t)arch->ffn_width * (arch->gated ? 2 : 1);
-    return WM_MAX(attention, inside);
+// Of a token; the limits of base.h keep them far below 2^32.
+static uint32_t wide_floats(const wm_arch *arch) {
+    uint32_t attention = 2 * (arch->heads + arch->kv_heads) * arch->head_width;
+    return WM_MAX(attention, arch->ffn_width << arch->gated);
 }
 
-static uint64_t branch_floats(const wm_arch *arch) {
+static uint32_t branch_floats(const wm_arch *arch) {
     return WM_MAX(arch->width, arch->embedding_width);
 }
 
-static uint64_t normed_floats(const wm_arch *arch) {
+static uint32_t normed_floats(const wm_arch *arch) {
     return arch->norm_place == WM_NORM_PRE ? arch->width : 0;
 }
 
-static uint64_t token_floats(const wm_arch *arch) {
+static uint32_t token_floats(const wm_arch *arch) {
     return arch->width + normed_floats(arch) + branch_floats(arch) + wide_floats(arch) +
            arch->rotary_width;
 }
@@ -28,7 +27,7 @@ static uint64_t score_rows(const wm_model *model) {
 
 uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
     const wm_arch *arch = &model->arch;
-    uint64_t floats = token_floats(arch) + score_rows(model);
+    uint64_t floats = score_rows(model) + token_floats(arch);
     if (arch->relative_buckets) floats += 2 * (uint64_t)arch->heads;
     if (arch->side) tokens += tokens / arch->side_block;
     return floats * sizeof(float) * tokens;
@@ -68,7 +67,8 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     session->tokens = session->longest = 0;
     float *all; // one block: its size is what wm_session_bytes says
     WM_TRY(WM_ALLOC(&session->memory[WM_MEMORY_BUFFERS], all,
-                    tokens * token_floats(arch) + score_rows(session->model) * longest, error));
+                    (uint64_t)tokens * token_floats(arch) + score_rows(session->model) * longest,
+                    error));
     buffers->hidden = all;
     buffers->normed = buffers->hidden + tokens * arch->width;
     buffers->branch = buffers->normed + tokens * normed_floats(arch);

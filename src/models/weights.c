@@ -139,12 +139,14 @@ static wm_status missing(binder *b, const wm_slot *slot, uint32_t layer, const c
     return wm_fail(b->error, WM_ERROR_MISSING, 0, "tensor %s is not in the file", &name);
 }
 
-// `*to` stays NULL where there is no such tensor.
-static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, const char *suffix,
-                             const char *old_suffix, const float **to) {
+// *to = the weight of a norm, or a bias; it stays NULL where there is none and need not be.
+static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, bool bias,
+                             const float **to) {
+    const char *suffix = bias ? ".bias" : ".weight";
     const wm_tensor *tensor = find_tensor(b, slot->name, layer, suffix);
-    if (!tensor && old_suffix) tensor = find_tensor(b, slot->name, layer, old_suffix);
-    if (!tensor) return WM_OK;
+    if (!tensor && slot->kind == WM_SLOT_NORM)
+        tensor = find_tensor(b, slot->name, layer, bias ? ".beta" : ".gamma");
+    if (!tensor) return slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK : missing(b, slot, layer, suffix);
     uint32_t n = letter_size(&b->model->arch, slot->rows);
     WM_TRY(wm_vector_f32(to, tensor, n, &b->model->arena, b->error));
     count_tensor(b, tensor);
@@ -153,11 +155,9 @@ static wm_status bind_vector(binder *b, const wm_slot *slot, uint32_t layer, con
 
 static wm_status bind_norm(binder *b, const wm_slot *slot, uint32_t layer, wm_norm *norm) {
     norm->eps = b->model->arch.norm_eps;
-    WM_TRY(bind_vector(b, slot, layer, ".weight", ".gamma", &norm->weight));
-    if (!norm->weight) return missing(b, slot, layer, ".weight");
+    WM_TRY(bind_vector(b, slot, layer, false, &norm->weight));
     if (b->model->arch.norm == WM_NORM_RMS) return WM_OK;
-    WM_TRY(bind_vector(b, slot, layer, ".bias", ".beta", &norm->bias));
-    return norm->bias ? WM_OK : missing(b, slot, layer, ".bias");
+    return bind_vector(b, slot, layer, true, &norm->bias);
 }
 
 // X.scale or X.zero of a quantised tensor.
@@ -229,10 +229,7 @@ static wm_status bind_matrix(binder *b, const wm_slot *slot, uint32_t layer, wm_
     }
     count_tensor(b, tensor);
     b->dtypes |= 1u << matrix->type;
-    if (slot->kind <= WM_SLOT_WHOLE) return WM_OK;
-    WM_TRY(bind_vector(b, slot, layer, ".bias", NULL, &matrix->bias));
-    return matrix->bias || slot->kind == WM_SLOT_LINEAR_FREE ? WM_OK
-                                                             : missing(b, slot, layer, ".bias");
+    return slot->kind <= WM_SLOT_WHOLE ? WM_OK : bind_vector(b, slot, layer, true, &matrix->bias);
 }
 
 static bool slot_is_there(const wm_arch *arch, uint32_t when) {
@@ -322,11 +319,10 @@ static wm_status bind_head_of(binder *b, const wm_head_table *table) {
         WM_TRY(bind_matrix(b, &slot, 0, &head->out));
     } else {
         head->out = model->weights.token;
-        WM_TRY(bind_vector(b, &slot, 0, ".bias", NULL, &head->out.bias));
+        WM_TRY(bind_vector(b, &slot, 0, true, &head->out.bias));
     }
     slot.name = table->bias;
-    if (slot.name && !head->out.bias)
-        WM_TRY(bind_vector(b, &slot, 0, ".bias", NULL, &head->out.bias));
+    if (slot.name && !head->out.bias) WM_TRY(bind_vector(b, &slot, 0, true, &head->out.bias));
     head->activation = table->activation ? table->activation : model->arch.activation;
     head->task = (wm_task)table->task;
     return WM_OK;
@@ -412,11 +408,10 @@ wm_status wm_model_open(wm_model **model, const wm_config *config, const wm_sour
         return wm_fail(error, WM_ERROR_ARG, 0, "isa: this machine or this build has no %z", isa);
     wm_model *made;
     WM_TRY(WM_ALLOC(&arena, made, 1, error));
-    *made = (wm_model){.model_type = config->model_type,
-                       .family = config->family,
-                       .arch = config->arch,
-                       .kernels = kernels,
-                       .arena = arena};
+    *made = (wm_model){.kernels = kernels, .arena = arena};
+    made->model_type = config->model_type;
+    made->family = config->family;
+    made->arch = config->arch;
     binder b = {.model = made, .error = error};
     b.int8 = options && options->compute == WM_COMPUTE_INT8;
     wm_status status = bind_model(&b, files, file_count);

@@ -14,7 +14,7 @@ void wm_options_read(void *to, size_t size, const void *from) {
 
 // ---- Open ---------------------------------------------------------------------------------------
 
-static wm_status open_model(wm_pipeline *p, const wm_pipeline_options *given, wm_error *error) {
+static wm_status open_model(wm_pipeline *p, const wm_pipeline_options *options, wm_error *error) {
     const wm_source *file =
         wm_source_find(p->sentence.files, p->sentence.file_count, "config.json");
     wm_span json = WM_TEXT("{\"model_type\":\"static\"}");
@@ -22,14 +22,10 @@ static wm_status open_model(wm_pipeline *p, const wm_pipeline_options *given, wm
         json = file->bytes;
     else if (!p->sentence.without_config)
         return wm_fail(error, WM_ERROR_MISSING, 0, "config.json is missing");
-    wm_config *config;
-    WM_TRY(wm_config_from_json(&config, json, &p->allocator, error));
-    wm_pipeline_options options = *given;
-    options.allocator = &p->allocator;
-    wm_status status = wm_model_open(&p->model, config, p->sentence.files, p->sentence.file_count,
-                                     &options, error);
-    wm_config_close(config);
-    WM_TRY(status);
+    wm_config config;
+    WM_TRY(wm_config_read(&config, json, error));
+    WM_TRY(wm_model_open(&p->model, &config, p->sentence.files, p->sentence.file_count, options,
+                         error));
     return wm_session_open(&p->session, p->model, &p->allocator, error);
 }
 
@@ -111,6 +107,7 @@ wm_status wm_pipeline_open(wm_pipeline **pipeline, const wm_source *files, size_
                        (uint64_t)sizeof *p);
     *p = (wm_pipeline){.budget = {.host = host, .limit = o.max_bytes}};
     p->allocator = wm_budget_allocator(&p->budget);
+    o.allocator = &p->allocator;
     wm_arena_init(&p->arena, &p->allocator);
     wm_arena_init(&p->memory, &p->allocator);
     wm_arena_init(&p->results, &p->allocator);
