@@ -237,8 +237,13 @@ const gather = async (repo, revision, files, o) => {
     const url = `${o.endpoint}/${repo}/resolve/${revision}/${encodeURI(path)}`,
       before = loaded,
       file = { __proto__: null, repo, revision, path, size, hash, url };
-    const progress = (bytes) =>
-      bytes && o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
+    const progress = (bytes) => {
+      try {
+        if (bytes) o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
+      } catch (cause) {
+        fail('CANCEL', path, cause); // no failure of the network, nor of the store
+      }
+    };
     const fetched = () => {
       o.fetched = true;
       loaded = before;
@@ -281,8 +286,13 @@ export const openFrom = async (repo, list, options) => {
     offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE),
     ...options,
   };
-  o.files = await gather(repo, ...(await list(o)), o);
-  return WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
+  o.endpoint = o.endpoint.replace(/\/+$/, '');
+  try {
+    o.files = await gather(repo, ...(await list(o)), o);
+    return await WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
+  } catch (error) {
+    throw error?.code === 'CANCEL' ? error.cause : error;
+  }
 };
 
 // ---- With nothing to configure ------------------------------------------------------------------

@@ -105,7 +105,7 @@ const grow = async (path, file, chunks, signal) => {
     if (size !== file.size) throw Error(`${part} has ${size} bytes: does another write to it?`);
     await fs.rename(part, path);
   } catch (cause) {
-    const stays = signal?.aborted || /^(IO|HTTP|FORMAT)$/.test(cause.code);
+    const stays = signal?.aborted || /^(IO|HTTP|FORMAT|CANCEL)$/.test(cause.code);
     if (!stays || !(await handle.stat()).size) await fs.rm(part, { force: true });
     throw cause;
   } finally {

@@ -121,7 +121,11 @@ const full = (store) => {
   };
 };
 
-const storeOf = async (options) => full(await openStore(options));
+const storeOf = async (options) => {
+  const { cache } = options;
+  if (cache && typeof cache !== 'string' && !cache.find) fail('ARG', 'cache must be a name, a folder, a store or false');
+  return full(await openStore(options));
+};
 
 // The hub's list, or where it cannot be reached, what is here.
 const listOf = (repo, revision) => async (o) => {
@@ -144,7 +148,7 @@ const listOf = (repo, revision) => async (o) => {
 };
 
 const checkRepo = (repo) =>
-  REPO.test(repo) && !/--|\.\./.test(repo) ? repo : fail('ARG', `not a repository's name: ${repo}`);
+  typeof repo === 'string' && REPO.test(repo) && !/--|\.\./.test(repo) ? repo : fail('ARG', `not a repository's name: ${String(repo)}`);
 
 // What models whose files name no prompts want before a query and before a document.
 const PROMPTS = [
@@ -158,8 +162,8 @@ const PROMPTS = [
 // quantized, cache (a Cache's name, a folder, a store, or false), offline, signal, onProgress.
 export const fromHub = async (repo, options) => {
   options = optionsOf(options);
-  const { revision = 'main' } = options;
-  if (!PLAIN.test(revision)) fail('ARG', `not a revision: ${revision}`);
+  const revision = options.revision ?? 'main';
+  if (typeof revision !== 'string' || !PLAIN.test(revision)) fail('ARG', `not a revision: ${String(revision)}`);
   const pipeline = await openFrom(repo, listOf(checkRepo(repo), revision), options);
   const [, query, document] = PROMPTS.find(([name]) => name.test(repo)) ?? [];
   pipeline.prompts = { query, document };
@@ -177,7 +181,7 @@ export const cache = {
   list: async (options) => (await storeFor(options)).all(),
   // bytes of all files, or of one repository's
   size: async (repo, options) =>
-    (await cache.list(options)).reduce(
+    (repo && checkRepo(repo), await cache.list(options)).reduce(
       (sum, entry) => sum + (repo && entry.repo !== repo ? 0 : entry.size),
       0,
     ),

@@ -217,7 +217,7 @@ export interface GenerateOptions {
   earlyStopping?: boolean | 'never' | null;
   /** Above 1: generate gives an array, stream one sequence after another. */
   numReturnSequences?: number | null;
-  /** A whole number. The same seed draws the same text on every platform. */
+  /** A whole number, 0 if none is given. The same seed draws the same text on every platform. */
   seed?: number | bigint | null;
   /** Texts that end it; they are no part of it. */
   stop?: string | readonly string[] | null;

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '../../npm/fetch.js';
-import { fromHub, generate } from '../../npm/hub.js';
+import { cache, fromHub, generate } from '../../npm/hub.js';
 import init, { WasmPipeline } from '../../npm/index.js';
 import { startHub } from '../hub/server.mjs';
 import { NO_CHROMIUM, chromiumHost, nodeHost, serve } from './hosts.js';
@@ -559,6 +559,39 @@ for (const [host, skip] of [
       assert.match(text, /some/);
     });
   });
+
+test('93 a callback that throws fails the load with its own error, and at once', async () => {
+  const hub = await startHub({ repos: { [REPO]: plain } }),
+    folder = mkdtempSync(join(tmpdir(), 'wasmicro-hub-'));
+  try {
+    for (const cache of [false, folder, folder]) {
+      const own = new Error('mine');
+      const onProgress = ({ file }) => {
+        if (file === MODEL) throw own;
+      };
+      const start = performance.now();
+      assert.equal(await errorOf(() => fromHub(REPO, { endpoint: hub.endpoint, cache, onProgress, offline: false })), own);
+      assert.ok(performance.now() - start < 2000);
+    }
+    const pipeline = await fromHub(REPO, { endpoint: `${hub.endpoint}/`, cache: folder, offline: false }); // as HF_ENDPOINT may end
+    assert.equal(hexOf(pipeline.embed(TEXT)), EXPECTED);
+  } finally {
+    await hub.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('ARG for a repository, revision or cache that is none', async () => {
+  const wrong = [
+    ...[undefined, null, 5, {}, Symbol('x')].map((repo) => () => fromHub(repo)),
+    ...[5, {}, '', '../x'].map((revision) => () => fromHub(REPO, { revision })),
+    ...[5, true, {}, new URL('file:///x')].map((cache) => () => fromHub(REPO, { cache })),
+    () => cache.delete(),
+    () => cache.size({ cache: 'x' }),
+    () => cache.list({ cache: true }),
+  ];
+  for (const call of wrong) assert.equal((await errorOf(call)).code, 'ARG', String(call));
+});
 
 test('103 loads at once through a store of one\'s own share one download, not its end', async () => {
   const hub = await startHub({ repos: { [REPO]: plain } }),
