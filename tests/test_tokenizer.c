@@ -242,6 +242,8 @@ static const struct {
     {"model", BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[3]", ""), WM_ERROR_FORMAT, "not a string: \"3\""},
     {"model", BPE("{\"a\":0}", "{}", ""), WM_ERROR_FORMAT, "merges"},
     {"model", BPE("{\"a\":0}", "[]", ",\"dropout\":0.1"), WM_ERROR_UNSUPPORTED, "dropout"},
+    {"model", BPE("{\"a\":0}", "[]", ",\"byte_fallback\":true,\"continuing_subword_prefix\":\"@\""), WM_ERROR_UNSUPPORTED, "byte_fallback"},
+    {"model", BPE("{\"a\":0}", "[]", ",\"byte_fallback\":true,\"end_of_word_suffix\":\"@\""), WM_ERROR_UNSUPPORTED, "byte_fallback"},
     {"model", "{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_FORMAT, "\"u\""},
     {"model", "{\"type\":\"WordLevel\",\"vocab\":[],\"unk_token\":\"u\"}", WM_ERROR_FORMAT, "no vocab"},
     {"model", "{\"type\":\"Wordlevel\",\"vocab\":{},\"unk_token\":\"u\"}", WM_ERROR_UNSUPPORTED, "Wordlevel"},

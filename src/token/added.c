@@ -27,6 +27,7 @@ int32_t wm_added_append(wm_tokenizer *tokenizer, wm_added_token token, bool upda
     token.id = find_piece(&tokenizer->model, token.content);
     if (index >= 0) {
         token.id = tokenizer->added[index].id;
+        token.special |= tokenizer->added[index].special; // once special, always so
         if (update) tokenizer->added[index] = token;
         return token.id;
     }

@@ -344,8 +344,11 @@ static wm_status read_bpe(wm_reading *reading, const wm_json *members) {
     wm_json_bool(members[MODEL_FUSE], &model->fuse_unknown);
     wm_json_bool(members[MODEL_IGNORE], &model->ignore_merges);
     if (dropout != 0) return refuse(reading, "dropout", NULL);
-    if (model->byte_level && (model->prefix.n || model->suffix.n || model->byte_fallback))
-        return refuse(reading, "ByteLevel with a prefix, a suffix or byte_fallback", NULL);
+    // Bytes of what a prefix or suffix is part of would be the prefix's too.
+    if ((model->byte_level || model->byte_fallback) &&
+        (model->prefix.n || model->suffix.n || model->byte_level == model->byte_fallback))
+        return refuse(reading, "ByteLevel or byte_fallback, with the other, a prefix or a suffix",
+                      NULL);
     if (wm_json_type_of(members[MODEL_MERGES]) != WM_JSON_ARRAY)
         return wm_reading_bad(reading, "the merges are no array");
     return wm_merges_read(reading, wm_entries_of_json(&members[MODEL_MERGES]));
