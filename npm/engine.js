@@ -288,7 +288,7 @@ const start = async (input) => {
     compiled = module;
   } catch (cause) {
     starting = undefined; // the next call may try again
-    failed('UNSUPPORTED', 'wasmicro.wasm needs WebAssembly with SIMD')(cause);
+    failed('UNSUPPORTED', 'wasmicro.wasm needs WebAssembly (in a bundle: init(url), or wasmicro/inline)')(cause);
   }
 };
 

@@ -260,6 +260,17 @@ test('bundled by esbuild, it runs with the wasm given', (context) => {
   assert.equal(stdout.trim(), 'bert', stderr);
 });
 
+test('bundled for require without its wasm, it says what to do', (context) => {
+  const folder = consumer(context);
+  const code = "import init from 'wasmicro'; init().catch(({ code, message }) => console.log(code, message));";
+  writeFileSync(join(folder, 'b.js'), code);
+  const esbuild = join(ROOT, 'tools/npm/node_modules/.bin/esbuild');
+  const flags = ['--bundle', '--format=cjs', '--platform=node', '--outfile=out.cjs', '--log-level=error'];
+  spawnSync(esbuild, ['b.js', ...flags], { cwd: folder });
+  const { stdout } = spawnSync(process.execPath, ['out.cjs'], { cwd: folder, encoding: 'utf8' });
+  assert.match(stdout, /^UNSUPPORTED .*init\(url\), or wasmicro\/inline/);
+});
+
 const CONSUMER = `
 import init, { WasmPipeline, WasmicroError, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
 import { embed, search, similarity } from 'wasmicro';
