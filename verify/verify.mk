@@ -76,13 +76,13 @@ $(BUILD)/tokenizers-env/ready:
 	$(Q)$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: $(TOKENIZERS_WHEELS)
 	$(Q)touch $@
 
-.PHONY: verify-tokenizers verify-tokenizers-long verify-normalization
+.PHONY: verify-tokenizers verify-tokenizers-long verify-tokenizers-random verify-normalization
 # make verify-tokenizers-long   texts of 1 to 100 MB of one thing take linear time
 LONG_TOKENIZERS ?= models/all-MiniLM-L6-v2 models/llama3-tokenizer models/flan-t5-tokenizer models/deepseek-v3-tokenizer
 verify-tokenizers-long: $(patsubst models/%,models/%/tokenizer.json,$(LONG_TOKENIZERS))
 	@$(PYTHON) verify/tokenizers_long.py $(LONG_TOKENIZERS)
 
-verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-normalization $(SMOLLM2)/tokenizer.json
+verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-normalization verify-tokenizers-random $(SMOLLM2)/tokenizer.json
 	@for name in $(FETCHED_TOKENIZERS) cldr-annotations; do $(PYTHON) tools/fetch.py $$name || exit 1; done
 	@wheel=""; files=""; for folder in $(TOKENIZERS); do \
 	    [ -e $$folder/tokenizer.json ] || [ $${folder%.model} != $$folder ] && wheel="$$wheel $$folder" || files="$$files $$folder"; done; failed=0; \
@@ -91,6 +91,10 @@ verify-tokenizers: $(BUILD)/tokenizers-env/ready $(VERIFY_ENV)/ready verify-norm
 	[ -z "$$files" ] || try $(VERIFY_ENV)/bin/python $(CHECK_TOKENIZERS) $$files $(TOKENIZER_TEXTS); \
 	[ -z "$(SMALL_TOKENIZERS)" ] || try $(BUILD)/tokenizers-env/bin/python verify/tokenizers_check.py $(RESUMED) --once --random 10000 \
 	    $(SMALL_TOKENIZERS) $(TOKENIZER_TEXTS); exit $$failed
+
+# make verify-tokenizers-random   files of random components; RANDOM_FILES="3000 1": how many, and the seed
+verify-tokenizers-random: $(BUILD)/tokenizers-env/ready
+	@$(BUILD)/tokenizers-env/bin/python verify/tokenizers_random.py $(RANDOM_FILES)
 
 verify-normalization: $(BUILD)/tokenizers-env/ready $(BUILD)/wasmicro
 	@$(BUILD)/tokenizers-env/bin/python verify/normalization.py
