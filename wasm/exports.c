@@ -147,7 +147,8 @@ static bool is_on(const wm_span *list, enum option option) {
     return toggle_of(list, option) == WM_ON;
 }
 
-static bool is_zero(const wm_span *list, enum option option) {
+static WM_NOINLINE bool is_zero(const wm_span *list, enum option option) {
+    WM_AS_POINTER(list);
     return 1 / number_of(list, option) < 0 && number_of(list, option) == 0;
 }
 

@@ -116,6 +116,11 @@ bool wm_mul(uint64_t a, uint64_t b, uint64_t *result) {
     return true;
 }
 
+bool wm_span_ends(wm_span a, const char *suffix) {
+    size_t n = strlen(suffix);
+    return a.n >= n && memcmp(a.p + a.n - n, suffix, n) == 0;
+}
+
 static uint8_t lower_ascii(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte; }
 
 bool wm_letters_equal(const uint8_t *p, const char *lower, size_t n) {

@@ -119,6 +119,8 @@ static inline bool wm_span_starts(wm_span a, const char *prefix) {
     return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
+bool wm_span_ends(wm_span a, const char *suffix);
+
 // The n bytes at `p`, ASCII letters made lower, are those of `lower`.
 bool wm_letters_equal(const uint8_t *p, const char *lower, size_t n);
 

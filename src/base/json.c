@@ -80,7 +80,10 @@ typedef struct json_reader {
 } json_reader;
 
 // The byte at hand; 0, which fits nowhere, at the end.
-WM_NOINLINE static uint8_t json_peek(const json_reader *r) { return r->p < r->end ? *r->p : 0; }
+WM_NOINLINE static uint8_t json_peek(const json_reader *r) {
+    WM_AS_POINTER(r);
+    return r->p < r->end ? *r->p : 0;
+}
 
 // Past the byte at hand if it is `byte`.
 static bool json_take(json_reader *r, uint8_t byte) {
@@ -395,6 +398,10 @@ bool wm_json_u64(wm_json value, uint64_t *number) {
     }
     *number = parts.digits;
     return true;
+}
+
+WM_NOINLINE bool wm_json_u64_of(wm_json object, const char *key, uint64_t *number) {
+    return wm_json_u64(wm_json_get(object, key), number);
 }
 
 // In two doubles, high + low: 2^-100 of the number is lost.

@@ -85,6 +85,8 @@ bool wm_json_f64(wm_json value, double *number);
 // As Rust's serde_json reads it, rounded twice: up to 1 ulp from the nearest. No literals.
 bool wm_json_f64_twice(wm_json value, double *number);
 
+bool wm_json_u64_of(wm_json object, const char *key, uint64_t *number); // the u64 of a key
+
 bool wm_json_bool(wm_json value, bool *flag);
 bool wm_json_flag(wm_json object, const char *key,
                   bool fallback); // of a key: fallback where it is no bool

@@ -364,11 +364,6 @@ static wm_status settle_arch(wm_arch *arch, wm_error *error) {
                   wm_read_u32(fields + misfits[i].its), error);
 }
 
-static bool ends_with(wm_json value, const char *end) {
-    size_t n = strlen(end);
-    return value.n >= n && memcmp(value.p + value.n - n, end, n) == 0;
-}
-
 // What the class of transformers that saved the files says.
 static void read_class(wm_arch *arch, wm_json config) {
     static const struct {
@@ -382,17 +377,18 @@ static void read_class(wm_arch *arch, wm_json config) {
     wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
     arch->tasks = UINT8_MAX;
     if (!wm_json_next(&names)) return;
+    wm_span name = {names.value.p, names.value.n};
     // T5EncoderModel's files hold the encoder alone.
-    if (arch->kind == WM_ENCODER_DECODER && ends_with(names.value, "EncoderModel\""))
+    if (arch->kind == WM_ENCODER_DECODER && wm_span_ends(name, "EncoderModel\""))
         arch->kind = WM_ENCODER;
     arch->tasks = 0;
     for (size_t i = 0; i < WM_COUNT(classes); i++)
-        if (ends_with(names.value, classes[i].end)) arch->tasks = (uint8_t)(1u << classes[i].task);
+        if (wm_span_ends(name, classes[i].end)) arch->tasks = (uint8_t)(1u << classes[i].task);
 }
 
 static void count_labels(wm_arch *arch, wm_json config) {
     uint64_t count = wm_json_count(wm_json_get(config, "id2label"));
-    if (!count && !wm_json_u64(wm_json_get(config, "num_labels"), &count)) count = 2;
+    if (!count && !wm_json_u64_of(config, "num_labels", &count)) count = 2;
     arch->labels = (uint32_t)WM_MIN(count, (uint64_t)UINT32_MAX); // the head's rows must agree
 }
 

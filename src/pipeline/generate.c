@@ -50,7 +50,7 @@ wm_status wm_pipeline_read_rules(wm_pipeline *p, wm_error *error) {
     WM_TRY(wm_token_rules_read(&p->rules, root, name, V, &p->arena, error));
     if (p->rules.start.n)
         p->decoder_start = *p->rules.start.p;
-    else if (wm_json_u64(wm_json_get(root, "bos_token_id"), &start) && start < V)
+    else if (wm_json_u64_of(root, "bos_token_id", &start) && start < V)
         p->decoder_start = (int32_t)start;
     return WM_OK;
 }

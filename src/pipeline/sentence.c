@@ -96,7 +96,7 @@ static wm_status add_pooling(sentence_reader *r, const wm_source *file) {
                            "no pooling_mode_… is true, or pooling_mode is unknown");
     step->without_prompt = !wm_json_flag(config, "include_prompt", true);
     uint64_t width;
-    if (wm_json_u64(wm_json_get(config, "word_embedding_dimension"), &width))
+    if (wm_json_u64_of(config, "word_embedding_dimension", &width))
         step->width = (uint32_t)WM_MIN(width, UINT32_MAX); // checked by wm_sentence_fit
     return WM_OK;
 }
@@ -147,9 +147,9 @@ static wm_status add_dense(sentence_reader *r, const wm_source *file, const wm_s
     WM_TRY(check_json(r, file, &config));
     WM_TRY(add_step(r, WM_STEP_DENSE, &step));
     uint64_t in, out;
-    if (!wm_json_u64(wm_json_get(config, "in_features"), &in) || in == 0 ||
-        in > WM_LIMIT_WIDTH * WM_POOL_KINDS ||
-        !wm_json_u64(wm_json_get(config, "out_features"), &out) || out == 0 || out > WM_LIMIT_WIDTH)
+    if (!wm_json_u64_of(config, "in_features", &in) || in == 0 ||
+        in > WM_LIMIT_WIDTH * WM_POOL_KINDS || !wm_json_u64_of(config, "out_features", &out) ||
+        out == 0 || out > WM_LIMIT_WIDTH)
         return refuse_file(r, WM_ERROR_FORMAT,
                            "in_features or out_features is missing or too large");
     wm_json name = wm_json_get(config, "activation_function");
@@ -245,13 +245,10 @@ static wm_status read_modules(sentence_reader *r) {
 
 // sentence_bert_config.json, and the older names of it: sentence_roberta_config.json, …
 static wm_status read_settings(sentence_reader *r) {
-    static const char suffix[] = "_config.json";
     wm_sentence *sentence = r->sentence;
     for (size_t i = 0; i < sentence->file_count; i++) {
         wm_span path = sentence->files[i].path;
-        if (!wm_span_starts(path, "sentence_") || path.n < sizeof suffix ||
-            memcmp(path.p + path.n - (sizeof suffix - 1), suffix, sizeof suffix - 1))
-            continue;
+        if (!wm_span_starts(path, "sentence_") || !wm_span_ends(path, "_config.json")) continue;
         wm_json config;
         WM_TRY(check_json(r, &sentence->files[i], &config));
         wm_json length = wm_json_get(config, "max_seq_length");

@@ -244,7 +244,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     uint64_t extra = 0;
     if (family->options & EXTRA_IDS) {
         extra = family->form == WM_FORM_BYTES ? BYTE_EXTRA_IDS : 100;
-        wm_json_u64(wm_json_get(side->tokenizer_config, "extra_ids"), &extra);
+        wm_json_u64_of(side->tokenizer_config, "extra_ids", &extra);
         if (extra > 10000) return wm_reading_bad(reading, "over 10000 extra_ids");
     }
     uint64_t count = SPECIAL_COUNT + extra + take_user_pieces(tokenizer, false);

@@ -241,7 +241,7 @@ static wm_status read_template(wm_reading *reading, const char *key, bool is_pai
         bool special = wm_json_present(step);
         if (!special) step = wm_json_get(item.value, "Sequence");
         wm_json id = wm_json_get(step, "id");
-        if (!wm_json_u64(wm_json_get(step, "type_id"), &type) || type > UINT8_MAX)
+        if (!wm_json_u64_of(step, "type_id", &type) || type > UINT8_MAX)
             return wm_reading_bad(reading, "a template's step has no type_id");
         int which = find_name(&id, "A\0B\0");
         if (special) {
