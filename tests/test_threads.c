@@ -114,11 +114,11 @@ static void fill(float *x, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = (float)(i * 7919 % 1021) * 0x1p-9f - 1;
 }
 
-enum { T = 67, N = 601, K = 160, HEADS = 4, DH = 40 };
+enum { T = 67, MANY = 397, N = 601, K = 160, HEADS = 4, DH = 40 };
 
 typedef struct results {
-    float linear[T * N], across[T * N], halves[T * N], one[N * 40], gelu[T * N * 2],
-        mixed[T * HEADS * DH];
+    float linear[T * N], many[MANY * K], normed[MANY * K], across[T * N], halves[T * N],
+        one[N * 40], gelu[T * N * 2], mixed[T * HEADS * DH];
 } results;
 
 static void run_all(results *r, wm_threads *threads) {
@@ -129,6 +129,10 @@ static void run_all(results *r, wm_threads *threads) {
     fill(q, WM_COUNT(q));
     wm_matrix w = {.data = (const uint8_t *)(x + 5), .bias = x, .rows = N, .cols = K, .stride = K};
     wm_linear(&kernels, r->linear, N, x, K, &w, T);
+    wm_matrix square = {.data = (const uint8_t *)x, .bias = x, .rows = K, .cols = K, .stride = K};
+    wm_linear(&kernels, r->many, K, x, K, &square, MANY);
+    wm_norm norm = {.weight = x, .bias = x + K, .eps = 1e-5f};
+    wm_normalize_rows(&kernels, r->normed, r->many, x, &norm, MANY, K);
     w.type = WM_BF16;
     wm_linear(&kernels, r->halves, N, x, K, &w, T);
     w = (wm_matrix){

@@ -15,8 +15,9 @@
 
 enum {
     POOL_THREADS = 64,
-    POOL_PATIENCE = 8192, // looks at the ticket before sleeping
-    POOL_YIELD = 32,      // looks before letting others run
+    POOL_LONG = 16 * WM_THREAD_WORK, // work of a part that may be cut further
+    POOL_PATIENCE = 8192,            // looks at the ticket before sleeping
+    POOL_YIELD = 32,                 // looks before letting others run
     POOL_LATE = 20000, // nanoseconds that a part may take longer than two of the caller's quickest
     POOL_PRICE = 64,   // nanoseconds alone for one of waiting for it, …
     POOL_MOST = 16000000, // … of as many at most
@@ -132,10 +133,13 @@ void wm_threads_close(wm_threads *pool) {
 
 size_t wm_threads_lanes(const wm_threads *pool) { return pool ? pool->lanes : 1; }
 
-// Four parts for each thread: who comes late or is held up leaves more to the others.
+// One part for each thread, of much work up to four: who comes late or is slower leaves more to the
+// others.
 size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most) {
     if (!pool || work < 2 * WM_THREAD_WORK || atomic_load(&pool->alone) > 0) return 1;
-    return (size_t)WM_MIN(WM_MIN(work / WM_THREAD_WORK, 4 * pool->lanes), WM_MAX(most, 1));
+    uint64_t few = WM_MIN(work / WM_THREAD_WORK, pool->lanes), many = work / POOL_LONG;
+    size_t parts = (size_t)WM_MIN(WM_MAX(few, WM_MIN(many, 4 * pool->lanes)), WM_MAX(most, 1));
+    return parts > pool->lanes ? parts - parts % pool->lanes : parts;
 }
 
 static int64_t nanoseconds(void) {

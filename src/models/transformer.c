@@ -28,7 +28,7 @@ static void embed_sequence(const wm_model *model, float *y, float *row, const wm
         }
     }
     if (weights->embedding_norm.weight)
-        wm_normalize_rows(kernels, y, y, &weights->embedding_norm, sequence->count, E);
+        wm_normalize_rows(kernels, y, y, NULL, &weights->embedding_norm, sequence->count, E);
 }
 
 static size_t past_of(const wm_pass *pass, size_t i) { return pass->past ? pass->past[i] : 0; }
@@ -78,7 +78,7 @@ static void sum_blocks(const wm_pass *pass, const wm_layer_weights *layer) {
                 memcpy(sum, row, D * sizeof *sum), sum += D;
         }
     }
-    wm_normalize_rows(model->kernels, sums, sums, &layer->side_norm, pass->side, D);
+    wm_normalize_rows(model->kernels, sums, sums, NULL, &layer->side_norm, pass->side, D);
 }
 
 // The norms and turns of the heads of each token.
@@ -90,7 +90,8 @@ static void turn_heads(const wm_pass *pass, float *row, size_t W, uint32_t heads
     if (!norm->weight && !turned) return;
     for (size_t t = 0; t < pass->T; t++, row += W, angles += turned) {
         for (size_t h = 0; norm->weight && h < heads; h++)
-            wm_normalize_rows(model->kernels, row + h * stride, row + h * stride, norm, 1, dh);
+            wm_normalize_rows(model->kernels, row + h * stride, row + h * stride, NULL, norm, 1,
+                              dh);
         if (turned) wm_rotate(row, angles, turned, heads, stride);
     }
 }
@@ -247,22 +248,20 @@ static void run_layer(const wm_pass *pass, const wm_layer_weights *layer, uint32
     size_t T = pass->T, D = model->arch.width;
     bool pre = model->arch.norm_place == WM_NORM_PRE, parallel = model->arch.parallel_residual;
     float *x = buffers->hidden, *branch = buffers->branch, *in = pre ? buffers->normed : x;
-    if (pre) wm_normalize_rows(kernels, in, x, &layer->attention_norm, T, D);
+    if (pre) wm_normalize_rows(kernels, in, x, NULL, &layer->attention_norm, T, D);
     if (pass->side) sum_blocks(pass, layer);
     attend(pass, layer, depth, in);
     if (parallel)
-        wm_normalize_rows(kernels, in, x, &layer->ffn_norm, T, D); // of x before it changes
-    kernels->add(x, branch, T * D);
-    if (!pre) wm_normalize_rows(kernels, x, x, &layer->attention_norm, T, D);
+        wm_normalize_rows(kernels, in, x, NULL, &layer->ffn_norm, T, D); // of x before it changes
+    wm_normalize_rows(kernels, x, x, branch, pre ? NULL : &layer->attention_norm, T, D);
     if (layer->cross_q.data) {
-        wm_normalize_rows(kernels, in, x, &layer->cross_norm, T, D);
+        wm_normalize_rows(kernels, in, x, NULL, &layer->cross_norm, T, D);
         attend_across(pass, layer, depth, in);
-        kernels->add(x, branch, T * D);
+        wm_normalize_rows(kernels, x, x, branch, NULL, T, D);
     }
-    if (pre && !parallel) wm_normalize_rows(kernels, in, x, &layer->ffn_norm, T, D);
+    if (pre && !parallel) wm_normalize_rows(kernels, in, x, NULL, &layer->ffn_norm, T, D);
     feed_forward(pass, layer, branch, in);
-    kernels->add(x, branch, T * D);
-    if (!pre) wm_normalize_rows(kernels, x, x, &layer->ffn_norm, T, D);
+    wm_normalize_rows(kernels, x, x, branch, pre ? NULL : &layer->ffn_norm, T, D);
 }
 
 // Where the caller wants all hidden states: those before layer `i`, or the last.
@@ -291,7 +290,7 @@ void wm_pass_stack(const wm_pass *pass) {
         run_layer(pass, &stack->layers[depth], i);
     }
     if (stack->weights.final_norm.weight)
-        wm_normalize_rows(model->kernels, hidden, hidden, &stack->weights.final_norm, pass->T,
+        wm_normalize_rows(model->kernels, hidden, hidden, NULL, &stack->weights.final_norm, pass->T,
                           arch->width);
     copy_states(pass, stack->depth);
 }

@@ -92,8 +92,9 @@ static void attention_part(void *context, size_t part, size_t lane) {
 void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
                   float *scratch, const wm_attention_spec *spec, size_t T, size_t keys) {
     size_t all = spec->heads * ((T + WM_ATTENTION_ROWS - 1) / WM_ATTENTION_ROWS);
-    size_t parts =
-        wm_threads_parts(kernels->threads, (uint64_t)2 * T * keys * spec->heads * spec->width, all);
+    // A row's softmax and its share of two short products take as long as some products.
+    uint64_t work = (uint64_t)T * spec->heads * (2 * keys * spec->width + WM_ATTENTION_WORK);
+    size_t parts = wm_threads_parts(kernels->threads, work, all);
     attention_task task = {kernels, y, q, k, v, scratch, spec, T, keys, (all + parts - 1) / parts};
     wm_threads_run(kernels->threads, attention_part, &task, (all + task.step - 1) / task.step);
 }

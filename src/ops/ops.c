@@ -18,38 +18,45 @@ typedef struct linear_task {
     float *y;
     const float *x;
     const wm_matrix *w;
-    size_t ldy, ldx, T, step; // step: outputs of a part
+    size_t ldy, ldx, T;
+    size_t rows, step, across; // of a part: rows of x and outputs; parts side by side
 } linear_task;
 
 static void linear_part(void *context, size_t part, size_t lane) {
     const linear_task *task = context;
     const wm_kernels *kernels = task->kernels;
     const wm_matrix *w = task->w;
-    size_t n = part * task->step, N = WM_MIN(task->step, w->rows - n);
-    const float *bias = w->bias ? w->bias + n : NULL;
+    size_t n = part % task->across * task->step, N = WM_MIN(task->step, w->rows - n);
+    size_t t = part / task->across * task->rows, T = WM_MIN(task->rows, task->T - t);
+    const float *bias = w->bias ? w->bias + n : NULL, *x = task->x + t * task->ldx;
     wm_quantized parts;
     const void *from = rows_from(w, n, &parts);
-    float *y = task->y + n;
+    float *y = task->y + t * task->ldy + n;
     (void)lane;
     if (w->int8 || w->halves)
-        (w->int8 ? kernels->linear_int8 : kernels->linear_halves)(
-            y, task->ldy, task->x, task->ldx, from, w->type, bias, task->T, N, w->cols);
+        (w->int8 ? kernels->linear_int8 : kernels->linear_halves)(y, task->ldy, x, task->ldx, from,
+                                                                  w->type, bias, T, N, w->cols);
     else
         (w->transposed ? kernels->linear_t : kernels->linear)[w->type](
-            y, task->ldy, task->x, task->ldx, from, w->stride, bias, task->T, N, w->cols);
+            y, task->ldy, x, task->ldx, from, w->stride, bias, T, N, w->cols);
 }
 
+// Each part packs its rows of x, or turns them into whole numbers: many rows are cut up, so that
+// none does it twice; but each part also reads w, which takes too long for few, and int8 packs it.
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T) {
-    linear_task task = {kernels, y, x, w, ldy, ldx, T, w->rows};
+    linear_task task = {kernels, y, x, w, ldy, ldx, T, T, w->rows, 1};
+    size_t lanes = wm_threads_lanes(kernels->threads), many = T / WM_LINEAR_ROWS;
     // One row of x takes as long as some: it is w's way from memory that counts.
     size_t parts = wm_threads_parts(kernels->threads, (uint64_t)WM_MAX(T, 4) * w->rows * w->cols,
-                                    w->rows / WM_LINEAR_STEP);
-    // Each part of an int8 product turns all of x into whole numbers.
-    if (w->int8) parts = WM_MIN(parts, wm_threads_lanes(kernels->threads));
-    if (parts > 1) {
+                                    many < lanes ? w->rows / WM_LINEAR_STEP : many);
+    if (w->int8) parts = WM_MIN(parts, lanes);
+    if (parts > 1 && many >= lanes && !w->int8) {
+        task.rows = ((T + parts - 1) / parts + 3) & ~(size_t)3;
+        parts = (T + task.rows - 1) / task.rows;
+    } else if (parts > 1) {
         task.step = (w->rows / parts + WM_LINEAR_STEP - 1) & ~(size_t)(WM_LINEAR_STEP - 1);
-        parts = (w->rows + task.step - 1) / task.step;
+        parts = task.across = (w->rows + task.step - 1) / task.step;
     }
     wm_threads_run(kernels->threads, linear_part, &task, parts);
 }
@@ -59,14 +66,36 @@ void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint3
     kernels->widen[w->type](y, rows_from(w, row, &parts), w->cols);
 }
 
-void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, const wm_norm *norm,
-                       size_t T, size_t D) {
-    for (size_t t = 0; t < T; t++, y += D, x += D) {
+typedef struct norm_task {
+    const wm_kernels *kernels;
+    float *y, *x;
+    const float *more;
+    const wm_norm *norm;
+    size_t T, D, step; // step: rows of a part
+} norm_task;
+
+static void norm_part(void *context, size_t part, size_t lane) {
+    const norm_task *task = context;
+    const wm_kernels *kernels = task->kernels;
+    const wm_norm *norm = task->norm;
+    size_t t = part * task->step, D = task->D, end = WM_MIN(t + task->step, task->T);
+    (void)lane;
+    for (; t < end; t++) {
+        float *y = task->y + t * D, *x = task->x + t * D;
+        if (task->more) kernels->add(x, task->more + t * D, D);
+        if (!norm) continue;
         if (norm->bias)
             kernels->layer_norm(y, x, norm->weight, norm->bias, norm->eps, D);
         else
             kernels->rms_norm(y, x, norm->weight, norm->eps, D);
     }
+}
+
+void wm_normalize_rows(const wm_kernels *kernels, float *y, float *x, const float *more,
+                       const wm_norm *norm, size_t T, size_t D) {
+    size_t parts = wm_threads_parts(kernels->threads, (uint64_t)64 * T * D, T);
+    norm_task task = {kernels, y, x, more, norm, T, D, (T + parts - 1) / parts};
+    wm_threads_run(kernels->threads, norm_part, &task, parts);
 }
 
 static void activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n) {

@@ -36,17 +36,19 @@ typedef enum wm_activation {
     WM_SIGMOID,
 } wm_activation;
 
-// y [T, rows] = x [T, cols] · wᵀ + bias. With threads their parts are multiples of so many outputs.
-enum { WM_LINEAR_STEP = 16 };
+// y [T, rows] = x [T, cols] · wᵀ + bias. With threads their parts are multiples of so many outputs,
+// or so many rows of x at least.
+enum { WM_LINEAR_STEP = 16, WM_LINEAR_ROWS = 64 };
 void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, size_t ldx,
                const wm_matrix *w, size_t T);
 
 // y [w.cols] = row `row` of a table (not transposed), widened
 void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row);
 
-// y [T, D] = norm of each row of x [T, D]; y may be x
-void wm_normalize_rows(const wm_kernels *kernels, float *y, const float *x, const wm_norm *norm,
-                       size_t T, size_t D);
+// x [T, D] += more [T, D], if not NULL; then y [T, D] = norm of each row of x, if not NULL. y may be
+// x.
+void wm_normalize_rows(const wm_kernels *kernels, float *y, float *x, const float *more,
+                       const wm_norm *norm, size_t T, size_t D);
 
 void wm_activate(const wm_kernels *kernels, float *x, wm_activation activation, size_t n);
 
@@ -71,7 +73,7 @@ typedef struct wm_attention_spec {
 // y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be
 // q. Where there are side keys, y is not q, q is overwritten, and scale is 1.
 // scratch [WM_ATTENTION_ROWS, keys + side].    "Attention Is All You Need", eq. 1
-enum { WM_ATTENTION_ROWS = 64 };
+enum { WM_ATTENTION_ROWS = 64, WM_ATTENTION_WORK = 8192 };
 void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
                   float *scratch, const wm_attention_spec *spec, size_t T, size_t keys);
 

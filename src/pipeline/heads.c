@@ -151,7 +151,8 @@ static void head_logits(const prediction_call *call, size_t first, size_t states
         width = head->dense.rows;
         wm_activate(model->kernels, call->inside, head->activation, states * width);
         if (head->norm.weight)
-            wm_normalize_rows(model->kernels, call->inside, x, &head->norm, states, width);
+            wm_normalize_rows(model->kernels, call->inside, call->inside, NULL, &head->norm, states,
+                              width);
     }
     wm_linear(model->kernels, call->logits, head->out.rows, x, width, &head->out, states);
 }
