@@ -39,6 +39,8 @@ static int write_at(const writer *w, const void *bytes, size_t n, uint64_t at) {
         if (cli_stopped()) return CLI_FAILED; // convert says so
         ssize_t written = pwrite(w->fd, p, n, (off_t)at);
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EFAULT) // what is mapped is no longer there
+            return cli_fail("IO: a file of the model became shorter while it was read");
         if (written <= 0) return cli_fail("%s: IO: %s", w->path, strerror(errno));
         p += written;
         at += (uint64_t)written;
