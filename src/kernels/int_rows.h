@@ -4,12 +4,16 @@
 
 // The largest number of a row of x, without its sign; a NaN or an infinity before others.
 WMK_APART float WMK(row_most)(const float *x, size_t K) {
-    uint32_t most = 0;
-    WMK_ROLLED for (size_t k = 0; k < K; k++) {
-        uint32_t size = wm_read_u32(x + k) & 0x7FFFFFFF;
-        most = WM_MAX(most, size);
+    vint most = v_bits(v_set(0.0f));
+    WMK_ROLLED for (size_t k = 0; k < K; k += LANES) {
+        vint less = most - v_bits(WMK(abs)(WMK(load)(x + k, K - k, 0)));
+        most -= less & less >> 31;
     }
-    return wm_read_f32(&most);
+    float lanes[LANES];
+    uint32_t all = 0;
+    v_store(lanes, v_float(most));
+    WMK_ROLLED for (size_t i = 0; i < LANES; i++) all = WM_MAX(all, wm_read_u32(lanes + i));
+    return wm_read_f32(&all);
 }
 
 // The step of 14 bits or, with `rest`, of two halves: a power of two, of which the largest number
@@ -21,22 +25,40 @@ WMK_INLINE float WMK(row_step)(const float *x, size_t K, float rest, wm_weight_t
     return wm_read_f32(&power) * (type == WM_Q4 ? 0x1p-11f : 0x1p-13f);
 }
 
+#if LANES > 1
+typedef int16_t WMK(few_halves) __attribute__((vector_size(2 * LANES)));
+#endif
+
+WMK_INLINE void WMK(store_whole)(int16_t *to, vint whole) {
+#if LANES > 1
+    WMK(few_halves) few = __builtin_convertvector(whole, WMK(few_halves));
+    memcpy(to, &few, sizeof few);
+#else
+    *to = (int16_t)whole;
+#endif
+}
+
 // to [n, and zeros up to `all`] = x / step to the nearest, ties to even. With `rest` what is left,
 // times that, goes behind it. For q4 the numbers of 8 · LANES change places: those whose nibbles
 // stand at one place of their 16 bits come together.
 WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, size_t all,
                              float rest, wm_weight_type type) {
     enum { SPAN = 8 * LANES };
-    const float round = 0x1.8p23f;
-    float per_step = step > 0x1p-100f ? 1 / step : 0;
-    WMK_ROLLED for (size_t k = 0; k < all; k++) {
-        float v = k < n ? x[k] * per_step : 0, shifted = v + round;
-        size_t at = k;
-        if (type == WM_Q4) at = k / SPAN * SPAN + k % 4 * (2 * LANES) + k % SPAN / 4;
-        to[at] = (int16_t)wm_read_u32(&shifted);
+    const vec round = v_set(0x1.8p23f), per_step = v_set(step > 0x1p-100f ? 1 / step : 0);
+    WMK_ROLLED for (size_t k = 0; k < all; k += LANES) {
+        vec v = v_set(0.0f);
+        if (k < n) v = WMK(load)(x + k, n - k, 0) * per_step;
+        vec shifted = v + round;
+        WMK(store_whole)(to + k, v_bits(shifted));
         if (rest == 0) continue;
-        shifted = (v - (shifted - round)) * rest + round;
-        to[all + at] = (int16_t)wm_read_u32(&shifted);
+        shifted = (v - (shifted - round)) * v_set(rest) + round;
+        WMK(store_whole)(to + all + k, v_bits(shifted));
+    }
+    if (type != WM_Q4) return;
+    for (size_t k = 0; k < (rest == 0 ? all : 2 * all); k += SPAN, to += SPAN) {
+        int16_t span[SPAN];
+        memcpy(span, to, sizeof span);
+        WMK_ROLLED for (size_t i = 0; i < SPAN; i++) to[i % 4 * (2 * LANES) + i / 4] = span[i];
     }
 }
 
@@ -48,28 +70,30 @@ typedef struct WMK(int_rows) {
 } WMK(int_rows);
 
 WMK_INLINE void WMK(i8_step)(vint sum[][4], const int16_t *x, size_t ldx, const uint8_t *const w[4],
-                             const size_t rows) {
+                             const int16_t *panel, const bool packed, const size_t rows) {
     v_half a[TILE_T];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load_half(x + r * ldx);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        v_half b = v_load_half_i8(w[c]);
+        v_half b = packed ? v_load_half(panel + c * 2 * LANES) : v_load_half_i8(w[c]);
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_dot(sum[r][c], a[r], b);
     }
 }
 
-// sums [rows, 4] = x [rows, K] · w [4, K]ᵀ, K in whole steps
+// sums [rows, 4] = x [rows, K] · w [4, K]ᵀ, K in whole steps; w as a panel [K / (2 · LANES), 4,
+// 2 · LANES] of widened numbers where it is `packed`
 WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
-                             size_t K, const size_t rows) {
+                             const int16_t *panel, const bool packed, size_t K, const size_t rows) {
     const uint8_t *w[4];
     vint sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
-        w[c] = from->w[c];
+        if (!packed) w[c] = from->w[c];
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_bits(v_set(0.0f));
     }
     for (; K; K -= 2 * LANES) {
-        WMK(i8_step)(sum, x, ldx, w, rows);
+        WMK(i8_step)(sum, x, ldx, w, panel, packed, rows);
         WMK_ADVANCE(x, 2 * LANES);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 2 * LANES);
+        if (packed) WMK_ADVANCE(panel, 8 * LANES);
+        WMK_UNROLL for (size_t c = 0; c < 4 && !packed; c++) WMK_ADVANCE(w[c], 2 * LANES);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         wmk_quad all = v_sums(v_convert(sum[r][0]), v_convert(sum[r][1]), v_convert(sum[r][2]),
@@ -135,9 +159,26 @@ WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const W
     else if (type == WM_Q4)
         WMK(q4_tile)(sums, x, ldx, from, K, TILE_T);
     else if (rows == 1)
-        WMK(i8_tile)(sums, x, ldx, from, K, 1);
+        WMK(i8_tile)(sums, x, ldx, from, NULL, false, K, 1);
     else
-        WMK(i8_tile)(sums, x, ldx, from, K, TILE_T);
+        WMK(i8_tile)(sums, x, ldx, from, NULL, false, K, TILE_T);
+}
+
+// As i8_tile for many rows: w is widened once and read in one stream.
+WMK_APART void WMK(i8_many)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                            size_t K, size_t rows) {
+    int16_t panel[4 * WMK_INT_K], *to = panel;
+    for (size_t k = 0; k < K; k += 2 * LANES) {
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+            v_half wide = v_load_half_i8(from->w[c] + k);
+            memcpy(to + c * 2 * LANES, &wide, sizeof wide);
+        }
+        WMK_ADVANCE(to, 8 * LANES);
+    }
+    for (size_t r = 0; r < rows; r += TILE_T) {
+        size_t first = WM_MIN(r, rows - TILE_T); // the last tile does some rows again
+        WMK(i8_tile)(sums + 4 * first, x + first * ldx, ldx, NULL, panel, true, K, TILE_T);
+    }
 }
 
 // Rows n, n + apart, … of w from number k on; past `columns` the last one again.
@@ -161,13 +202,39 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
     }
 }
 
+// y [rows, columns] = sums · step · unit + bias, or of further numbers of K + y
+WMK_APART void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t columns,
+                               const float *sums, const float *steps, size_t rows, wmk_quad unit,
+                               wmk_quad bias, bool further, float rest) {
+    WMK_ROLLED for (size_t r = 0; r < rows; r++, y += ldy, sums += 4) {
+        wmk_quad all, other = bias;
+        memcpy(&all, sums, sizeof all);
+        if (rest != 0) {
+            sums += 4;
+            memcpy(&other, sums, sizeof other);
+            all += other * (1 / rest);
+            other = bias;
+        }
+        all *= steps[r] * unit;
+        if (columns == 4 && apart == 1) {
+            if (further) memcpy(&other, y, sizeof other);
+            all += other;
+            memcpy(y, &all, sizeof all);
+            continue;
+        }
+        WMK_ROLLED for (size_t c = 0; c < columns; c++) {
+            y[c * apart] = all[c] + (further ? y[c * apart] : bias[c]);
+        }
+    }
+}
+
 // Rows of x that fit on the stack at a time, K in blocks whose sums fit. halves: 1, or 2, which
 // lie one after another as two rows and are added at last.
 static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
                               const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                               size_t N, size_t K, const size_t halves) {
     int16_t whole[WMK_INT_X];
-    float steps[WMK_INT_T], sums[TILE_T * 4];
+    float steps[WMK_INT_T], sums[WMK_INT_T * 4];
     WMK(int_rows) rows;
     const bool q4 = type == WM_Q4;
     const float rest = halves == 1 ? 0 : q4 ? 0x1p13f : 0x1p14f;
@@ -175,7 +242,7 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
     size_t by = T == 1 ? N / 4 : 1, span = (q4 ? 8 : 2) * LANES;
     for (size_t k = 0; k == 0 || k < K; k += WMK_INT_K) {
         size_t n_k = WM_MIN(WMK_INT_K, K - k), pitch = (n_k + span - 1) / span * span;
-        size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / halves / WM_MAX(pitch, 1));
+        size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / WM_MAX(pitch, 1)) / halves;
         for (size_t t = 0, block; t < T; t += block) {
             block = WM_MIN(most, T - t);
             for (size_t r = 0; r < block; r++) {
@@ -187,22 +254,24 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
             }
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
-                size_t n = apart == 1 ? 4 * i : i;
+                size_t n = apart == 1 ? 4 * i : i, count = block * halves;
+                wmk_quad unit = {1, 1, 1, 1}, bias = {0};
+                WMK_ROLLED for (size_t c = 0; c < columns; c++) {
+                    if (!q4) unit[c] = scale[n + c * apart];
+                    if (b) bias[c] = b[n + c * apart];
+                }
                 WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
-                WMK_ROLLED for (size_t r = 0, count; r < block * halves; r += count) {
-                    count = block * halves - r < TILE_T ? 1 : TILE_T;
-                    WMK(int_tile)(sums, whole + r * pitch, pitch, &rows, pitch, count, type);
-                    WMK_ROLLED for (size_t j = 0; j < count; j += halves) {
-                        float *to = y + (t + (r + j) / halves) * ldy, *sum = sums + 4 * j;
-                        float step = steps[(r + j) / halves];
-                        WMK_ROLLED for (size_t c = 0, at = n; c < columns; c++, at += apart) {
-                            if (rest != 0) sum[c] += sum[4 + c] * (1 / rest);
-                            to[at] = sum[c] * (q4 ? step : step * scale[at]) + (k   ? to[at]
-                                                                                : b ? b[at]
-                                                                                    : 0);
-                        }
+                if (!q4 && count >= WM_MAX(TILE_T, WMK_FEW)) {
+                    WMK(i8_many)(sums, whole, pitch, &rows, pitch, count);
+                } else {
+                    WMK_ROLLED for (size_t r = 0, some; r < count; r += some) {
+                        some = count - r < TILE_T ? 1 : TILE_T;
+                        WMK(int_tile)(sums + 4 * r, whole + r * pitch, pitch, &rows, pitch, some,
+                                      type);
                     }
                 }
+                WMK(int_finish)(y + t * ldy + n, ldy, apart, columns, sums, steps, block, unit,
+                                bias, k > 0, rest);
             }
         }
     }
