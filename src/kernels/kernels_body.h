@@ -122,18 +122,29 @@ WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T],
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
         vec b = v_load(w[c] + 4 * k);
+#ifdef v_after
+        if (rows == 2) b = v_after(b, sum[0][(c + 3) % 4]);
+#endif
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(a[r], b, sum[r][c]);
+#ifdef v_after
+        if (rows == 2) sum[0][c] = v_after(sum[0][c], sum[1][c]);
+#endif
     }
 }
 
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is. V8
 // gathers a block's loads at its head and then runs out of registers: every step is a block of its
-// own by its way out.
+// own by its way out, or goes by v_after (two rows, whole loops alone).
 WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2],
                               const size_t rows) {
     const float *x[TILE_T];
     const uint8_t *w[4], *ahead[2] = {soon[0], soon[1]};
     vec sum[TILE_T][4];
+#ifdef v_after
+    const bool whole = rows == 2;
+#else
+    const bool whole = false;
+#endif
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         x[r] = tile->x + (t + r) * tile->ldx;
@@ -141,17 +152,17 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
     }
     for (size_t left = tile->K / LANES; left; left -= 4) {
         WMK(dot_step)(sum, x, w, ahead, 0, rows);
-        if (left == 1) break;
+        if (!whole && left == 1) break;
         WMK(dot_step)(sum, x, w, ahead, LANES, rows);
-        if (left == 2) break;
+        if (!whole && left == 2) break;
         WMK(dot_step)(sum, x, w, ahead, 2 * LANES, rows);
-        if (left == 3) break;
+        if (!whole && left == 3) break;
         WMK(dot_step)(sum, x, w, ahead, 3 * LANES, rows);
         WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
         WMK_UNROLL for (size_t i = 0; i < 2; i++) ahead[i] += 16 * LANES;
     }
-    if (tile->K % LANES) {
+    if (!whole && tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
         WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) {
             v_store(lanes + i * LANES, sum[i / 4][i % 4]);
@@ -173,6 +184,9 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
 // what is there.
 WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t T) {
     size_t tiles = (T + TILE_T - 1) / TILE_T;
+#ifdef v_after
+    if (tile->K % (4 * LANES)) tiles = T;
+#endif
     for (size_t t = 0, rows, pair = 0; t < T; t += rows, tiles--, pair += 2) {
         size_t first = pair < 4 ? pair : 0, next = pair < 4 ? tile->next : 0;
         const uint8_t *soon[2] = {tile->w[first] + next, tile->w[first + 1] + next};

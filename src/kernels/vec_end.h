@@ -16,6 +16,7 @@
 #undef v_less
 #undef v_fma
 #undef v_prefetch
+#undef v_after
 #undef v_min
 #undef v_max
 #undef v_sqrt

@@ -30,6 +30,7 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_prefetch(p) ((void)(p))
+#define v_after(v, other) ((vec)wmk_after_simd128((v128_t)(v), (v128_t)(other)))
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
 #define v_sqrt(v) ((vec)wasm_f32x4_sqrt((v128_t)(v)))
@@ -46,6 +47,13 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_load_scales(p, i) v_set((p)[i])
 #define v_convert(i) ((vec)wasm_f32x4_convert_i32x4((v128_t)(i)))
 #define v_sums(a, b, c, d) wmk_sums_simd128(a, b, c, d)
+
+// v, which to a compiler needs the other, too: V8 makes no instruction of it, but puts what v is
+// for behind what makes the other. LLVM emits the first operand's code first.
+static inline v128_t wmk_after_simd128(v128_t v, v128_t other) {
+    return wasm_i8x16_shuffle(other, v, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+                              31);
+}
 
 // [a0 b0 a1 b1] + [a2 b2 a3 b3], the same of c and d, then their halves: two levels for each sum.
 static inline wmk_quad wmk_sums_simd128(vec a, vec b, vec c, vec d) {
