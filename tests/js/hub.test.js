@@ -585,7 +585,7 @@ test('ARG for a repository, revision or cache that is none', async () => {
   const wrong = [
     ...[undefined, null, 5, {}, Symbol('x')].map((repo) => () => fromHub(repo)),
     ...[5, {}, '', '../x'].map((revision) => () => fromHub(REPO, { revision })),
-    ...[5, true, {}, new URL('file:///x')].map((cache) => () => fromHub(REPO, { cache })),
+    ...[5, true, {}, new URL('https://example.org/')].map((cache) => () => fromHub(REPO, { cache })),
     () => cache.delete(),
     () => cache.size({ cache: 'x' }),
     () => cache.list({ cache: true }),
