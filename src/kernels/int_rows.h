@@ -202,29 +202,34 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
     }
 }
 
-// y [rows, columns] = sums · step · unit + bias, or of further numbers of K + y
-WMK_APART void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t columns,
-                               const float *sums, const float *steps, size_t rows, wmk_quad unit,
-                               wmk_quad bias, bool further, float rest) {
-    WMK_ROLLED for (size_t r = 0; r < rows; r++, y += ldy, sums += 4) {
-        wmk_quad all, other = bias;
+// y [rows, columns] = sums · step · scale + b, or of further numbers of K + y. Four columns side by
+// side at once; one row's, which are apart, one by one.
+WMK_INLINE void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t columns,
+                                const float *sums, const float *steps, size_t rows,
+                                const float *scale, const float *b, bool further, float rest) {
+    wmk_quad unit = {1, 1, 1, 1}, bias = {0}, all;
+    bool adjoin = columns == 4 && apart == 1;
+    if (adjoin && scale) memcpy(&unit, scale, sizeof unit);
+    if (adjoin && b) memcpy(&bias, b, sizeof bias);
+    size_t pitch = rest == 0 ? 4 : 8;
+    WMK_ROLLED for (size_t r = 0; r < rows; r++, y += ldy, sums += pitch) {
+        WMK_ROLLED for (size_t c = 0, at = 0; c < columns && !adjoin; c++, at += apart) {
+            float sum = sums[c];
+            if (rest != 0) sum += sums[4 + c] * (1 / rest);
+            y[at] = sum * (scale ? steps[r] * scale[at] : steps[r]) + (further ? y[at]
+                                                                       : b     ? b[at]
+                                                                               : 0);
+        }
+        if (!adjoin) continue;
         memcpy(&all, sums, sizeof all);
         if (rest != 0) {
-            sums += 4;
-            memcpy(&other, sums, sizeof other);
-            all += other * (1 / rest);
-            other = bias;
+            wmk_quad low;
+            memcpy(&low, sums + 4, sizeof low);
+            all += low * (1 / rest);
         }
-        all *= steps[r] * unit;
-        if (columns == 4 && apart == 1) {
-            if (further) memcpy(&other, y, sizeof other);
-            all += other;
-            memcpy(y, &all, sizeof all);
-            continue;
-        }
-        WMK_ROLLED for (size_t c = 0; c < columns; c++) {
-            y[c * apart] = all[c] + (further ? y[c * apart] : bias[c]);
-        }
+        if (further) memcpy(&bias, y, sizeof bias);
+        all = all * (steps[r] * unit) + bias;
+        memcpy(y, &all, sizeof all);
     }
 }
 
@@ -255,11 +260,6 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
                 size_t n = apart == 1 ? 4 * i : i, count = block * halves;
-                wmk_quad unit = {1, 1, 1, 1}, bias = {0};
-                WMK_ROLLED for (size_t c = 0; c < columns; c++) {
-                    if (!q4) unit[c] = scale[n + c * apart];
-                    if (b) bias[c] = b[n + c * apart];
-                }
                 WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
                 if (!q4 && count >= WM_MAX(TILE_T, WMK_FEW)) {
                     WMK(i8_many)(sums, whole, pitch, &rows, pitch, count);
@@ -270,8 +270,8 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
                                       type);
                     }
                 }
-                WMK(int_finish)(y + t * ldy + n, ldy, apart, columns, sums, steps, block, unit,
-                                bias, k > 0, rest);
+                WMK(int_finish)(y + t * ldy + n, ldy, apart, columns, sums, steps, block,
+                                q4 ? NULL : scale + n, b ? b + n : NULL, k > 0, rest);
             }
         }
     }
