@@ -46,6 +46,7 @@
 #include "kernels/kernels_avx512.c"
 #include "kernels/kernels_avx512vnni.c"
 #include "kernels/kernels_neon.c"
+#include "kernels/kernels_neondot.c"
 #include "kernels/select.c"
 
 #include "ops/attention.c"

@@ -348,7 +348,8 @@ static double int8_step(const wm_kernels *k, wm_weight_type type, const float *x
         squares += (double)x[j] * (double)x[j] / (double)K;
     }
     double fine = (double)((float)most / 8191), spread = 3.5 / 127 * sqrt_f64(squares);
-    if (type != WM_I8 || !wm_span_is(wm_span_of(k->isa), "avx512vnni")) return fine;
+    wm_span isa = wm_span_of(k->isa);
+    if (type != WM_I8 || !(wm_span_is(isa, "avx512vnni") || wm_span_is(isa, "neondot"))) return fine;
     if (spread > most / 127) return (double)((float)most / 127);
     return spread < most / 8128 ? (double)((float)most / 127 / 64) : spread;
 }

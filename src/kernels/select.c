@@ -15,6 +15,24 @@ static bool wmk_cpu_has_avx512(void) {
 }
 #endif
 
+#ifdef WMK_HAVE_NEON
+#if defined(__linux__) && !defined(__ARM_FEATURE_DOTPROD)
+#include <sys/auxv.h>
+#endif
+
+// Apple's compilers know that all of Apple's have it; elsewhere than on Linux there is nobody to
+// ask.
+static bool wmk_cpu_has_dotprod(void) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return true;
+#elif defined(__linux__)
+    return getauxval(AT_HWCAP) >> 20 & 1; // HWCAP_ASIMDDP
+#else
+    return false;
+#endif
+}
+#endif
+
 const wm_kernels *wm_kernels_select(const char *isa) {
     const wm_kernels *found[6]; // best first
     size_t count = 0;
@@ -26,6 +44,7 @@ const wm_kernels *wm_kernels_select(const char *isa) {
     found[count++] = &wmk_kernels_sse2;
 #endif
 #ifdef WMK_HAVE_NEON
+    if (wmk_cpu_has_dotprod()) found[count++] = &wmk_kernels_neondot;
     found[count++] = &wmk_kernels_neon;
 #endif
 #ifdef __wasm_relaxed_simd__

@@ -18,6 +18,7 @@
 #endif
 
 extern const wm_kernels wmk_kernels_scalar, wmk_kernels_simd128, wmk_kernels_sse2, wmk_kernels_avx2,
-    wmk_kernels_avx512, wmk_kernels_avx512vnni, wmk_kernels_neon, wmk_kernels_relaxed;
+    wmk_kernels_avx512, wmk_kernels_avx512vnni, wmk_kernels_neon, wmk_kernels_neondot,
+    wmk_kernels_relaxed;
 
 #endif

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The vector vocabulary of NEON, which every AArch64 has.
+// The vector vocabulary of NEON, which every AArch64 has, and with WMK_DOTPROD of its dot products
+// of bytes.
 
-typedef float32x4_t wmk_vec_neon;
-typedef int32_t wmk_int_neon __attribute__((vector_size(16)));
-typedef int16_t wmk_half_neon __attribute__((vector_size(16)));
-
+#ifdef WMK_DOTPROD
+#define WMK_ISA neondot
+#define v_dot4(sum, w, x) ((vint)vdotq_s32((int32x4_t)(sum), (int8x16_t)(w), (int8x16_t)(x)))
+#define v_nonzero(i) wmk_nonzero_neon((uint32x4_t)(i))
+#define v_transpose(to, rows) wmk_transpose_neon(to, rows)
+#define v_load_half_scales(p) vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(wm_read_u16(p))))
+#define v_int_sums(a, b, c, d) \
+    ((wmk_quad_int)vpaddq_s32(vpaddq_s32((a), (b)), vpaddq_s32((c), (d))))
+#define BYTE_FLIP 0 // both operands have a sign
+#define BYTE_FLIPS 0
+#else
 #define WMK_ISA neon
+#endif
 #define vec wmk_vec_neon
 #define vint wmk_int_neon
 #define LANES 4
@@ -40,6 +49,12 @@ typedef int16_t wmk_half_neon __attribute__((vector_size(16)));
 #define v_convert(i) vcvtq_f32_s32((int32x4_t)(i))
 #define v_sums(a, b, c, d) ((wmk_quad)vpaddq_f32(vpaddq_f32((a), (b)), vpaddq_f32((c), (d))))
 
+#ifndef WMK_VEC_NEON_H
+#define WMK_VEC_NEON_H
+typedef float32x4_t wmk_vec_neon;
+typedef int32_t wmk_int_neon __attribute__((vector_size(16)));
+typedef int16_t wmk_half_neon __attribute__((vector_size(16)));
+
 // The instructions' own give a NaN for either's.
 static inline vec wmk_lesser_neon(vec a, vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 static inline vec wmk_greater_neon(vec a, vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
@@ -56,3 +71,23 @@ static inline void wmk_from_bytes_neon(vec *to, int8x16_t b) {
     to[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
     to[3] = vcvtq_f32_s32(vmovl_high_s16(high));
 }
+
+// Bit i: lane i is not zero.
+static inline uint32_t wmk_nonzero_neon(uint32x4_t lanes) {
+    const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vtstq_u32(lanes, lanes), vld1q_u32(bits)));
+}
+
+// Lane j of to[i] is lane i of row j.
+static inline void wmk_transpose_neon(vec *to, const uint8_t *const *rows) {
+    vec a = v_load(rows[0]), b = v_load(rows[1]), c = v_load(rows[2]), d = v_load(rows[3]);
+    float64x2_t low = vreinterpretq_f64_f32(vtrn1q_f32(a, b)); // a0 b0 a2 b2
+    float64x2_t high = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+    float64x2_t low2 = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
+    float64x2_t high2 = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+    to[0] = vreinterpretq_f32_f64(vtrn1q_f64(low, low2));
+    to[1] = vreinterpretq_f32_f64(vtrn1q_f64(high, high2));
+    to[2] = vreinterpretq_f32_f64(vtrn2q_f64(low, low2));
+    to[3] = vreinterpretq_f32_f64(vtrn2q_f64(high, high2));
+}
+#endif
