@@ -63,6 +63,9 @@ wm_status wm_matrix_view(wm_matrix *matrix, const wm_tensor *tensor, uint32_t ro
 wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t n, wm_arena *arena,
                         wm_error *error);
 
+// y [T, rows] = x [T, cols] · wᵀ + bias
+void wm_model_linear(const wm_model *model, float *y, const float *x, const wm_matrix *w, size_t T);
+
 // Turns weights that are stored [inputs, outputs] round, in the host's own bytes, which have to be
 // writable and are this model's alone: row dots read them faster. Where there is no memory for a
 // copy of one, it stays as it is.

@@ -282,10 +282,10 @@ void wm_session_rewind(wm_session *session, size_t position) {
 void wm_session_logits_of(const wm_session *session, const float *hidden, size_t count,
                           float *logits) {
     const wm_model *model = session->model;
-    size_t V = model->arch.vocabulary, D = model->arch.width;
-    wm_linear(model->kernels, logits, V, hidden, D, &model->weights.head, count);
+    wm_model_linear(model, logits, hidden, &model->weights.head, count);
     if (model->arch.scaled_head && model->arch.tied_head)
-        model->kernels->scale(logits, 1 / __builtin_sqrtf((float)D), count * V);
+        model->kernels->scale(logits, 1 / __builtin_sqrtf((float)model->arch.width),
+                              count * model->arch.vocabulary);
 }
 
 wm_status wm_session_hidden(wm_session *session, const int32_t *ids, size_t count, float *hidden,

@@ -3,6 +3,12 @@
 // Tokens of all sequences stand in one matrix [T, …]; only attention knows where a sequence ends.
 #include "session.h"
 
+void wm_model_linear(const wm_model *model, float *y, const float *x, const wm_matrix *w,
+                     size_t T) {
+    WM_AS_POINTER(model);
+    wm_linear(model->kernels, y, w->rows, x, w->cols, w, T);
+}
+
 // y [T, E] = token + position + type embeddings of one sequence, normed; row [E] is scratch
 static void embed_sequence(const wm_model *model, float *y, float *row, const wm_sequence *sequence,
                            size_t past) {
@@ -38,7 +44,7 @@ static size_t past_of(const wm_pass *pass, size_t i) { return pass->past ? pass-
 static void embed(const wm_pass *pass) {
     const wm_model *model = pass->session->model;
     const wm_buffers *buffers = &pass->session->buffers;
-    uint32_t E = model->arch.embedding_width, D = model->arch.width;
+    uint32_t E = model->arch.embedding_width;
     bool project = model->weights.project.data != NULL;
     float *to = project ? buffers->branch : buffers->hidden, *angles = buffers->angles;
     for (size_t i = 0; i < pass->count; i++) {
@@ -50,8 +56,7 @@ static void embed(const wm_pass *pass) {
             wm_rotary_angles(angles, model->frequencies, width, past + t);
     }
     if (project)
-        wm_linear(model->kernels, buffers->hidden, D, buffers->branch, E, &model->weights.project,
-                  pass->T);
+        wm_model_linear(model, buffers->hidden, buffers->branch, &model->weights.project, pass->T);
 }
 
 // Where the heads of q, k and v lie in the rows of `wide`.
@@ -108,7 +113,7 @@ static head_layout project_heads(const wm_pass *pass, const wm_layer_weights *la
     float *wide = pass->session->buffers.wide;
     head_layout at = {wide, wide + A, wide + A + K, W, dh, dh};
     if (layer->qkv.data) {
-        wm_linear(kernels, wide, W, in, D, &layer->qkv, T);
+        wm_model_linear(model, wide, in, &layer->qkv, T);
         if (arch->fused == WM_FUSED_PER_HEAD)
             at = (head_layout){wide, wide + dh, wide + 2 * dh, W, 3 * dh, 3 * dh};
     } else {
@@ -201,7 +206,7 @@ static void attend(const wm_pass *pass, const wm_layer_weights *layer, uint32_t 
         spec.side_k += spec.side * at.row;
         spec.side_v += spec.side * at.row;
     }
-    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->o, pass->T);
+    wm_model_linear(model, session->buffers.branch, context, &layer->o, pass->T);
 }
 
 // branch [T, D] = attention of in [T, D] over what the encoder made of its text
@@ -214,54 +219,55 @@ static void attend_across(const wm_pass *pass, const wm_layer_weights *layer, ui
     float *q = session->buffers.wide, *context = q + pass->T * A;
     wm_cache_rows rows = wm_session_encoded(session, depth);
     wm_attention_spec spec = plain_spec(arch, A, (size_t)arch->kv_heads * arch->head_width);
-    wm_linear(model->kernels, q, A, in, arch->width, &layer->cross_q, pass->T);
+    wm_model_linear(model, q, in, &layer->cross_q, pass->T);
     wm_attention(model->kernels, context, q, rows.keys, rows.values, session->buffers.scores, &spec,
                  pass->T, session->encoded);
-    wm_linear(model->kernels, session->buffers.branch, arch->width, context, A, &layer->cross_o,
-              pass->T);
+    wm_model_linear(model, session->buffers.branch, context, &layer->cross_o, pass->T);
 }
 
 // y [T, D] = down(act(up(in))), gated: down(act(gate(in)) · up(in))
 static void feed_forward(const wm_pass *pass, const wm_layer_weights *layer, float *y,
                          const float *in) {
     const wm_model *model = pass->session->model;
-    const wm_kernels *kernels = model->kernels;
-    size_t D = model->arch.width, F = model->arch.ffn_width, T = pass->T;
-    float *inside = pass->session->buffers.wide;
+    size_t T = pass->T, floats = T * model->arch.ffn_width;
+    float *inside = pass->session->buffers.wide, *up = inside;
     if (model->arch.gated) {
-        float *up = inside + T * F;
-        wm_linear(kernels, inside, F, in, D, &layer->gate, T);
-        wm_linear(kernels, up, F, in, D, &layer->up, T);
-        wm_activate(kernels, inside, model->arch.activation, T * F);
-        kernels->mul(inside, up, T * F);
-    } else {
-        wm_linear(kernels, inside, F, in, D, &layer->up, T);
-        wm_activate(kernels, inside, model->arch.activation, T * F);
+        up += floats;
+        wm_model_linear(model, inside, in, &layer->gate, T);
     }
-    wm_linear(kernels, y, D, inside, F, &layer->down, T);
+    wm_model_linear(model, up, in, &layer->up, T);
+    wm_activate(model->kernels, inside, model->arch.activation, floats);
+    if (up != inside) model->kernels->mul(inside, up, floats);
+    wm_model_linear(model, y, inside, &layer->down, T);
+}
+
+// hidden += more; to = its norm (wm_normalize_rows)
+static WM_NOINLINE void norm_hidden(const wm_pass *pass, float *to, const float *more,
+                                    const wm_norm *norm) {
+    WM_AS_POINTER(pass);
+    const wm_model *model = pass->session->model;
+    wm_normalize_rows(model->kernels, to, pass->session->buffers.hidden, more, norm, pass->T,
+                      model->arch.width);
 }
 
 static void run_layer(const wm_pass *pass, const wm_layer_weights *layer, uint32_t depth) {
-    const wm_model *model = pass->session->model;
-    const wm_kernels *kernels = model->kernels;
+    const wm_arch *arch = &pass->session->model->arch;
     const wm_buffers *buffers = &pass->session->buffers;
-    size_t T = pass->T, D = model->arch.width;
-    bool pre = model->arch.norm_place == WM_NORM_PRE, parallel = model->arch.parallel_residual;
+    bool pre = arch->norm_place == WM_NORM_PRE, parallel = arch->parallel_residual;
     float *x = buffers->hidden, *branch = buffers->branch, *in = pre ? buffers->normed : x;
-    if (pre) wm_normalize_rows(kernels, in, x, NULL, &layer->attention_norm, T, D);
+    if (pre) norm_hidden(pass, in, NULL, &layer->attention_norm);
     if (pass->side) sum_blocks(pass, layer);
     attend(pass, layer, depth, in);
-    if (parallel)
-        wm_normalize_rows(kernels, in, x, NULL, &layer->ffn_norm, T, D); // of x before it changes
-    wm_normalize_rows(kernels, x, x, branch, pre ? NULL : &layer->attention_norm, T, D);
+    if (parallel) norm_hidden(pass, in, NULL, &layer->ffn_norm); // of x before it changes
+    norm_hidden(pass, x, branch, pre ? NULL : &layer->attention_norm);
     if (layer->cross_q.data) {
-        wm_normalize_rows(kernels, in, x, NULL, &layer->cross_norm, T, D);
+        norm_hidden(pass, in, NULL, &layer->cross_norm);
         attend_across(pass, layer, depth, in);
-        wm_normalize_rows(kernels, x, x, branch, NULL, T, D);
+        norm_hidden(pass, x, branch, NULL);
     }
-    if (pre && !parallel) wm_normalize_rows(kernels, in, x, NULL, &layer->ffn_norm, T, D);
+    if (pre && !parallel) norm_hidden(pass, in, NULL, &layer->ffn_norm);
     feed_forward(pass, layer, branch, in);
-    wm_normalize_rows(kernels, x, x, branch, pre ? NULL : &layer->ffn_norm, T, D);
+    norm_hidden(pass, x, branch, pre ? NULL : &layer->ffn_norm);
 }
 
 // Where the caller wants all hidden states: those before layer `i`, or the last.
@@ -277,7 +283,6 @@ void wm_pass_stack(const wm_pass *pass) {
     const wm_model *model = pass->session->model;
     const wm_arch *arch = &model->arch;
     const wm_stack *stack = &model->stacks[pass->stack];
-    float *hidden = pass->session->buffers.hidden;
     embed(pass);
     for (uint32_t i = 0; i < stack->depth; i++) {
         // ALBERT: layer i / inner has the weights of its group, which holds `inner` layers one
@@ -290,21 +295,17 @@ void wm_pass_stack(const wm_pass *pass) {
         run_layer(pass, &stack->layers[depth], i);
     }
     if (stack->weights.final_norm.weight)
-        wm_normalize_rows(model->kernels, hidden, hidden, NULL, &stack->weights.final_norm, pass->T,
-                          arch->width);
+        norm_hidden(pass, pass->session->buffers.hidden, NULL, &stack->weights.final_norm);
     copy_states(pass, stack->depth);
 }
 
 void wm_pass_cross(wm_session *session) {
     const wm_model *model = session->model;
-    const wm_arch *arch = &model->arch;
-    size_t D = arch->width, K = (size_t)arch->kv_heads * arch->head_width;
+    const float *hidden = session->buffers.hidden;
     for (uint32_t i = 0; i < model->stacks[1].depth; i++) {
         const wm_layer_weights *layer = &model->stacks[1].layers[i];
         wm_cache_rows rows = wm_session_encoded(session, i);
-        wm_linear(model->kernels, rows.keys, K, session->buffers.hidden, D, &layer->cross_k,
-                  session->encoded);
-        wm_linear(model->kernels, rows.values, K, session->buffers.hidden, D, &layer->cross_v,
-                  session->encoded);
+        wm_model_linear(model, rows.keys, hidden, &layer->cross_k, session->encoded);
+        wm_model_linear(model, rows.values, hidden, &layer->cross_v, session->encoded);
     }
 }

@@ -146,7 +146,7 @@ static void head_logits(const prediction_call *call, size_t first, size_t states
     size_t width = model->arch.width;
     const float *x = call->hidden + first * width;
     if (head->dense.data) {
-        wm_linear(model->kernels, call->inside, head->dense.rows, x, width, &head->dense, states);
+        wm_model_linear(model, call->inside, x, &head->dense, states);
         x = call->inside;
         width = head->dense.rows;
         wm_activate(model->kernels, call->inside, head->activation, states * width);
@@ -154,7 +154,7 @@ static void head_logits(const prediction_call *call, size_t first, size_t states
             wm_normalize_rows(model->kernels, call->inside, call->inside, NULL, &head->norm, states,
                               width);
     }
-    wm_linear(model->kernels, call->logits, head->out.rows, x, width, &head->out, states);
+    wm_model_linear(model, call->logits, x, &head->out, states);
 }
 
 // ---- Labels of a text, ranks of documents -------------------------------------------------------

@@ -234,7 +234,7 @@ static wm_status run_steps(embedding_call *call, float *vector, const float *hid
     for (uint32_t i = 1; i < p->sentence.step_count; i++) {
         const wm_step *step = &p->sentence.steps[i];
         if (step->kind == WM_STEP_DENSE) {
-            wm_linear(kernels, to, step->width, from, step->dense.cols, &step->dense, 1);
+            wm_model_linear(p->model, to, from, &step->dense, 1);
             wm_activate(kernels, to, step->activation, step->width);
             float *other = from;
             from = to;
