@@ -163,8 +163,8 @@ static void labels_that_do_not_fit_are_refused(void **state) {
         {"sbert_ce_default_activation_function", "\"torch.nn.Softplus\"", WM_ERROR_UNSUPPORTED,
          "Softplus"},
         {"architectures", "[\"BertForQuestionAnswering\"]", WM_ERROR_SHAPE, "5 × 12"},
-        {"architectures", "[\"BertForMultipleChoice\"]", WM_ERROR_STATE, "task 1"},
-        {"architectures", "[\"BertForTokenClassification\"]", WM_ERROR_STATE, "task 1"},
+        {"architectures", "[\"BertForMultipleChoice\"]", WM_ERROR_STATE, "no head for this"},
+        {"architectures", "[\"BertForTokenClassification\"]", WM_ERROR_STATE, "no head for this"},
         {"architectures", NULL, WM_OK, ""},
     };
     for (size_t i = 0; i < WM_COUNT(cases); i++) {
@@ -220,8 +220,10 @@ static void what_does_not_fit_the_task_is_refused(void **state) {
         {"head-bert", NULL, NULL, WM_TASK_CLASSIFY, 0, 1, false, true, WM_ERROR_LIMIT, "8 tokens"},
         {"head-bert", NULL, NULL, WM_TASK_CLASSIFY, 0, 1, true, false, WM_OK, ""},
         {"head-bert", NULL, NULL, WM_TASK_RERANK, 0, 2, false, false, WM_ERROR_STATE, "5"},
-        {"head-bert", NULL, NULL, WM_TASK_TAG, 0, 1, false, false, WM_ERROR_STATE, "task 5"},
-        {"bert-f32", NULL, NULL, WM_TASK_CLASSIFY, 0, 1, false, false, WM_ERROR_STATE, "task 1"},
+        {"head-bert", NULL, NULL, WM_TASK_TAG, 0, 1, false, false, WM_ERROR_STATE,
+         "no head for this"},
+        {"bert-f32", NULL, NULL, WM_TASK_CLASSIFY, 0, 1, false, false, WM_ERROR_STATE,
+         "no head for this"},
         {"head-rerank", NULL, NULL, WM_TASK_RERANK, 0, 1, false, false, WM_OK, ""},
         {"bert-odd", NULL, NULL, WM_TASK_FILL_MASK, 0, 1, false, false, WM_ERROR_ARG, "mask"},
         {"bert-tanh", NULL, NULL, WM_TASK_TAG, 1, 1, false, false, WM_OK, ""},
