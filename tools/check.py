@@ -34,12 +34,14 @@ ORDER = ["base", "unicode", "load", "token", "quant", "kernels", "ops", "models"
 
 # The headers of C itself that need no library, those of base.h, and those of the kernels.
 FREESTANDING = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h", "float.h"}
-SYSTEM = {"src/base/base.h": {"stdlib.h", "string.h"}, "src/base/threads.c": {"pthread.h", "sched.h", "stdatomic.h", "time.h"}}
+SYSTEM = {"src/base/base.h": {"stdlib.h", "string.h"}, "src/base/threads.c": {"pthread.h", "sched.h", "stdatomic.h", "time.h"},
+          "src/kernels/select.c": {"sys/auxv.h"}}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "wasm_simd128.h", "cpuid.h"}
 LIBC = {"malloc", "free", "memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen", "_GLOBAL_OFFSET_TABLE_",
         "sched_yield", "timespec_get", "pthread_create", "pthread_join", "pthread_mutex_init", "pthread_mutex_destroy",
         "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_init", "pthread_cond_destroy",
-        "pthread_cond_wait", "pthread_cond_broadcast", "__stack_chk_fail", "__cpu_model", "__cpu_indicator_init", "__cpu_features2"}
+        "pthread_cond_wait", "pthread_cond_broadcast", "sched_getcpu", "sched_getaffinity", "pthread_setaffinity_np",
+        "__sched_cpucount", "getauxval", "__stack_chk_fail", "__cpu_model", "__cpu_indicator_init", "__cpu_features2"}
 
 FUNCTION_LINES = 100
 FILE_LINES = 800
