@@ -4,15 +4,17 @@
 
 // The largest number of a row of x, without its sign; a NaN or an infinity before others.
 WMK_APART float WMK(row_most)(const float *x, size_t K) {
-    vint most = v_bits(v_set(0.0f));
-    WMK_ROLLED for (size_t k = 0; k < K; k += LANES) {
-        vint less = most - v_bits(WMK(abs)(WMK(load)(x + k, K - k, 0)));
-        most -= less & less >> 31;
+    vint most[4] = {v_bits(v_set(0.0f)), v_bits(v_set(0.0f)), v_bits(v_set(0.0f)),
+                    v_bits(v_set(0.0f))};
+    WMK_ROLLED for (size_t k = 0; k < K; k += LANES) { // four by turns: none waits for the last
+        vint less = most[0] - v_bits(WMK(abs)(WMK(load)(x + k, K - k, 0)));
+        less = most[0] - (less & less >> 31);
+        most[0] = most[1], most[1] = most[2], most[2] = most[3], most[3] = less;
     }
-    float lanes[LANES];
+    float lanes[4 * LANES];
     uint32_t all = 0;
-    v_store(lanes, v_float(most));
-    WMK_ROLLED for (size_t i = 0; i < LANES; i++) all = WM_MAX(all, wm_read_u32(lanes + i));
+    WMK_UNROLL for (size_t i = 0; i < 4; i++) v_store(lanes + i * LANES, v_float(most[i]));
+    WMK_ROLLED for (size_t i = 0; i < 4 * LANES; i++) all = WM_MAX(all, wm_read_u32(lanes + i));
     return wm_read_f32(&all);
 }
 
