@@ -19,7 +19,7 @@ enum {
     POOL_PATIENCE = 8192,            // looks at the ticket before sleeping
     POOL_YIELD = 32,                 // looks before letting others run
     POOL_LATE = 20000, // nanoseconds that a part may take longer than two of the caller's quickest
-    POOL_PRICE = 64,   // nanoseconds alone for one of waiting for it, …
+    POOL_PRICE = 16,   // nanoseconds alone for one of waiting for it, …
     POOL_MOST = 16000000, // … of as many at most
 };
 

@@ -317,7 +317,7 @@ static wm_status append_ids(wm_session *session, const int32_t *ids, size_t coun
 
 wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float *logits,
                     wm_error *error) {
-    const float *hidden;
+    const float *hidden = NULL;
     WM_TRY(append_ids(session, ids, count, &hidden, error));
     wm_session_logits_of(session, hidden, count, logits);
     return WM_OK;
@@ -325,7 +325,7 @@ wm_status wm_logits(wm_session *session, const int32_t *ids, size_t count, float
 
 wm_status wm_logits_last(wm_session *session, const int32_t *ids, size_t count, float *logits,
                          wm_error *error) {
-    const float *hidden;
+    const float *hidden = NULL;
     WM_TRY(append_ids(session, ids, count, &hidden, error));
     wm_session_logits_of(session, hidden + (count - 1) * session->model->arch.width, 1, logits);
     return WM_OK;
