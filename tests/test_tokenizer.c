@@ -21,17 +21,22 @@ static void assert_numbers(wm_json list, const void *got, size_t size, size_t co
     assert_int_equal(i, count);
 }
 
+// The first `count` values of a list.
+static void list_parts(wm_json list, wm_json *parts, size_t count) {
+    wm_json_iter part = wm_json_each(list);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(wm_json_next(&part));
+        parts[i] = part.value;
+    }
+}
+
 // A list of [text, pair or null, special tokens, ids, types, starts, ends]; how many there were.
 static size_t check_list(wm_tokenizer *tokenizer, wm_json list) {
     wm_json parts[7];
     wm_encoding encoding = {0};
     size_t count = 0;
     for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); count++) {
-        wm_json_iter part = wm_json_each(item.value);
-        for (size_t i = 0; i < WM_COUNT(parts); i++) {
-            assert_true(wm_json_next(&part));
-            parts[i] = part.value;
-        }
+        list_parts(item.value, parts, WM_COUNT(parts));
         uint8_t *room = malloc(parts[0].n + parts[1].n);
         wm_span text = wm_json_string_decode(parts[0], room), pair = {0};
         bool is_pair = wm_json_type_of(parts[1]) == WM_JSON_STRING, special = true;
@@ -75,11 +80,7 @@ static size_t check_decodings(const wm_tokenizer *tokenizer, wm_json list) {
     wm_decoding decoding = {0};
     size_t count = 0;
     for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); count++) {
-        wm_json_iter part = wm_json_each(item.value);
-        for (size_t i = 0; i < WM_COUNT(parts); i++) {
-            assert_true(wm_json_next(&part));
-            parts[i] = part.value;
-        }
+        list_parts(item.value, parts, WM_COUNT(parts));
         int32_t ids[32];
         size_t n = 0;
         uint64_t id;
