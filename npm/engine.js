@@ -206,7 +206,7 @@ const engineOf = ({ exports }) => {
       if (!(room >= 0)) room = 2 ** 20;
       const block = malloc(room + 64);
       const fit = (bytes) =>
-        (room = bytes) <= ADDRESSABLE && call('resize', block, sink[AT] - block + bytes);
+        (room = bytes) <= ADDRESSABLE && call('resize', block, bytes + 64);
       const sink = {
         [AT]: block,
         length: 0,

@@ -171,6 +171,25 @@ test('a host that grows memory itself does no harm', async () => {
   }
 });
 
+test('a stream of unknown length whose first piece is larger than the first block', async () => {
+  const { 'model.safetensors': file, ...rest } = filesOf('bert-f32'),
+    first = 3 * 2 ** 19,
+    header = file.subarray(8, 8 + Number(file.readBigUInt64LE())),
+    data = file.subarray(8 + header.length);
+  for (let more = 0; more < 64; more += 8) {
+    const spaces = first + 2 ** 23 - file.length - more,
+      length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length + spaces));
+    const bytes = Buffer.concat([length, header, Buffer.alloc(spaces, ' '), data]);
+    const stream = ReadableStream.from([bytes.subarray(0, first), bytes.subarray(first)]);
+    const pipeline = await WasmPipeline.load({ files: { 'model.safetensors': stream, ...rest } });
+    const whole = WasmPipeline.fromBytes(null, null, null, null, { files: filesOf('bert-f32') });
+    assert.equal(bits(pipeline.embed(TEXT)), bits(whole.embed(TEXT)));
+    pipeline.close();
+    whole.close();
+  }
+});
+
 test('the weights of a safetensors file begin at a multiple of 64, whatever brings it', async () => {
   const { 'model.safetensors': file, ...rest } = filesOf('bert-f32'),
     header = file.subarray(8, 8 + Number(file.readBigUInt64LE())),
