@@ -25,8 +25,7 @@ void cli_stop_now(void) {
     if (stop_signal) raise(stop_signal);
 }
 
-// ---- What is half done
-// ---------------------------------------------------------------------------
+// ---- What is half done -------------------------------------------------------------------------
 
 static const char *half[2];
 static size_t halves;
