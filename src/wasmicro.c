@@ -47,6 +47,7 @@
 #include "kernels/kernels_avx512vnni.c"
 #include "kernels/kernels_neon.c"
 #include "kernels/kernels_neondot.c"
+#include "kernels/kernels_neoni8mm.c"
 #include "kernels/select.c"
 
 #include "ops/attention.c"

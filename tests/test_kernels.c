@@ -349,7 +349,9 @@ static double int8_step(const wm_kernels *k, wm_weight_type type, const float *x
     }
     double fine = (double)((float)most / 8191), spread = 3.5 / 127 * sqrt_f64(squares);
     wm_span isa = wm_span_of(k->isa);
-    if (type != WM_I8 || !(wm_span_is(isa, "avx512vnni") || wm_span_is(isa, "neondot"))) return fine;
+    bool bytes = wm_span_is(isa, "avx512vnni") || wm_span_is(isa, "neondot") ||
+                 wm_span_is(isa, "neoni8mm");
+    if (type != WM_I8 || !bytes) return fine;
     if (spread > most / 127) return (double)((float)most / 127);
     return spread < most / 8128 ? (double)((float)most / 127 / 64) : spread;
 }
@@ -418,6 +420,23 @@ static void int8_products_of_every_size(void **state) {
         x[7] = __builtin_nanf("");
         k->linear_int8(y, 4, x, K, &q, WM_I8, NULL, 1, 4, K);
         assert_true(y[3] != y[3]);
+    }
+}
+
+// Sums of whole numbers are the same by whichever instruction.
+static void int8_products_of_neon(void **state) {
+    (void)state;
+    const wm_kernels *k = wm_kernels_select("neoni8mm"), *dot = wm_kernels_select("neondot");
+    if (!k || !dot) return;
+    for (size_t T = 1; T < SIZES; T++) {
+        size_t N = 1 + T * 7 % 41, K = T * 37 % 1100;
+        float *x = random_floats(T * K), *y = random_floats(T * N), *want = random_floats(T * N);
+        quantised w = random_quantised(WM_I8, N, K, T % 5);
+        for (size_t i = 0; i < T * K; i += 1 + random_u32() % 60) x[i] *= 900;
+        k->linear_int8(y, N, x, K, &w.parts, WM_I8, NULL, T, N, K);
+        dot->linear_int8(want, N, x, K, &w.parts, WM_I8, NULL, T, N, K);
+        assert_memory_equal(y, want, T * N * sizeof *y);
+        free(x), free(y), free(want), free_quantised(&w);
     }
 }
 
@@ -724,6 +743,7 @@ int main(void) {
         cmocka_unit_test(rows_do_not_depend_on_their_batch),
         cmocka_unit_test(quantised_products_of_every_size),
         cmocka_unit_test(int8_products_of_every_size),
+        cmocka_unit_test(int8_products_of_neon),
         cmocka_unit_test(halves_that_are_not_finite),
         cmocka_unit_test(long_rows_of_halves),
     };

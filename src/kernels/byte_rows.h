@@ -95,6 +95,28 @@ WMK_APART void WMK(byte_pack)(uint8_t *to, const uint8_t *w, size_t ldw, size_t 
     }
 }
 
+#ifdef v_dot8
+enum { WMK(GROUP) = 8 };
+
+// By pairs of rows: until v_part, a vector of a pair's first row holds the sums of both with two
+// rows of w, and that of its second row those with the next two.
+WMK_INLINE void WMK(byte_dots)(vint sum[PANEL_T][PANEL_N], const int8_t *x, const uint8_t *w,
+                               const size_t rows) {
+    vint a[PANEL_T / 2];
+    WMK_UNROLL for (size_t r = 0; r < rows; r += 2) {
+        a[r / 2] = v_pair(x + r * WMK_BYTE_K, x + WM_MIN(r + 1, rows - 1) * WMK_BYTE_K);
+    }
+    WMK_UNROLL for (size_t i = 0; i < 2 * PANEL_N; i++) {
+        vint b = v_bits(v_load(w + i * WMK(BYTES)));
+        WMK_UNROLL for (size_t r = 0; r < rows; r += 2) {
+            vint *to = &sum[r + i / PANEL_N][i % PANEL_N];
+            *to = v_dot8(*to, a[r / 2], b);
+        }
+    }
+}
+#else
+enum { WMK(GROUP) = 4 };
+
 WMK_INLINE void WMK(byte_dots)(vint sum[PANEL_T][PANEL_N], const int8_t *x, const uint8_t *w,
                                const size_t rows) {
     vint b[PANEL_N];
@@ -104,13 +126,14 @@ WMK_INLINE void WMK(byte_dots)(vint sum[PANEL_T][PANEL_N], const int8_t *x, cons
         WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_dot4(sum[r][c], b[c], a);
     }
 }
+#endif
 
 // sums [rows, PANEL_N · LANES] = rows r … of x times a panel of w
 WMK_INLINE void WMK(byte_tile)(vint sum[PANEL_T][PANEL_N], const WMK(byte_rows) * x, size_t t,
                                const uint8_t *w, size_t K, const size_t rows) {
     enum { WIDTH = PANEL_N * WMK(BYTES) };
-    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_bits(v_set(0.0f));
+    WMK_UNROLL for (size_t i = 0; i < PANEL_T * PANEL_N; i++) {
+        sum[i / PANEL_N][i % PANEL_N] = v_bits(v_set(0.0f));
     }
     for (size_t span = 0; span * WMK(BYTES) < K; span++) {
         uint32_t busy = 0;
@@ -120,15 +143,23 @@ WMK_INLINE void WMK(byte_tile)(vint sum[PANEL_T][PANEL_N], const WMK(byte_rows) 
             WMK(byte_dots)(sum, x->high[t] + 4 * i, w + i * WIDTH, rows);
         }
     }
-    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        vint start = v_bits(v_set(wm_read_f32(&x->start[t + r])));
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_shift(sum[r][c], 8) + start;
+    WMK_UNROLL for (size_t i = 0; i < PANEL_T * PANEL_N; i++) {
+        sum[i / PANEL_N][i % PANEL_N] = v_shift(sum[i / PANEL_N][i % PANEL_N], 8);
     }
     const int8_t *low = x->low[t];
-    for (size_t left = (K + 3) / 4; left; left--) {
+    for (size_t left = (K + WMK(GROUP) - 1) / WMK(GROUP); left; left--) {
         WMK(byte_dots)(sum, low, w, rows);
-        WMK_ADVANCE(low, 4);
-        w += WIDTH;
+        WMK_ADVANCE(low, WMK(GROUP));
+        w += WMK(GROUP) / 4 * WIDTH;
+    }
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        vint start = v_bits(v_set(wm_read_f32(&x->start[t + r])));
+        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
+#ifdef v_dot8
+            if (r % 2 == 0) v_part(&sum[r][c], &sum[r + 1][c]);
+#endif
+            sum[r][c] += start;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The inner loops, one table an instruction set: scalar, simd128 (wasm), sse2, avx2, avx512,
-// avx512vnni, neon, neondot.
+// avx512vnni, neon, neondot, neoni8mm.
 // Everything here is f32 in and out, row-major; pointers need no alignment; ld… are in elements;
 // outputs alias no input unless a line says so. No row is read past its end. Preconditions are the
 // caller's: nothing is checked here, nothing fails. Letters: T tokens, N outputs, K inputs, n
@@ -51,7 +51,7 @@ typedef struct wm_kernels {
 
     // The same of I8 or Q4 with sums of whole numbers: each row of x is rounded to 14 bits of its
     // largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
-    // avx512vnni, neondot, I8: to steps that are a 36th of the row's root mean square, or 8 to 14
+    // avx512vnni, neondot, neoni8mm, I8: to steps that are a 36th of the row's root mean square, or 8 to 14
     // bits of its largest; exact are sums of 512 products.
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                         wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
@@ -104,7 +104,8 @@ typedef struct wm_kernels {
 
 // All of them, whichever a build has.
 #define WM_ISAS \
-    "scalar", "simd128", "relaxed", "sse2", "avx2", "avx512", "avx512vnni", "neon", "neondot"
+    "scalar", "simd128", "relaxed", "sse2", "avx2", "avx512", "avx512vnni", "neon", "neondot", \
+        "neoni8mm"
 
 // The table of `isa`, NULL: the best this machine has. Returns NULL where the machine or the build
 // has no such one. Asks the processor: once a model.

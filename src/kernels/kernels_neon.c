@@ -5,9 +5,17 @@
 
 #ifdef WMK_HAVE_NEON
 #include <arm_neon.h>
+#ifndef __clang__
+#pragma GCC push_options
+#pragma GCC optimize("no-schedule-insns") // it would load so far ahead that sums go to memory
+#endif
 
 #include "vec_neon.h"
 
 #include "kernels_body.h"
 #include "vec_end.h"
+
+#ifndef __clang__
+#pragma GCC pop_options
+#endif
 #endif

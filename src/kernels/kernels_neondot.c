@@ -3,13 +3,14 @@
 #include "select.h"
 #include "vec.h"
 
-#ifdef WMK_HAVE_NEON
+#ifdef WMK_HAVE_NEONDOT
 #include <arm_neon.h>
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("arch=armv8.2-a+dotprod")
+#pragma GCC optimize("no-schedule-insns") // see kernels_neon.c
 #endif
 
 #define WMK_DOTPROD

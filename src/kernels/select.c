@@ -15,18 +15,42 @@ static bool wmk_cpu_has_avx512(void) {
 }
 #endif
 
-#ifdef WMK_HAVE_NEON
-#if defined(__linux__) && !defined(__ARM_FEATURE_DOTPROD)
+#ifdef WMK_HAVE_NEONDOT
+#if defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__APPLE__)
+// <sys/sysctl.h>, which is none for strict POSIX.
+int sysctlbyname(const char *name, void *value, size_t *size, void *new_value, size_t new_size);
+
+__attribute__((unused)) static bool wmk_apple_has(const char *name) {
+    int32_t value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
 #endif
 
-// Apple's compilers know that all of Apple's have it; elsewhere than on Linux there is nobody to
-// ask.
+// What the compiler may take for granted need not be asked for; elsewhere there is nobody to ask.
 static bool wmk_cpu_has_dotprod(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
     return true;
 #elif defined(__linux__)
     return getauxval(AT_HWCAP) >> 20 & 1; // HWCAP_ASIMDDP
+#elif defined(__APPLE__)
+    return wmk_apple_has("hw.optional.arm.FEAT_DotProd");
+#else
+    return false;
+#endif
+}
+#endif
+
+#ifdef WMK_HAVE_NEONI8MM
+static bool wmk_cpu_has_i8mm(void) {
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+    return true;
+#elif defined(__linux__)
+    return getauxval(AT_HWCAP2) >> 13 & 1; // HWCAP2_I8MM
+#elif defined(__APPLE__)
+    return wmk_apple_has("hw.optional.arm.FEAT_I8MM");
 #else
     return false;
 #endif
@@ -43,8 +67,13 @@ const wm_kernels *wm_kernels_select(const char *isa) {
     if (wmk_cpu_has_avx2()) found[count++] = &wmk_kernels_avx2;
     found[count++] = &wmk_kernels_sse2;
 #endif
-#ifdef WMK_HAVE_NEON
+#ifdef WMK_HAVE_NEONI8MM
+    if (wmk_cpu_has_dotprod() && wmk_cpu_has_i8mm()) found[count++] = &wmk_kernels_neoni8mm;
+#endif
+#ifdef WMK_HAVE_NEONDOT
     if (wmk_cpu_has_dotprod()) found[count++] = &wmk_kernels_neondot;
+#endif
+#ifdef WMK_HAVE_NEON
     found[count++] = &wmk_kernels_neon;
 #endif
 #ifdef __wasm_relaxed_simd__

@@ -44,6 +44,9 @@
 #undef v_dot4
 #undef v_nonzero
 #undef v_transpose
+#undef v_dot8
+#undef v_pair
+#undef v_part
 #undef v_int_sums
 #undef v_load_half_scales
 #undef BYTE_FLIP

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The vector vocabulary of NEON, which every AArch64 has, and with WMK_DOTPROD of its dot products
-// of bytes.
+// The vector vocabulary of NEON, which every AArch64 has, with WMK_DOTPROD of its dot products of
+// bytes, and with WMK_I8MM of its products of 2 × 8 by 8 × 2 bytes besides.
 
 #ifdef WMK_DOTPROD
+#ifdef WMK_I8MM
+#define WMK_ISA neoni8mm
+#define v_dot8(sum, x, w) ((vint)vmmlaq_s32((int32x4_t)(sum), (int8x16_t)(x), (int8x16_t)(w)))
+#define v_pair(a, b) ((vint)vcombine_s8(vld1_s8(a), vld1_s8(b)))
+#define v_part(a, b) wmk_part_neon(a, b)
+#define v_nonzero(i) wmk_nonzero_pairs_neon((uint64x2_t)(i))
+#define v_transpose(to, rows) wmk_pairs_neon(to, rows)
+#else
 #define WMK_ISA neondot
-#define v_dot4(sum, w, x) ((vint)vdotq_s32((int32x4_t)(sum), (int8x16_t)(w), (int8x16_t)(x)))
 #define v_nonzero(i) wmk_nonzero_neon((uint32x4_t)(i))
 #define v_transpose(to, rows) wmk_transpose_neon(to, rows)
+#endif
+#define v_dot4(sum, w, x) ((vint)vdotq_s32((int32x4_t)(sum), (int8x16_t)(w), (int8x16_t)(x)))
 #define v_load_half_scales(p) vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(wm_read_u16(p))))
 #define v_int_sums(a, b, c, d) \
     ((wmk_quad_int)vpaddq_s32(vpaddq_s32((a), (b)), vpaddq_s32((c), (d))))
@@ -78,6 +87,12 @@ static inline uint32_t wmk_nonzero_neon(uint32x4_t lanes) {
     return vaddvq_u32(vandq_u32(vtstq_u32(lanes, lanes), vld1q_u32(bits)));
 }
 
+// Bit 2 i: lanes 2 i and 2 i + 1 are not both zero.
+static inline uint32_t wmk_nonzero_pairs_neon(uint64x2_t pairs) {
+    const uint64_t bits[2] = {1, 4};
+    return (uint32_t)vaddvq_u64(vandq_u64(vtstq_u64(pairs, pairs), vld1q_u64(bits)));
+}
+
 // Lane j of to[i] is lane i of row j.
 static inline void wmk_transpose_neon(vec *to, const uint8_t *const *rows) {
     vec a = v_load(rows[0]), b = v_load(rows[1]), c = v_load(rows[2]), d = v_load(rows[3]);
@@ -89,5 +104,22 @@ static inline void wmk_transpose_neon(vec *to, const uint8_t *const *rows) {
     to[1] = vreinterpretq_f32_f64(vtrn1q_f64(high, high2));
     to[2] = vreinterpretq_f32_f64(vtrn2q_f64(low, low2));
     to[3] = vreinterpretq_f32_f64(vtrn2q_f64(high, high2));
+}
+
+// The first eight bytes of rows 0 and 1, of rows 2 and 3, the last eight of either.
+static inline void wmk_pairs_neon(vec *to, const uint8_t *const *rows) {
+    for (size_t i = 0; i < 4; i += 2) {
+        float64x2_t a = vreinterpretq_f64_u8(vld1q_u8(rows[i]));
+        float64x2_t b = vreinterpretq_f64_u8(vld1q_u8(rows[i + 1]));
+        to[i / 2] = vreinterpretq_f32_f64(vzip1q_f64(a, b));
+        to[2 + i / 2] = vreinterpretq_f32_f64(vzip2q_f64(a, b));
+    }
+}
+
+// Two vectors of which each has halves of two rows: the first, the second row's.
+static inline void wmk_part_neon(vint *a, vint *b) {
+    float64x2_t first = (float64x2_t)*a, second = (float64x2_t)*b;
+    *a = (vint)vzip1q_f64(first, second);
+    *b = (vint)vzip2q_f64(first, second);
 }
 #endif

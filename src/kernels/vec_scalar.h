@@ -86,3 +86,9 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 //     v_nonzero(i)         bit j: lane j is not zero
 //     v_transpose(to, w)   LANES pointers to rows: lane j of to[i] is lane i of row j
 //     v_int_sums           v_sums of integers
+// and where there are products of two rows of eight bytes by two:
+//     v_dot8(sum, x, w)    lane 2 i + j: + the eight products of x's half i and w's half j
+//     v_pair(a, b)         eight bytes of a and of b
+//     v_part(a, b)         the first halves of both to a, the last to b
+//     v_nonzero(i)         has even bits alone, each for two lanes
+//     v_transpose(to, w)   halves of rows 0 and 1, then of 2 and 3: the first, then the last ones
