@@ -32,9 +32,9 @@ typedef struct wm_token_rules {
 } wm_token_rules;
 
 // Reads them from a checked JSON object: eos_token_id, decoder_start_token_id, suppress_tokens,
-// begin_suppress_tokens, forced_bos_token_id, forced_eos_token_id, each a number, a list or null; keys that are absent
-// leave what is there. Ids are copied to the arena. `file` names the object in errors. Errors:
-// FORMAT (no id, or one outside [0, V)), NOMEM.
+// begin_suppress_tokens, forced_bos_token_id, forced_eos_token_id, each a number, a list or null;
+// keys that are absent leave what is there. Ids are copied to the arena. `file` names the object in
+// errors. Errors: FORMAT (no id, or one outside [0, V)), NOMEM.
 wm_status wm_token_rules_read(wm_token_rules *rules, wm_json object, const char *file,
                               size_t vocabulary, wm_arena *arena, wm_error *error);
 
@@ -45,14 +45,14 @@ typedef struct wm_candidate {
 } wm_candidate;
 
 typedef struct wm_sampler {
-    wm_generate_options options; // as wm_generate_options_read leaves them
-    wm_token_rules rules;        // eos: the options' where they give some
     uint32_t vocabulary;
     uint32_t *seen;           // [V], zero between calls; NULL where nothing penalises repetition
     wm_candidate *candidates; // [V], in ascending order of id; NULL if greedy
     wm_candidate *end;        // of the last draw's candidates
     size_t prompt, limit;     // tokens of the prompt; at most, prompt and new ones together
     uint32_t stream;
+    wm_token_rules rules;        // eos: the options' where they give some
+    wm_generate_options options; // as wm_generate_options_read leaves them
 } wm_sampler;
 
 // Everything that the steps need is allocated here, at most 16 V bytes. What `options` and `rules`

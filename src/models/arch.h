@@ -51,24 +51,6 @@ enum { WM_FAMILY_HEADS = 2 };
 // width, D width, L labels, F feed-forward width, d head width, H heads, A = H · d, K = kv_heads ·
 // d, W = A + 2 K, R buckets. Enumerations are stored in bytes, which WM_SET fills.
 typedef struct wm_arch {
-    uint32_t vocabulary, positions, token_types;
-    uint32_t layers, decoder_layers; // of stack 0 and stack 1
-    uint32_t groups,
-        inner; // stack 0 stores groups × inner layers of weights, and runs layers × inner
-    uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
-    int32_t pad_id; // -1: none
-    uint32_t relative_buckets,
-        relative_distance; // a bias by distance on all layers' scores; 0: none
-    uint32_t rotary_width; // of a head: rotary_fraction of head_width
-    float rotary_fraction, rotary_theta;
-    wm_rotary_scaling rotary_scaling;
-    float norm_eps;
-    float attention_scale; // of q·k before the softmax: 1/√d, or 1 if unscaled_attention
-    uint32_t labels;       // of a head: id2label's, else num_labels, else 2
-    uint32_t window; // of the layers in `local`: keys that a token sees, itself included (either
-                     // way with local_encoder: LongT5)
-    uint32_t side_block;                                         // tokens that share a side key
-    uint64_t local;                                              // a bit a layer
     uint8_t kind, position, norm, norm_place, fused, activation; // wm_kind, wm_position_kind, …
     uint8_t ffn_factor; // ffn_width = this × width where config.json gives none
     uint8_t tasks; // a bit for each wm_task that `architectures` allows the head; all where absent
@@ -85,6 +67,24 @@ typedef struct wm_arch {
     bool plain_text; // no special tokens are put around a text, whose vector is 0 if it has none
     bool without_unknown; // unknown tokens are left out
     bool scaled_head;     // … of hidden · D^-½ (T5, where tied)
+    uint32_t vocabulary, positions, token_types;
+    uint32_t layers, decoder_layers; // of stack 0 and stack 1
+    uint32_t groups,
+        inner; // stack 0 stores groups × inner layers of weights, and runs layers × inner
+    uint32_t width, embedding_width, heads, kv_heads, head_width, ffn_width;
+    int32_t pad_id; // -1: none
+    uint32_t relative_buckets,
+        relative_distance; // a bias by distance on all layers' scores; 0: none
+    uint32_t rotary_width; // of a head: rotary_fraction of head_width
+    float rotary_fraction, rotary_theta;
+    wm_rotary_scaling rotary_scaling;
+    float norm_eps;
+    float attention_scale; // of q·k before the softmax: 1/√d, or 1 if unscaled_attention
+    uint32_t labels;       // of a head: id2label's, else num_labels, else 2
+    uint32_t window; // of the layers in `local`: keys that a token sees, itself included (either
+                     // way with local_encoder: LongT5)
+    uint32_t side_block; // tokens that share a side key
+    uint64_t local;      // a bit a layer
 } wm_arch;
 
 // ---- Weights, by slot ---------------------------------------------------------------------------

@@ -30,17 +30,17 @@ typedef struct wm_head {
 struct wm_model {
     const char *model_type;
     const wm_family *family;
-    wm_arch arch;
     const wm_kernels *kernels;
-    wm_model_weights weights;
-    wm_stack stacks[2];
-    wm_head head;
+    const char *dtype;  // "F32", "F16", "BF16", or "mixed"
     float *frequencies; // [rotary_width / 2]
-    wm_arena arena;     // holds this struct too
     wm_span *ignored;   // [ignored_count] names of tensors that no slot asked for
     uint32_t ignored_count;
+    wm_arch arch;
+    wm_head head;
+    wm_stack stacks[2];
+    wm_model_weights weights;
+    wm_arena arena; // holds this struct too
     uint64_t parameters, weight_bytes;
-    const char *dtype; // "F32", "F16", "BF16", or "mixed"
 };
 
 // One text's ids; types NULL: all 0.

@@ -26,17 +26,17 @@ enum { WM_MEMORY_BUFFERS, WM_MEMORY_CACHE, WM_MEMORY_ENCODED, WM_MEMORY_BIAS, WM
 
 struct wm_session {
     const wm_model *model;
-    wm_arena arena; // holds this struct
-    wm_arena memory[WM_MEMORIES];
     size_t tokens, longest; // buffers' rows, of which a query sees `longest` keys at most
     wm_buffers buffers;
-    wm_bias_rows bias[3];
     float *keys, *values; // of the cache: [depth, lanes, capacity, K] each
     size_t lanes, capacity;
     size_t *past;                         // [lanes] tokens that each lane remembers
     float *encoded_keys, *encoded_values; // of the encoder's text: [depth, encoded, K] each
     size_t encoded;
     float *states; // NULL; else the hidden states before every layer and at the end go here
+    wm_bias_rows bias[3];
+    wm_arena memory[WM_MEMORIES];
+    wm_arena arena; // holds this struct
 };
 
 typedef struct wm_pass {

@@ -12,17 +12,17 @@ enum { FREE_CONTEXT = 512 };
 
 struct wm_generation {
     wm_pipeline *pipeline;
-    wm_arena arena; // holds this struct
-    wm_sampler sampler;
-    wm_beams beams; // in use where num_beams > 1
-    float *logits;  // [beams, V]
-    int32_t *ids; // [sampler.limit] prompt (of the decoder) and new tokens of the sequence in work
-    size_t count; // of them
+    float *logits; // [beams, V]
+    int32_t *ids;  // [sampler.limit] prompt (of the decoder) and new tokens of the sequence in work
+    size_t count;  // of them
     size_t sequence; // the one in work
     size_t told;     // of its new tokens, how many the caller has
     wm_finish finish;
     bool over;             // the caller has been told of `finish`
     wm_text_stream stream; // of the sequence's new tokens
+    wm_beams beams;        // in use where num_beams > 1
+    wm_sampler sampler;
+    wm_arena arena; // holds this struct
 };
 
 // A sequence's first token is next.

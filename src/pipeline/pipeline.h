@@ -11,30 +11,31 @@
 // weights are then read once; each text's vector is the same alone.
 enum { GROUP_TOKENS = 256, GROUP_TEXTS = 32 };
 
+// The largest fields last: the offsets of the others are short numbers in the wasm.
 struct wm_pipeline {
     wm_budget budget;
     wm_allocator allocator; // on the budget; everything but this struct comes from it
     wm_arena arena;
-    wm_sentence sentence;
     wm_tokenizer *tokenizer;
     wm_model *model;
     wm_session *session;
-    wm_encoding encodings[GROUP_TEXTS];
     uint32_t max_tokens; // by the files
     uint32_t dim;
-    float *vectors[2]; // [widest step] each: a step's input and output
-    const char *pooling;
-    uint64_t model_bytes;
-    wm_token_rules rules;  // of generation, as the files say
-    int32_t decoder_start; // -1: none
     int32_t *remembered; // [remembered_room] ids whose keys and values lane 0 of the session holds
     size_t remembered_count, remembered_room;
-    wm_arena memory;                // of `remembered`
     const wm_span *labels;          // [labels] names, of a CLASSIFY or TAG head
     wm_activation classify, rerank; // how a CLASSIFY head's logits become scores …
     bool softmax;                   // … or `classify` is a softmax
+    int32_t decoder_start;          // -1: none
+    float *vectors[2];              // [widest step] each: a step's input and output
     wm_array chat;                  // the last chat prompt
     wm_arena results;               // of the last predictions
+    wm_arena memory;                // of `remembered`
+    const char *pooling;
+    uint64_t model_bytes;
+    wm_token_rules rules; // of generation, as the files say
+    wm_sentence sentence;
+    wm_encoding encodings[GROUP_TEXTS];
 };
 
 // Fills rules and decoder_start from generation_config.json, else config.json; nothing for an

@@ -31,8 +31,8 @@ typedef struct wm_sentence {
     const wm_prompt *prompts;
     uint32_t prompt_count;
     const wm_prompt *default_prompt; // NULL: none
-    wm_step steps[WM_MAX_STEPS];
     uint32_t step_count;
+    wm_step steps[WM_MAX_STEPS];
 } wm_sentence;
 
 // Reads modules.json and what it names, sentence_*_config.json, config_sentence_transformers.json.

@@ -45,11 +45,11 @@ typedef struct wm_token_model {
     bool byte_level;    // pieces are written in ByteLevel's alphabet
     bool byte_fallback; // a character without a piece becomes <0xXX> pieces
     bool fuse_unknown, ignore_merges;
-    int32_t bytes[256]; // byte level: each byte's id; byte fallback: <0xXX>'s
     // Unigram, and SentencePiece's BPE, which merges what makes the piece of the highest score
     double *scores; // of each id
     double unknown_score;
-    uint8_t *types; // of each id, WM_PIECE_…; NULL: the model is no SentencePiece file's
+    uint8_t *types;     // of each id, WM_PIECE_…; NULL: the model is no SentencePiece file's
+    int32_t bytes[256]; // BPE, byte level: each byte's id; byte fallback: <0xXX>'s
 } wm_token_model;
 
 typedef struct wm_token {

@@ -35,9 +35,9 @@ typedef struct wm_template_step {
 } wm_template_step;
 
 typedef struct wm_template {
-    wm_template_step steps[WM_TEMPLATE_STEPS];
     uint32_t count;
     uint32_t special; // how many steps are ids
+    wm_template_step steps[WM_TEMPLATE_STEPS];
 } wm_template;
 
 // How SentencePiece writes spaces, and what it normalizes first.
@@ -48,28 +48,29 @@ typedef struct wm_sentence_rules {
     wm_span unknown; // what an unknown token decodes to
 } wm_sentence_rules;
 
+// The largest fields last: the offsets of the others are short numbers in the wasm.
 struct wm_tokenizer {
     wm_arena arena;
-    wm_unicode unicode;
-    wm_char_sets sets;
-    wm_normalizer normalizers[2 * WM_TOKENIZER_STEPS]; // a component is one step or two
-    wm_splitter splitters[2 * WM_TOKENIZER_STEPS];
-    wm_decoder decoders[2 * WM_TOKENIZER_STEPS];
     uint32_t normalizer_count, splitter_count, decoder_count;
-    wm_sentence_rules sentence;
-    wm_token_model model;
-    wm_piece_cache *cache;
-    wm_added_token *added;
-    wm_vocabulary added_names; // their contents: indices of `added`
-    uint32_t *fresh;           // indices of those whose id is not the model's, ids rising
-    uint32_t added_count, added_room, fresh_count, next_added_id;
-    wm_added_set raw, normalized;
-    wm_template single, pair;
+    uint32_t model_max_length;
+    uint32_t vocabulary;    // highest id + 1
     bool trim_offsets;      // spaces at a token's ends are not part of its bytes …
     bool trim_prefix_space; // … but for the one that was put before the text
     bool one_eos;           // a text that ends in </s> is given no other
-    uint32_t model_max_length;
-    uint32_t vocabulary; // highest id + 1
+    wm_piece_cache *cache;
+    wm_added_token *added;
+    uint32_t *fresh; // indices of those whose id is not the model's, ids rising
+    uint32_t added_count, added_room, fresh_count, next_added_id;
+    wm_sentence_rules sentence;
+    wm_vocabulary added_names; // the added tokens' contents: indices of `added`
+    wm_token_model model;
+    wm_unicode unicode;
+    wm_char_sets sets;
+    wm_added_set raw, normalized;
+    wm_template single, pair;
+    wm_normalizer normalizers[2 * WM_TOKENIZER_STEPS]; // a component is one step or two
+    wm_splitter splitters[2 * WM_TOKENIZER_STEPS];
+    wm_decoder decoders[2 * WM_TOKENIZER_STEPS];
 };
 
 // ---- Added tokens -------------------------------------------------------------------------------

@@ -51,13 +51,13 @@ typedef struct wm_char_row {
 } wm_char_row;
 
 typedef struct wm_unicode {
-    uint8_t *classes;                      // [WM_UNICODE_DIRECT]
-    wm_char_range high[WM_UNICODE_RANGES]; // classes of the code points above it
-    uint32_t flags[WM_UNICODE_CLASSES];
+    uint8_t *classes; // [WM_UNICODE_DIRECT]
+    uint32_t high_count, row_counts[WM_MAP_COUNT];
     wm_char_row *rows[WM_MAP_COUNT]; // sorted
     uint32_t *parts;
-    uint32_t high_count, row_counts[WM_MAP_COUNT];
     uint16_t *compositions; // [WM_COMPOSITIONS] hashed by both parts: index + 1 of the row
+    wm_char_range high[WM_UNICODE_RANGES]; // classes of the code points above `classes`
+    uint32_t flags[WM_UNICODE_CLASSES];
 } wm_unicode;
 
 // Unpacks the tables into `arena`: some 320 KB, in a few milliseconds.
