@@ -117,6 +117,9 @@ WASM_PRODUCT = $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
 WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=131072 --gc-sections
 WASM_OPT_FEATURES = --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals
+WASM_OPT_PASSES = --low-memory-unused --flatten --rereloop -Os \
+    -Os --converge -ocimfs 20 --const-hoisting --code-folding -Os --const-hoisting --reorder-functions \
+    --strip-debug --strip-producers --strip-target-features
 
 # The kernels alone know of SIMD, and make three modules: wasmicro.wasm; -relaxed, with fused multiply-add;
 # -scalar, for engines without SIMD. wasm-opt refuses an instruction that it is not told of.
@@ -176,10 +179,7 @@ $(DIST)/wasmicro-relaxed.wasm: SIMD = --enable-simd --enable-relaxed-simd
 $(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
-	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) --low-memory-unused --flatten --rereloop -Os \
-	    -Os --converge -ocimfs 20 --const-hoisting --code-folding -Os --const-hoisting --reorder-functions \
-	    --strip-debug --strip-producers --strip-target-features \
-	    $(filter %.wasm,$^) -o $@
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) $(WASM_OPT_PASSES) $(filter %.wasm,$^) -o $@
 	$(Q)$(PYTHON) tools/pack_wasm.py $@
 
 # What of the package is made of others of its files: the wasm inside a module, the entry of require.

@@ -9,19 +9,24 @@ $(BUILD)/bench/kernels: $(BENCH_KERNELS) $(BENCH_HEADERS)
 	$(say) CC $@
 	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off -Iinclude $(BENCH_KERNELS) -o $@
 
-$(BUILD)/bench/kernels.wasm: $(BENCH_KERNELS) $(BENCH_HEADERS) wasm/libc.c
+# The kernels of wasmicro.wasm and of wasmicro-relaxed.wasm, as these have them.
+BENCH_WASM = $(BUILD)/bench/kernels-simd128.wasm $(BUILD)/bench/kernels-relaxed.wasm
+BENCH_WASM_OBJECTS = $(WASM_KERNELS) $(BUILD)/wasm-lto/bench/kernels.o $(BUILD)/wasm-lto/cli/peak.o
+
+$(BUILD)/wasm-lto/bench/%.o $(BUILD)/wasm-lto/cli/%.o: WASM_OPTIMIZE = -O3 -msimd128 -fno-lto -Wno-conversion
+$(BUILD)/wasm-relaxed/bench/%.o $(BUILD)/wasm-relaxed/cli/%.o: WASM_OPTIMIZE = -O3 -msimd128 -mrelaxed-simd -fno-lto -Wno-conversion
+$(BUILD)/bench/kernels-simd128.wasm: $(BENCH_WASM_OBJECTS)
+$(BUILD)/bench/kernels-relaxed.wasm: $(BENCH_WASM_OBJECTS:$(BUILD)/wasm-lto/%=$(BUILD)/wasm-relaxed/%)
+$(BENCH_WASM): $(BUILD)/wasm-lto/src/base/base.o $(BUILD)/wasm-lto/wasm/libc.o
 	@mkdir -p $(@D)
-	$(say) CC $@
-	$(Q)$(WASM_CC) $(WASM_FLAGS) -O2 -fno-builtin -c wasm/libc.c -o $(@D)/libc.o
-	$(Q)for f in $(BENCH_KERNELS); do $(WASM_CC) $(WASM_FLAGS) -O3 -std=c11 -ffp-contract=off -Iinclude \
-	    -c $$f -o $(@D)/$$(basename $$f .c).wasm.o || exit 1; done
-	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
-	    $(@D)/libc.o $(patsubst %.c,$(@D)/%.wasm.o,$(notdir $(BENCH_KERNELS))) -o $@
+	$(say) LD $@
+	$(Q)$(WASM_LINK) $^ -o $@.linked
+	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) --enable-simd --enable-relaxed-simd $(WASM_OPT_PASSES) $@.linked -o $@
 
 .PHONY: bench-kernels
-bench-kernels: $(BUILD)/bench/kernels $(BUILD)/bench/kernels.wasm
+bench-kernels: $(BUILD)/bench/kernels $(BENCH_WASM)
 	$(BUILD)/bench/kernels
-	$(NODE) bench/kernels_wasm.mjs $(BUILD)/bench/kernels.wasm
+	$(NODE) bench/kernels_wasm.mjs $(BENCH_WASM)
 
 # make bench-decode MODEL_FOLDER=models/smollm2   tokens a second by kind of weights, in Node and natively
 .PHONY: bench-decode
