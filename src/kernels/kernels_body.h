@@ -115,10 +115,8 @@ WMK_APART void WMK(dot_tail)(float *lanes, const wmk_tile *tile, size_t t, size_
 }
 
 WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T],
-                              const uint8_t *const w[4], const uint8_t *const ahead[2], size_t k,
-                              const size_t rows) {
+                              const uint8_t *const w[4], size_t k, const size_t rows) {
     vec a[TILE_T];
-    WMK_UNROLL for (size_t i = 0; i < 2; i++) v_prefetch(ahead[i] + 4 * k);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_load(x[r] + k);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
         vec b = v_load(w[c] + 4 * k);
@@ -135,10 +133,9 @@ WMK_INLINE void WMK(dot_step)(vec sum[TILE_T][4], const float *const x[TILE_T],
 // Rows t … t + rows of the tile. A sum has one accumulator, LANES apart, whatever `rows` is. V8
 // gathers a block's loads at its head and then runs out of registers: every step is a block of its
 // own by its way out, or goes by v_after (two rows, whole loops alone).
-WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *const soon[2],
-                              const size_t rows) {
+WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows) {
     const float *x[TILE_T];
-    const uint8_t *w[4], *ahead[2] = {soon[0], soon[1]};
+    const uint8_t *w[4];
     vec sum[TILE_T][4];
 #ifdef v_after
     const bool whole = rows == 2;
@@ -151,16 +148,15 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
         WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
     }
     for (size_t left = tile->K / LANES; left; left -= 4) {
-        WMK(dot_step)(sum, x, w, ahead, 0, rows);
+        WMK(dot_step)(sum, x, w, 0, rows);
         if (!whole && left == 1) break;
-        WMK(dot_step)(sum, x, w, ahead, LANES, rows);
+        WMK(dot_step)(sum, x, w, LANES, rows);
         if (!whole && left == 2) break;
-        WMK(dot_step)(sum, x, w, ahead, 2 * LANES, rows);
+        WMK(dot_step)(sum, x, w, 2 * LANES, rows);
         if (!whole && left == 3) break;
-        WMK(dot_step)(sum, x, w, ahead, 3 * LANES, rows);
+        WMK(dot_step)(sum, x, w, 3 * LANES, rows);
         WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
-        WMK_UNROLL for (size_t i = 0; i < 2; i++) ahead[i] += 16 * LANES;
     }
     if (!whole && tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
@@ -180,26 +176,26 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const uint8_t *con
     }
 }
 
-// All rows, in tiles as equal as can be. The first two fetch the next four rows of w, the others
-// what is there.
-WMK_INLINE void WMK(dot_rows)(const wmk_tile *tile, size_t T) {
+// All rows, in tiles as equal as can be. Each fetches its share of the rows of w that come next.
+WMK_INLINE void WMK(dot_rows)(wmk_tile *tile, size_t T) {
     size_t tiles = (T + TILE_T - 1) / TILE_T;
 #ifdef v_after
     if (tile->K % (4 * LANES)) tiles = T;
 #endif
-    for (size_t t = 0, rows, pair = 0; t < T; t += rows, tiles--, pair += 2) {
-        size_t first = pair < 4 ? pair : 0, next = pair < 4 ? tile->next : 0;
-        const uint8_t *soon[2] = {tile->w[first] + next, tile->w[first + 1] + next};
+    for (size_t t = 0, rows; t < T; t += rows, tiles--) {
+        for (size_t i = 0; i < tile->share && tile->soon < tile->end; i++, tile->soon += 64) {
+            v_prefetch(tile->soon);
+        }
         rows = (T - t + tiles - 1) / tiles;
         switch (rows) {
-        case 1: WMK(dot_tile)(tile, t, soon, 1); break;
+        case 1: WMK(dot_tile)(tile, t, 1); break;
 #if TILE_T > 2
-        case 2: WMK(dot_tile)(tile, t, soon, 2); break;
+        case 2: WMK(dot_tile)(tile, t, 2); break;
 #endif
 #if TILE_T > 3
-        case 3: WMK(dot_tile)(tile, t, soon, 3); break;
+        case 3: WMK(dot_tile)(tile, t, 3); break;
 #endif
-        default: WMK(dot_tile)(tile, t, soon, TILE_T); break;
+        default: WMK(dot_tile)(tile, t, TILE_T); break;
         }
     }
 }
@@ -232,14 +228,16 @@ WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T,
     }
 }
 
-// Four columns of y at a time, of WMK_T_BLOCK rows of x: x stays in L2, and w's rows in L1. For few
-// rows of x w is read once, from memory, in four long streams N / 4 rows apart, which processors
-// fetch ahead where short ones stall; y's columns are then apart, too.
+// Four columns of y at a time, of WMK_T_BLOCK rows of x: x stays in L2, and w's rows in L1, where
+// the next four come one line after another. For few rows of x w is read in four long streams N / 4
+// rows apart, which processors fetch ahead where short ones stall; y's columns are then apart, too.
 WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const wmk_weight *w,
                            const float *b, size_t T, size_t N, size_t K) {
-    size_t step = T <= WMK_T_BLOCK && N * K > WMK_STREAM ? N / 4 : 1;
+    size_t step = T <= WMK_STREAM_T && N * K > WMK_STREAM ? N / 4 : 1;
     for (size_t t = 0; t < T; t += WMK_T_BLOCK) {
         size_t t_rows = WM_MIN(WMK_T_BLOCK, T - t);
+        size_t visits = (K + WMK_K_BLOCK - 1) / WMK_K_BLOCK * t_rows;
+        size_t share = w->pitch / 16 * TILE_T / WM_MAX(visits, 1) + 1;
         for (size_t i = 0; i < (N + 3) / 4; i++) {
             size_t columns = WM_MIN(4, N - 4 * i), by = columns < 4 ? 1 : step;
             size_t n = by == 1 ? 4 * i : i;
@@ -253,7 +251,11 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
             bool adjoin = by == 1 && columns == 4;
             wmk_tile tile = {.y = apart, .ldy = 4, .x = x, .ldx = ldx, .from = bias};
             if (adjoin) tile.y = y + n, tile.ldy = ldy;
-            if (T > TILE_T && w->type == WM_F32) tile.next = (by > 1 ? 1 : 4) * w->pitch;
+            if (by == 1 && 8 * w->pitch == K * w->bits) {
+                tile.soon = w->data + WM_MIN(n + 4, N) * w->pitch;
+                tile.end = w->data + WM_MIN(n + 8, N) * w->pitch;
+                tile.share = share;
+            }
             WMK(dot_blocks)(&tile, rows, t_rows, K, w);
             for (size_t r = 0; r < t_rows && !adjoin; r++) {
                 WMK_ROLLED for (size_t c = 0; c < columns; c++) {

@@ -32,12 +32,13 @@
 
 enum {
     WMK_K_BLOCK = 512,        // a row dot's partial sums: short chains, and w's tile stays in L1
-    WMK_T_BLOCK = 64,         // rows of x that go by a tile of w together
+    WMK_T_BLOCK = 128,        // rows of x that go by a tile of w together
     WMK_QUAD_K = 384,         // the same of quad_rows.h, whose packed rows of x stay in L1, …
     WMK_QUAD_N = 384,         // … and of w in L2, of more than …
     WMK_QUAD_W = 1 << 20,     // … this many numbers
     WMK_LIFT_K = 4096,        // numbers of one row of x that are lifted for F16 (quant_rows.h)
-    WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams
+    WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams …
+    WMK_STREAM_T = 16,        // … for so many rows of x at most
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
     WMK_INT_MOST = 8191,      // of x as whole numbers: 128 · 8191 · 2048 < 2³¹
     WMK_INT_K = 2048,         // products in a sum of 32 bits
@@ -102,7 +103,8 @@ typedef struct wmk_tile {
     const uint8_t *w[4];
     size_t ldy, ldx, ld_from;
     size_t K;
-    size_t next; // bytes from a row of w to the one that is wanted next; 0: none
+    const uint8_t *soon, *end; // what is wanted of w next, …
+    size_t share;              // … so many lines of 64 bytes for each row of tiles
 } wmk_tile;
 
 typedef int8_t wmk_bytes __attribute__((vector_size(16)));

@@ -29,7 +29,7 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_float(i) ((vec)(i))
 #define v_shift(i, n) ((i) << (n))
 #define v_less(a, b) ((vint)((a) < (b)))
-#define v_prefetch(p) ((void)(p))
+#define v_prefetch(p) ((void)*(const volatile uint8_t *)(p))
 #define v_after(v, other) ((vec)wmk_after_simd128((v128_t)(v), (v128_t)(other)))
 #define v_min(a, b) ((vec)wasm_f32x4_pmin((v128_t)(b), (v128_t)(a)))
 #define v_max(a, b) ((vec)wasm_f32x4_pmax((v128_t)(b), (v128_t)(a)))
