@@ -400,6 +400,7 @@ static void int8_products_of_every_size(void **state) {
             }
             for (size_t i = 0; i < WM_COUNT(big); i++)
                 check_int8(k, type, 1 + 3 * i, 10, big[i], i % 4, 1, i % 2);
+            for (size_t T = 1; T < 4; T++) check_int8(k, type, T, 5, 35001, 1, 1, true);
         }
         // The largest sums there are do not overflow.
         enum { K = 2048 };
@@ -452,6 +453,7 @@ static void quantised_products_of_every_size(void **state) {
             }
             for (size_t i = 0; i < WM_COUNT(big); i++)
                 check_quantised(k, (wm_weight_type)type, 1 + i, 22, big[i], i % 4, i % 2);
+            check_quantised(k, (wm_weight_type)type, 2, 5, 20001, 1, true);
         }
     }
 }

@@ -85,17 +85,23 @@ WMK_INLINE void WMK(i8_step)(vint sum[][4], const int16_t *x, size_t ldx, const 
 // 2 · LANES] of widened numbers where it is `packed`
 WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
                              const int16_t *panel, const bool packed, size_t K, const size_t rows) {
+    const size_t step = rows == 1 ? 4 * LANES : 2 * LANES;
     const uint8_t *w[4];
     vint sum[TILE_T][4];
     WMK_UNROLL for (size_t c = 0; c < 4; c++) {
         if (!packed) w[c] = from->w[c];
         WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_bits(v_set(0.0f));
     }
-    for (; K; K -= 2 * LANES) {
+    for (; K; K -= step) {
         WMK(i8_step)(sum, x, ldx, w, panel, packed, rows);
-        WMK_ADVANCE(x, 2 * LANES);
+        if (step > 2 * LANES) {
+            const uint8_t *const next[4] = {w[0] + 2 * LANES, w[1] + 2 * LANES, w[2] + 2 * LANES,
+                                            w[3] + 2 * LANES};
+            WMK(i8_step)(sum, x + 2 * LANES, ldx, next, panel, packed, rows);
+        }
+        WMK_ADVANCE(x, step);
         if (packed) WMK_ADVANCE(panel, 8 * LANES);
-        WMK_UNROLL for (size_t c = 0; c < 4 && !packed; c++) WMK_ADVANCE(w[c], 2 * LANES);
+        WMK_UNROLL for (size_t c = 0; c < 4 && !packed; c++) WMK_ADVANCE(w[c], step);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         wmk_quad all = v_sums(v_convert(sum[r][0]), v_convert(sum[r][1]), v_convert(sum[r][2]),
@@ -104,67 +110,66 @@ WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WM
     }
 }
 
-// 8 · LANES numbers of each row. With its upper bit turned a nibble is q - 8 in two's complement;
+// 8 · LANES numbers of a row of w. With its upper bit turned a nibble is q - 8 in two's complement;
 // at the top of its 16 bits that is times 4096, and four products of 8 · 4096 · 8191 · 2 still fit.
-WMK_INLINE void WMK(q4_step)(vec sum[][4], const int16_t *x, size_t ldx, const uint8_t *const w[2],
-                             const vec scale[2], const size_t rows) {
+WMK_INLINE void WMK(q4_step)(vec sum[], const v_half a[][4], const uint8_t *w, vec scale,
+                             v_half flip, v_half top, const size_t rows) {
     typedef uint16_t nibbles __attribute__((vector_size(4 * LANES)));
-    nibbles q[2], top = (nibbles)(vint){0} + 0xF000;
-    vint all[TILE_T][2];
-    WMK_UNROLL for (size_t c = 0; c < 2; c++) q[c] = (nibbles)v_load_half(w[c]) ^ 0x8888;
+    nibbles q = (nibbles)(v_load_half(w) ^ flip);
+    vint all[TILE_T];
     WMK_UNROLL for (size_t m = 0; m < 4; m++) {
-        v_half a[TILE_T];
+        v_half e = (v_half)(q << (12 - 4 * m));
+        if (m) e &= top;
         WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-            a[r] = v_load_half(x + r * ldx + m * 2 * LANES);
-        }
-        WMK_UNROLL for (size_t c = 0; c < 2; c++) {
-            nibbles e = q[c] << (12 - 4 * m) & top;
-            WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-                all[r][c] = v_dot(m ? all[r][c] : v_bits(v_set(0.0f)), a[r], (v_half)e);
-            }
+            all[r] = v_dot(m ? all[r] : v_bits(v_set(0.0f)), a[r][m], e);
         }
     }
-    WMK_UNROLL for (size_t c = 0; c < 2; c++) {
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-            sum[r][c] = v_fma(v_convert(all[r][c]), scale[c], sum[r][c]);
-        }
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+        sum[r] = v_fma(v_convert(all[r]), scale, sum[r]);
     }
 }
 
-// As i8_tile, for q4.
+// As i8_tile, for q4: two rows of w at a time.
 WMK_INLINE void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
                              size_t K, const size_t rows) {
     enum { SPAN = 8 * LANES, BYTES = 4 * LANES };
+    const v_half flip = (v_half)WMK(everywhere)(0x88888888);
+    const v_half top = (v_half)WMK(everywhere)(0xF000F000);
     for (size_t c = 0; c < 4; c += 2) {
         const uint8_t *w[2] = {from->w[c], from->w[c + 1]};
         const int16_t *at = x;
-        vec sum[TILE_T][4];
-        WMK_UNROLL for (size_t i = 0; i < 4 * rows; i++) sum[i / 4][i % 4] = v_set(0.0f);
+        vec sum[2][TILE_T];
+        WMK_UNROLL for (size_t i = 0; i < 2 * rows; i++) sum[i / rows][i % rows] = v_set(0.0f);
         for (size_t i = 0; i * SPAN < K; i++) {
-            vec scale[2] = {v_load_scales(from->scale[c], i), v_load_scales(from->scale[c + 1], i)};
-            WMK(q4_step)(sum, at, ldx, w, scale, rows);
+            v_half a[TILE_T][4];
+            WMK_UNROLL for (size_t j = 0; j < 4 * rows; j++) {
+                a[j / 4][j % 4] = v_load_half(at + j / 4 * ldx + j % 4 * 2 * LANES);
+            }
+            WMK_UNROLL for (size_t j = 0; j < 2; j++) {
+                vec scale = v_load_scales(from->scale[c + j], i);
+                WMK(q4_step)(sum[j], (const v_half(*)[4])a, w[j], scale, flip, top, rows);
+                WMK_ADVANCE(w[j], BYTES);
+            }
             WMK_ADVANCE(at, SPAN);
-            WMK_ADVANCE(w[0], BYTES);
-            WMK_ADVANCE(w[1], BYTES);
         }
         WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-            wmk_quad all = v_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+            wmk_quad all = v_sums(sum[0][r], sum[1][r], sum[0][r], sum[1][r]);
             memcpy(sums + 4 * r + c, &all, sizeof all / 2);
         }
     }
 }
 
-WMK_INLINE void WMK(int_tile)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
-                              size_t K, size_t rows, wm_weight_type type) {
-    if (type == WM_Q4 && rows == 1)
-        WMK(q4_tile)(sums, x, ldx, from, K, 1);
-    else if (type == WM_Q4)
-        WMK(q4_tile)(sums, x, ldx, from, K, TILE_T);
-    else if (rows == 1)
-        WMK(i8_tile)(sums, x, ldx, from, NULL, false, K, 1);
-    else
-        WMK(i8_tile)(sums, x, ldx, from, NULL, false, K, TILE_T);
-}
+// Each a function of its own: V8 is short of registers in a larger one.
+#define WMK_INT_TILE(name, of, ...)                                     \
+    WMK_APART void WMK(name)(float *sums, const int16_t *x, size_t ldx, \
+                             const WMK(int_rows) * from, size_t K) {    \
+        WMK(of)(sums, x, ldx, from, __VA_ARGS__);                       \
+    }
+WMK_INT_TILE(i8_one, i8_tile, NULL, false, K, 1)
+WMK_INT_TILE(i8_some, i8_tile, NULL, false, K, TILE_T)
+WMK_INT_TILE(q4_one, q4_tile, K, 1)
+WMK_INT_TILE(q4_some, q4_tile, K, TILE_T)
+#undef WMK_INT_TILE
 
 // As i8_tile for many rows: w is widened once and read in one stream.
 WMK_APART void WMK(i8_many)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
@@ -183,6 +188,42 @@ WMK_APART void WMK(i8_many)(float *sums, const int16_t *x, size_t ldx, const WMK
     }
 }
 
+// sums [count, 4] = x [count, K] · w [4, K]ᵀ
+WMK_INLINE void WMK(int_tiles)(float *sums, const int16_t *x, size_t ldx,
+                               const WMK(int_rows) * from, size_t K, size_t count,
+                               wm_weight_type type) {
+    const bool q4 = type == WM_Q4;
+    if (!q4 && count >= WM_MAX(TILE_T, WMK_FEW)) {
+        WMK(i8_many)(sums, x, ldx, from, K, count);
+        return;
+    }
+    for (size_t r = 0, some; r < count; r += some, sums += 4 * some, x += some * ldx) {
+        some = count - r < TILE_T ? 1 : TILE_T;
+        if (some == 1)
+            (q4 ? WMK(q4_one) : WMK(i8_one))(sums, x, ldx, from, K);
+        else
+            (q4 ? WMK(q4_some) : WMK(i8_some))(sums, x, ldx, from, K);
+    }
+}
+
+// The scales of n blocks, which are finite.
+WMK_INLINE void WMK(widen_scales)(float *to, const uint8_t *scales, size_t n) {
+#ifdef F16C
+    WMK(widen_f16)(to, scales, n);
+#else
+    const vint mask = WMK(everywhere)(0x8FFFE000);
+    const vec unit = v_float(WMK(everywhere)((127 + 112) << 23));
+    if (n < LANES) {
+        WMK(widen_f16)(to, scales, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += LANES) { // the last few again
+        size_t at = WM_MIN(i, n - LANES);
+        v_store(to + at, v_float(v_shift(v_load_i16(scales + 2 * at), 13) & mask) * unit);
+    }
+#endif
+}
+
 // Rows n, n + apart, … of w from number k on; past `columns` the last one again.
 WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_weight_type type,
                                 size_t n, size_t apart, size_t columns, size_t k, size_t n_k,
@@ -190,7 +231,7 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
     const bool q4 = type == WM_Q4;
     size_t row_blocks = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
     size_t blocks = (n_k + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
-    size_t bytes = q4 ? blocks * WM_Q4_BYTES : n_k, step = (q4 ? 4 : 2) * LANES;
+    size_t bytes = q4 ? blocks * WM_Q4_BYTES : n_k, step = 4 * LANES;
     WMK_ROLLED for (size_t c = 0; c < 4; c++, n += c < columns ? apart : 0) {
         uint8_t *padded = rows->padded[c];
         rows->w[c] = w->data + (q4 ? n * row_blocks * WM_Q4_BYTES + k / 2 : n * K + k);
@@ -200,7 +241,8 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
         }
         if (!q4) continue;
         memset(rows->scale[c] + blocks, 0, LANES / 4 * sizeof(float));
-        WMK(widen_f16)(rows->scale[c], w->scale + (n * row_blocks + k / WM_Q4_BLOCK) * 2, blocks);
+        WMK(widen_scales)(rows->scale[c], w->scale + (n * row_blocks + k / WM_Q4_BLOCK) * 2,
+                          blocks);
     }
 }
 
@@ -235,8 +277,9 @@ WMK_INLINE void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t colum
     }
 }
 
-// Rows of x that fit on the stack at a time, K in blocks whose sums fit. halves: 1, or 2, which
-// lie one after another as two rows and are added at last.
+// Rows of x that fit on the stack at a time, as much of K as there is room for, that a few rows
+// read w in one go; a sum's block of it each. halves: 1, or 2, which lie one after another as two
+// rows and are added at last.
 static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
                               const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                               size_t N, size_t K, const size_t halves) {
@@ -246,34 +289,30 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
     const bool q4 = type == WM_Q4;
     const float rest = halves == 1 ? 0 : q4 ? 0x1p13f : 0x1p14f;
     const float *scale = (const float *)(const void *)w->scale;
-    size_t by = T == 1 ? N / 4 : 1, span = (q4 ? 8 : 2) * LANES;
-    for (size_t k = 0; k == 0 || k < K; k += WMK_INT_K) {
-        size_t n_k = WM_MIN(WMK_INT_K, K - k), pitch = (n_k + span - 1) / span * span;
+    size_t by = T == 1 ? N / 4 : 1, span = (q4 ? 8 : 4) * LANES;
+    size_t room = WMK_INT_X / WMK_INT_K / halves / WM_MIN(T, WMK_INT_X / WMK_INT_K / halves);
+    for (size_t from = 0; from == 0 || from < K; from += room * WMK_INT_K) {
+        size_t n = WM_MIN(room * WMK_INT_K, K - from), pitch = (n + span - 1) / span * span;
         size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / WM_MAX(pitch, 1)) / halves;
         for (size_t t = 0, block; t < T; t += block) {
             block = WM_MIN(most, T - t);
             for (size_t r = 0; r < block; r++) {
                 const float *row = x + (t + r) * ldx;
                 steps[r] = WMK(row_step)(row, K, rest, type);
-                WMK(quantise)(whole + r * halves * pitch, row + k, steps[r], n_k, pitch, rest,
+                WMK(quantise)(whole + r * halves * pitch, row + from, steps[r], n, pitch, rest,
                               type);
                 if (q4) steps[r] *= 0x1p-12f;
             }
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
-                size_t n = apart == 1 ? 4 * i : i, count = block * halves;
-                WMK(int_rows_at)(&rows, w, type, n, apart, columns, k, n_k, K);
-                if (!q4 && count >= WM_MAX(TILE_T, WMK_FEW)) {
-                    WMK(i8_many)(sums, whole, pitch, &rows, pitch, count);
-                } else {
-                    WMK_ROLLED for (size_t r = 0, some; r < count; r += some) {
-                        some = count - r < TILE_T ? 1 : TILE_T;
-                        WMK(int_tile)(sums + 4 * r, whole + r * pitch, pitch, &rows, pitch, some,
-                                      type);
-                    }
+                size_t at = apart == 1 ? 4 * i : i, count = block * halves;
+                for (size_t k = 0; k == 0 || k < n; k += WMK_INT_K) {
+                    size_t n_k = WM_MIN(WMK_INT_K, n - k), whole_k = WM_MIN(WMK_INT_K, pitch - k);
+                    WMK(int_rows_at)(&rows, w, type, at, apart, columns, from + k, n_k, K);
+                    WMK(int_tiles)(sums, whole + k, pitch, &rows, whole_k, count, type);
+                    WMK(int_finish)(y + t * ldy + at, ldy, apart, columns, sums, steps, block,
+                                    q4 ? NULL : scale + at, b ? b + at : NULL, from + k > 0, rest);
                 }
-                WMK(int_finish)(y + t * ldy + n, ldy, apart, columns, sums, steps, block,
-                                q4 ? NULL : scale + n, b ? b + n : NULL, k > 0, rest);
             }
         }
     }

@@ -54,6 +54,11 @@ WMK_INLINE vec WMK(select)(vint where, vec yes, vec no) {
     return v_float((where & v_bits(yes)) | (~where & v_bits(no)));
 }
 
+WMK_INLINE vint WMK(everywhere)(uint32_t value) {
+    WMK_OPAQUE(value); // V8 would make a constant anew wherever it is used
+    return (vint)((vint){0} + (int32_t)value);
+}
+
 WMK_INLINE vec WMK(abs)(vec x) { return v_float(v_bits(x) & 0x7FFFFFFF); }
 
 WMK_INLINE vec WMK(copy_sign)(vec x, vec sign) {

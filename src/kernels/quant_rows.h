@@ -115,11 +115,6 @@ typedef struct WMK(halves) {
     vint zero;
 } WMK(halves);
 
-WMK_INLINE vint WMK(everywhere)(uint32_t value) {
-    WMK_OPAQUE(value); // V8 would make a constant anew wherever it is used
-    return (vint)((vint){0} + (int32_t)value);
-}
-
 WMK_INLINE WMK(halves) WMK(no_halves)(void) {
     WMK(halves)
     none = {.shift = (v_half)WMK(everywhere)(1 << 13),
