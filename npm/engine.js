@@ -30,62 +30,87 @@ const failed = (code, name) => (cause) => {
 
 export const wrong = (what) => fail('ARG', what);
 
-export const heed = (signal) => signal?.throwIfAborted();
+export const heed = (signal) =>
+  signal == null || (signal.throwIfAborted ?? wrong('signal is no AbortSignal')).call(signal);
 
 export const pause = async (ms, signal) => {
   await new Promise((wake) => setTimeout(wake, ms));
   heed(signal);
 };
 
+// What the promise gives, or the signal's reason as soon as there is one.
+export const unlessAborted = (signal, promise) => {
+  let stop;
+  const stopped = new Promise((_, reject) => {
+    heed(signal);
+    signal?.addEventListener('abort', (stop = () => reject(signal.reason)));
+  });
+  return Promise.race([stopped, promise]).finally(
+    () => stop && signal.removeEventListener('abort', stop),
+  );
+};
+
 // ---- Arguments: judged by what they can do; instanceof would fail those of another realm --------
 
 const NOTHING = { __proto__: null };
 
-// The own properties of an options object: what sits on Object.prototype has no say. A number in
-// its place is the option `short`.
-export const optionsOf = (options, short) => {
-  if ((options ?? NOTHING) === NOTHING) return NOTHING;
-  if (short && typeof options === 'number') options = { [short]: options };
-  if (typeof options !== 'object') wrong('options must be an object');
-  return { __proto__: null, ...options };
-};
-
-// The numbers of every call, and what else than a number an option can be, in the order of exports.c.
-const OPTIONS = (
+// Every option of whatever call; hub.js, worker.js and tokenizer.js add theirs. First the numbers of
+// every call, in the order of exports.c, and what else than a number one can be.
+export const OPTIONS = (
   'maxLength pooling normalize truncate special specialAsText skipSpecial raw all maxAnswer ' +
   'stride maxNewTokens minNewTokens minLength doSample temperature topK topP minP typicalP ' +
   'repetitionPenalty presencePenalty frequencyPenalty noRepeatNgramSize numBeams lengthPenalty ' +
-  'earlyStopping numReturnSequences'
+  'earlyStopping numReturnSequences ' +
+  'prompt promptName truncateDim pair seed stop eosTokenId sequenceBias signal onProgress model ' +
+  'tokenizer config merges files compute'
 ).split(' ');
 const WORDS = [false, true, 'mean', 'cls', 'max', 'last', 'end', 'start', 'error', 'never'];
 
-const NOTHING_GIVEN = new Float64Array(OPTIONS.length);
+// The own properties of an object: what sits on Object.prototype has no say.
+export const recordOf = (given) =>
+  (given ??= NOTHING) === NOTHING
+    ? NOTHING
+    : typeof given === 'object'
+      ? { __proto__: null, ...given }
+      : wrong('options must be an object');
+
+// As recordOf, of known names. A number in its place is the option `short`.
+export const optionsOf = (options, short) => {
+  options = recordOf(short && typeof options === 'number' ? { [short]: options } : options);
+  for (const name in options)
+    if (!OPTIONS.includes(name)) {
+      // How many pairs of letters the two have in common.
+      const likeness = (other) =>
+        [...other].filter((letter, i) => RegExp(letter + other[i + 1], 'i').test(name)).length /
+        (name + other).length;
+      wrong(`no option ${name}: ${OPTIONS.reduce((a, b) => (likeness(a) < likeness(b) ? b : a))}?`);
+    }
+  return options;
+};
+
+const NOTHING_GIVEN = new Float64Array(28);
 
 // The options as numbers: words as those below 0; 0 for undefined and null, which are not given; a 0
 // that is given as -0.
-export const numbersOf = (options) => {
-  options = optionsOf(options);
-  if (options === NOTHING) return NOTHING_GIVEN;
-  for (const name in options)
-    if (/^[a-z]+_/.test(name)) wrong(`${name}: options are in camelCase`);
-  const numbers = NOTHING_GIVEN.slice();
-  OPTIONS.forEach((name, i) => {
-    const value = options[name];
-    if (value != null)
-      numbers[i] =
-        typeof value === 'number'
-          ? value || -value
-          : -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
-  });
-  return numbers;
-};
+export const numbersOf = (options) =>
+  (options = optionsOf(options)) === NOTHING
+    ? NOTHING_GIVEN
+    : NOTHING_GIVEN.map((_, i) => {
+        const name = OPTIONS[i],
+          value = options[name];
+        return value == null
+          ? 0
+          : typeof value === 'number'
+            ? value || -value
+            : -1 - WORDS.indexOf(value) || wrong(`${name} cannot be ${String(value)}`);
+      });
 
 // How many numbers of a vector are asked for.
 export const widthOf = ({ truncateDim: most }, dim) =>
   (most ?? 0) === most >>> 0 ? Math.min(most || dim, dim) : wrong(`truncateDim cannot be ${most}`);
 
 export const textsOf = (texts) =>
-  Array.isArray(texts) ? [...texts] : wrong('texts must be an array of strings');
+  Array.isArray(texts) ? [...texts] : wrong('texts must be an array');
 
 export const idsOf = (ids) =>
   Int32Array.from((ids ??= []).length >= 0 ? ids : [NaN], (id) =>
@@ -155,7 +180,7 @@ const engineOf = ({ exports }) => {
     const parts = items.map((item) => {
       if (typeof item !== 'string' || item.length > 2 ** 16) {
         if (item?.[AT] >= 0) return item;
-        item = bytesOf(item) ?? wrong('a text must be a string');
+        item = bytesOf(item) ?? wrong('texts must be strings');
       }
       room += item.byteLength ?? 3 * item.length;
       return item;
@@ -275,7 +300,7 @@ const compile = async (input) => {
   if (decoder.decode(bytes).trim()[0] === '<')
     fail(
       'FORMAT',
-      `the server returned HTML for ${name}: give init() the URL of dist/wasmicro.wasm ` +
+      `${name} is HTML: init() wants the URL of dist/wasmicro.wasm ` +
         "(Vite: optimizeDeps.exclude = ['wasmicro'])",
     );
   return WebAssembly.compile(bytes);
@@ -362,7 +387,7 @@ const openSource = async (source, name, signal) => {
 const filesOf = ({ model, tokenizer, config, merges, files }) => {
   if (typeof model === 'string') unknown('model'); // a path, it may be, as is a tokenizer of one word
   if (typeof tokenizer === 'string' && /^[^\s{]+$/.test(tokenizer)) unknown('tokenizer');
-  const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...optionsOf(files) };
+  const given = { 'config.json': config, tokenizer, 'merges.txt': merges, ...recordOf(files) };
   return [...Object.entries(given), ['model.safetensors', model]]
     .filter(([, parts]) => parts != null)
     .map(([path, parts]) => ({ path, parts: [parts].flat() }));
@@ -395,19 +420,17 @@ function* place(files, onProgress, kind) {
 }
 
 // How `open` opens: 0 a model, 1 a tokenizer alone, 2 a model with compute: "int8".
-const kindOf = ({ compute }) =>
-  compute === 'int8'
-    ? 2
-    : (compute ?? 'f32') === 'f32'
-      ? 0
-      : wrong(`compute cannot be ${String(compute)}`);
+const kindOf = ({ compute }) => {
+  const kind = ['f32', , 'int8'].indexOf(compute ?? 'f32');
+  return kind < 0 ? wrong(`compute cannot be ${String(compute)}`) : kind;
+};
 
 // An engine opened on files that are at hand.
 export const openNow = (options, kind = kindOf(options)) => {
   const files = filesOf(options);
   for (const { path, parts } of files)
     parts.forEach((part, i) => {
-      const bytes = bytesOf(part, path) ?? wrong('fromBytes takes bytes: use load');
+      const bytes = bytesOf(part, path) ?? wrong('fromBytes wants bytes: use load');
       parts[i] = { bytes, size: bytes.length };
     });
   return place(files, undefined, kind).next().value;
@@ -417,11 +440,6 @@ export const openNow = (options, kind = kindOf(options)) => {
 export const openLater = async (options, kind = kindOf(options)) => {
   const { signal, onProgress } = options,
     files = filesOf(options);
-  let stop;
-  const stopped = new Promise((_, reject) =>
-    signal?.addEventListener('abort', (stop = () => reject(signal.reason))),
-  );
-  heed(signal);
   const opening = files.flatMap(({ path, parts }) =>
     parts.map(
       async (part, i) =>
@@ -429,16 +447,14 @@ export const openLater = async (options, kind = kindOf(options)) => {
     ),
   );
   try {
-    await Promise.race([Promise.all([init(), ...opening]), stopped]);
+    await unlessAborted(signal, Promise.all([init(), ...opening]));
     const placing = place(files, onProgress, kind);
     for (let read; ;) {
       const { done, value } = placing.next(read);
       if (done) return value;
-      read = await Promise.race([value, stopped]);
-      heed(signal);
+      read = await unlessAborted(signal, value);
     }
   } finally {
-    signal?.removeEventListener('abort', stop);
     for (const part of opening) part.then(({ close }) => close?.()).catch(() => {});
     heed(signal); // an aborted read may have failed in its own words
   }

@@ -3,19 +3,20 @@
 // hub.js adds what any repository needs. Node, Deno and Bun keep files as huggingface_hub does
 // (folder.js), browsers in a Cache; where there is neither, each load fetches them anew.
 
-import { ADDRESSABLE, fail, heed, pause, release, WasmicroError } from './engine.js';
+// prettier-ignore
+import {
+  ADDRESSABLE, fail, heed, optionsOf, pause, release, unlessAborted, WasmicroError,
+} from './engine.js';
 import { WasmPipeline } from './index.js';
 
-// Repository, and what gives its revision, and of each file path, bytes and SHA-256.
+// Repository; what gives its revision, and of each file path, bytes and SHA-256; what its small files
+// say, as options.
 // prettier-ignore
 const EMBEDDER = ['sentence-transformers/all-MiniLM-L6-v2', () => ['1110a243fdf4706b3f48f1d95db1a4f5529b4d41', [
-  ['1_Pooling/config.json', 190, '4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23'],
   ['config.json', 612, '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41'],
-  ['modules.json', 349, '84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf'],
-  ['sentence_bert_config.json', 53, 'fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7'],
   ['tokenizer.json', 466247, 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037'],
   ['model.safetensors', 90868376, '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db'],
-]]];
+]], { maxLength: 256, pooling: 'mean', normalize: true }];
 
 // ---- SHA-256 of what streams by: crypto.subtle takes whole buffers alone ------------------------
 
@@ -26,7 +27,8 @@ const roots = (count, power) => {
   return Int32Array.from(primes, (p) => (p ** power % 1) * 2 ** 32);
 };
 
-const turn = (x, a, b, c) => ((x >>> a) | (x << (32 - a))) ^ ((x >>> b) | (x << (32 - b))) ^ c;
+const turned = (x, by) => (x >>> by) | (x << -by);
+const turn = (x, a, b, c) => turned(x, a) ^ turned(x, b) ^ c;
 
 // Outside the closure below: V8 optimises it once for all.
 const mix = (state, rounds, w, words) => {
@@ -39,11 +41,9 @@ const mix = (state, rounds, w, words) => {
         y = w[i - 2];
       w[i] = w[i - 16] + w[i - 7] + turn(x, 7, 18, x >>> 3) + turn(y, 17, 19, y >>> 10);
     }
-    const x = turn(e, 6, 11, (e >>> 25) | (e << 7)),
-      y = turn(a, 2, 13, (a >>> 22) | (a << 10));
-    h = (h + x + (g ^ (e & (f ^ g))) + rounds[i] + w[i]) | 0;
+    h = (h + turn(e, 6, 11, turned(e, 25)) + (g ^ (e & (f ^ g))) + rounds[i] + w[i]) | 0;
     d = (d + h) | 0;
-    const next = (h + y + ((a & b) | (c & (a | b)))) | 0;
+    const next = (h + turn(a, 2, 13, turned(a, 22)) + ((a & b) | (c & (a | b)))) | 0;
     h = g;
     g = f;
     f = e;
@@ -73,10 +73,9 @@ export const sha256 = () => {
     }
   };
   const digest = () => {
-    const bits = length * 8;
+    const bits = BigInt(length * 8);
     for (let pad = 128; pad || length % 64 !== 56; pad = 0) update(Uint8Array.of(pad));
-    words.setUint32(56, bits / 2 ** 32);
-    words.setUint32(60, bits);
+    words.setBigUint64(56, bits);
     mix(state, rounds, w, words);
     return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, 0)).join('');
   };
@@ -226,11 +225,12 @@ export const openStore = async ({ cache }) => {
 
 const fetching = new Map(); // URL → the store that a call is putting it into
 
-// The sources of `files`, [path, size, hash] each, for WasmPipeline.load.
-const gather = async (repo, revision, files, o) => {
-  const store = await openStore(o),
+// The sources of `files`, [path, size, hash] each, for WasmPipeline.load, put among the options.
+const gather = async (repo, o, [revision, files, blobSum]) => {
+  const { offline, onProgress, signal } = o,
+    store = await openStore(o),
     total = files.reduce((sum, file) => sum + file[1], 0),
-    found = {};
+    found = (o.files = {});
   let loaded = 0;
   if (total > ADDRESSABLE) fail('LIMIT', `${repo}: ${total} bytes`);
   for (const [path, size, hash, as = path] of files) {
@@ -239,22 +239,22 @@ const gather = async (repo, revision, files, o) => {
       file = { __proto__: null, repo, revision, path, size, hash, url };
     const progress = (bytes) => {
       try {
-        if (bytes) o.onProgress?.({ loaded: (loaded += bytes), total, file: path });
+        if (bytes) onProgress?.({ loaded: (loaded += bytes), total, file: path });
       } catch (cause) {
         fail('CANCEL', path, cause); // no failure of the network, nor of the store
       }
     };
-    const fetched = () => {
-      o.fetched = true;
+    const chunks = () => {
+      o.onProgress = undefined; // one progress alone
       loaded = before;
       file.got = 0;
-      file.sum = hash?.length > 40 ? sha256() : o.blobSum?.(size);
+      file.sum = hash?.length > 40 ? sha256() : blobSum?.(size);
       return download(file, o, progress);
     };
-    const put = () => store.put(file, fetched(), o.signal);
+    const put = () => store.put(file, chunks(), signal);
     while (!(found[as] = await store?.find?.(file)) && store && fetching.get(url) === store)
-      while (fetching.get(url) === store) await pause(20, o.signal);
-    if (!found[as] && store && !o.offline)
+      while (fetching.get(url) === store) await pause(20, signal);
+    if (!found[as] && store && !offline)
       try {
         fetching.set(url, store);
         await put().catch((cause) => {
@@ -263,17 +263,16 @@ const gather = async (repo, revision, files, o) => {
         });
         found[as] = await store.find(file);
       } catch (cause) {
-        heed(o.signal);
+        heed(signal);
         if (cause instanceof WasmicroError) throw cause;
         console.warn(`wasmicro: ${path} is not cached: ${cause.message}`); // a quota, a full disk
       } finally {
         fetching.delete(url);
       }
-    if (found[as]) o.fetched ? progress(size + before - loaded) : (loaded += size);
-    else if (o.offline) fail('IO', `${path} of ${repo} is not in the cache`);
-    else found[as] = fetched();
+    if (found[as]) o.onProgress ? (loaded += size) : progress(size + before - loaded);
+    else if (offline) fail('IO', `${path} of ${repo} is not in the cache`);
+    else found[as] = chunks();
   }
-  return found;
 };
 
 // A pipeline from a hub's files, with the surroundings' settings where `options` has none.
@@ -288,8 +287,8 @@ export const openFrom = async (repo, list, options) => {
   };
   o.endpoint = o.endpoint.replace(/\/+$/, '');
   try {
-    o.files = await gather(repo, ...(await list(o)), o);
-    return await WasmPipeline.load(o.fetched ? { ...o, onProgress: undefined } : o); // one progress alone
+    await gather(repo, o, await list(o));
+    return await WasmPipeline.load({ ...options, files: o.files, onProgress: o.onProgress });
   } catch (error) {
     throw error?.code === 'CANCEL' ? error.cause : error;
   }
@@ -297,16 +296,31 @@ export const openFrom = async (repo, list, options) => {
 
 // ---- With nothing to configure ------------------------------------------------------------------
 
-// The one pipeline of a model: its promise is kept beside it. After a failure the next call tries again.
-export const pipelineOf = (model) =>
-  (model[2] ??= openFrom(...model).catch((cause) => {
-    model[2] = undefined;
+// The one pipeline of a model. After a failure the next call tries again; when the last of the calls
+// that wait for it is aborted, so is its load.
+export const pipelineOf = async (model, signal) => {
+  const stop = new AbortController(),
+    shared = (model[3] ??= [
+      openFrom(model[0], model[1], { ...model[2], signal: stop.signal }),
+      stop,
+      0, // calls
+    ]);
+  shared[2]++;
+  try {
+    return await unlessAborted(signal, shared[0]);
+  } catch (cause) {
+    if (!--shared[2] || !signal?.aborted) {
+      if (model[3] === shared) model[3] = undefined;
+      shared[1].abort();
+    }
     throw cause;
-  }));
+  }
+};
 
 // The vector of a text, or those of an array of texts, by all-MiniLM-L6-v2.
 export const embed = async (text, options) => {
-  const p = await pipelineOf(EMBEDDER);
+  options = optionsOf(options, 'maxLength');
+  const p = await pipelineOf(EMBEDDER, options.signal);
   if (!Array.isArray(text)) return p.embed(text, options);
   const vectors = p.embedBatch(text, options),
     width = vectors.length / text.length;

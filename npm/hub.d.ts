@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import type { AbortSignalLike, Given, LoadOptions, ResponseLike, Source, WasmPipeline } from './index.js';
+import type {
+  AbortSignalLike, Given, LoadOptions, Prompt, ResponseLike, Source, StreamOptions, WasmPipeline,
+} from './index.js';
 
 /** Where files are kept: find a file, or put it there whole. */
 export interface Store {
@@ -9,7 +11,13 @@ export interface Store {
    * has come then is no file.
    */
   put(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignalLike | null): Promise<unknown>;
+  /** For a load without the hub: what `keep` was last given of the revision. */
+  list?(repo: string, revision: string): Promise<HubList | null | undefined>;
+  keep?(repo: string, revision: string, list: HubList): Promise<unknown>;
 }
+
+/** A commit, and path, size and hash of each file. Plain data: JSON can carry it. */
+export type HubList = [commit: string, files: [path: string, size: number, hash?: string][]];
 
 export interface StoredFile {
   repo: string;
@@ -39,7 +47,7 @@ export interface HubOptions extends Omit<LoadOptions, 'model' | 'tokenizer' | 'c
   fetch?: (url: string, options: any) => Promise<ResponseLike>;
   /**
    * Browsers: the name of a Cache. Node, Deno, Bun: a folder, laid out as huggingface_hub does (default: its own).
-   * A Store. false: nothing is kept.
+   * A Store; one without `list` and `keep` has the hub asked for the repository's files each time. false: nothing is kept.
    */
   cache?: string | Store | false;
   /** Asks no host: what is not in the cache is an error. Default: HF_HUB_OFFLINE. */
@@ -80,7 +88,8 @@ export const cache: {
 
 /**
  * What SmolLM2-135M-Instruct (257 MB, fetched on first use, checked by SHA-256) writes after a prompt, or answers in a
- * conversation; arguments as WasmPipeline.generate.
+ * conversation; arguments as WasmPipeline.generate, and a `signal` for the wait until the model is there.
  * @example await generate([{ role: 'user', content: 'What is the capital of France?' }], 50);
  */
-export function generate(...prompt: Parameters<WasmPipeline['generate']>): Promise<ReturnType<WasmPipeline['generate']>>;
+export function generate(prompt: Prompt, options: StreamOptions & { numReturnSequences: number }): Promise<string | string[]>;
+export function generate(prompt: Prompt, options?: StreamOptions | number | null): Promise<string>;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // wasmicro/hub: a model by the name of its repository, and what the cache holds.
-import { encoder, fail, optionsOf, wrong } from './engine.js';
+import { OPTIONS, encoder, fail, optionsOf, wrong } from './engine.js';
 import { download, openFrom, openStore, pipelineOf, sha256 } from './fetch.js';
+
+OPTIONS.push(
+  ...['revision', 'quantized', 'token', 'endpoint', 'fetch', 'cache', 'offline', 'idle', 'retries'],
+);
 
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const PLAIN = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\0-\x1f\x7f\\:%]+$/; // leads nowhere else
@@ -130,17 +134,19 @@ const storeOf = async (options) => {
 // The hub's list, or where it cannot be reached, what is here.
 const listOf = (repo, revision) => async (o) => {
   const store = await storeOf(o);
-  o.blobSum = blobSum;
   const kept = await store?.list?.(repo, revision);
   try {
-    if (o.offline) fail('IO', `${repo} at ${revision} is not in the cache, and the hub is not asked`);
+    if (o.offline) {
+      const why = store && !store.list ? 'the store has no `list` to know it by' : 'the hub is not asked';
+      fail('IO', `${repo} at ${revision} is not in the cache, and ${why}`);
+    }
     const list = await ask(repo, revision, { __proto__: null, ...o, ...(kept && { retries: 0 }) });
     await store?.keep?.(repo, revision, list).catch(() => {});
-    return [list[0], needed(repo, list[1], o.quantized)];
+    return [list[0], needed(repo, list[1], o.quantized), blobSum];
   } catch (cause) {
     if (cause.code !== 'IO' || !kept) throw cause;
     try {
-      return [kept[0], needed(repo, kept[1], o.quantized)];
+      return [kept[0], needed(repo, kept[1], o.quantized), blobSum];
     } catch {
       throw cause; // what is here is not all that there is
     }
@@ -171,7 +177,7 @@ export const fromHub = async (repo, options) => {
 };
 
 const storeFor = async (options) => {
-  const store = await storeOf(options ?? {});
+  const store = await storeOf(optionsOf(options));
   return store?.all ? store : fail('UNSUPPORTED', store ? 'this store has no list' : 'this host has no cache');
 };
 
@@ -207,4 +213,5 @@ const WRITER = ['HuggingFaceTB/SmolLM2-135M-Instruct', () => ['12fd25f77366fa6b3
 ]]];
 
 // What SmolLM2-135M-Instruct writes after a prompt, or answers in a conversation.
-export const generate = async (prompt, options) => (await pipelineOf(WRITER)).generate(prompt, options);
+export const generate = async (prompt, options) =>
+  (await pipelineOf(WRITER, optionsOf(options, 'maxNewTokens').signal)).generate(prompt, options);

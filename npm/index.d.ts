@@ -358,15 +358,21 @@ export class WasmPipeline {
 /**
  * The vector of a text, or those of an array of texts, with nothing to configure: fetches all-MiniLM-L6-v2 (87 MB,
  * checked by SHA-256) on first use and keeps it, in a browser's Cache or in huggingface_hub's folder.
+ * An aborted call rejects with the signal's reason; what is being fetched stops if no other call waits for it.
  * @example const [a, b] = await embed(['a cat', 'a kitten']);
  */
-export function embed(text: string, options?: number | EmbedOptions): Promise<Float32Array>;
-export function embed(texts: readonly string[], options?: number | EmbedOptions): Promise<Float32Array[]>;
+export function embed(text: string, options?: EmbedCall | number | null): Promise<Float32Array>;
+export function embed(texts: readonly string[], options?: EmbedCall | number | null): Promise<Float32Array[]>;
 
-/** The cosine of two vectors. */
+export interface EmbedCall extends EmbedOptions {
+  signal?: AbortSignalLike | null;
+}
+
+/** The cosine of two vectors of one length, 0 where one of them is 0; ARG for different lengths. */
 export function similarity(a: ArrayLike<number>, b: ArrayLike<number>): number;
 /**
- * The k nearest of some vectors, an array of them or one after another as `embedBatch` gives them, best first.
+ * The k nearest of some vectors, an array of them or one after another as `embedBatch` gives them, best first. ARG
+ * where one is not as long as the query.
  * @example search(p.embedQuery('tea'), p.embedDocuments(texts), 3)
  */
 export function search(

@@ -35,7 +35,7 @@ export class WasmPipeline {
   last = { tokens: 0, truncated: false };
 
   constructor(engine, options) {
-    if (!engine?.give) wrong('use fromBytes or load');
+    if (!engine?.give) wrong('use load');
     this.#engine = engine;
     this.#given = [numbersOf(options), options.prompt, options.promptName];
     engine.run('info').forEach((fact, i) => {
@@ -122,11 +122,11 @@ export class WasmPipeline {
     const texts = [''];
     for (const [text, sequence] of this.#generate(prompt, options))
       texts[sequence] = (texts[sequence] ?? '') + text;
-    return texts[1] === undefined ? texts[0] : texts;
+    return texts.length > 1 ? texts : texts[0];
   }
 
   async *stream(prompt, options) {
-    const { signal } = optionsOf(options, 1); // of an object: a number is maxNewTokens
+    const { signal } = optionsOf(options, 'maxNewTokens');
     let from = 0;
     heed(signal);
     for (const [text] of this.#generate(prompt, options)) {
@@ -141,41 +141,26 @@ export class WasmPipeline {
 
   classify(text, options) {
     const texts = [text, ...arrayOf(optionsOf(options).pair)];
-    return this.#predict(1, texts, options, ([label, score]) => ({ label, score }));
+    return this.#predict(1, texts, options, 'label score');
   }
 
   rerank(query, texts, options) {
-    texts = [query, ...textsOf(texts)];
-    return this.#predict(2, texts, options, ([, score, index]) => ({ index, score }));
+    return this.#predict(2, [query, ...textsOf(texts)], options, ' score index');
   }
 
   fillMask(text, options) {
-    return this.#predict(3, [text], options, ([token, score, id]) => ({ token, id, score }));
+    return this.#predict(3, [text], options, 'token score id');
   }
 
   answer(question, context, options) {
-    const answers = this.#predict(
-      4,
-      [question, context],
-      options,
-      ([answer, score, , start, end]) => ({
-        answer,
-        score,
-        start,
-        end,
-      }),
-    );
+    const answers = this.#predict(4, [question, context], options, 'answer score  start end');
     return optionsOf(options).topK > 1 ? answers : answers[0];
   }
 
   tag(text, options) {
-    return this.#predict(5, [text], options, ([label, score, , start, end]) => ({
-      label,
-      score,
-      word: text.slice(start, end),
-      start,
-      end,
-    }));
+    const tags = this.#predict(5, [text], options, 'label score  start end');
+    for (const tag of tags) tag.word = text.slice(tag.start, tag.end);
+    return tags;
   }
 
   close() {
@@ -214,8 +199,8 @@ export class WasmPipeline {
         numbersOf(options),
         String(options.seed ?? 0),
         eosTokenId == null ? ABSENT : idsOf(arrayOf(eosTokenId)),
-        Float64Array.from(biases, ({ bias }) => bias),
-        ...biases.map((bias) => idsOf(bias.ids)),
+        Float64Array.from(biases, (one) => one?.bias),
+        ...biases.map((one) => idsOf(one?.ids)),
         ...stop,
         ...promptOf(prompt),
       ];
@@ -237,14 +222,18 @@ export class WasmPipeline {
     }
   }
 
-  #predict(task, texts, options, show) {
+  // Predictions, of whose fields some have names: text, score, index, start, end.
+  #predict(task, texts, options, names) {
     const engine = this.#engine,
       items = [numbersOf(options), ...texts];
     const [at, count, rows, tokens, truncated] = engine.give('predict', items, task);
     this.last = { tokens, truncated: truncated > 0 };
     const found = Array.from({ length: count }, (_, i) => {
-      const [from, length, ...rest] = engine.view(at + 48 * i, 6, Float64Array);
-      return show([engine.text(from, length), ...rest]);
+      const one = {},
+        [from, ...fields] = engine.view(at + 48 * i, 6, Float64Array);
+      fields[0] = engine.text(from, fields[0]);
+      names.split(' ').forEach((name, j) => name && (one[name] = fields[j]));
+      return one;
     });
     return rows > 1 ? Array.from({ length: rows }, () => found.splice(0, count / rows)) : found;
   }
@@ -254,19 +243,21 @@ export class WasmPipeline {
 export const similarity = (a, b) => {
   let ab = 0,
     aa = 0,
-    bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    ab += a[i] * b[i];
-    aa += a[i] * a[i];
-    bb += b[i] * b[i];
+    bb = 0,
+    n = a?.length;
+  if (!(n >= 0) || n !== b?.length) wrong(`expected ${n} numbers, got ${b?.length}`);
+  while (n--) {
+    ab += a[n] * b[n];
+    aa += a[n] * a[n];
+    bb += b[n] * b[n];
   }
-  return ab / Math.sqrt(aa * bb) || 0;
+  return (aa = Math.sqrt(aa * bb)) && ab / aa;
 };
 
 // The k nearest of some vectors, an array of them or one after another, best first.
 export const search = (query, vectors, k = 10) => {
-  const n = query.length,
-    rows = ArrayBuffer.isView(vectors) ? { length: vectors.length / n } : vectors;
+  const n = query?.length || wrong('no query'),
+    rows = ArrayBuffer.isView(vectors) ? { length: Math.ceil(vectors.length / n) } : vectors;
   return Array.from(rows, (row, index) => ({
     index,
     score: similarity(query, row ?? vectors.subarray(index * n, (index + 1) * n)),

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Several Workers with a model each: batches are split among them, other calls go to the least busy.
 // A vector does not depend on its neighbours, so the results are those of one pipeline bit for bit.
-import { bytesOf, optionsOf, textsOf, widthOf, wrong } from './engine.js';
-import {
-  METHODS,
-  WasmPipeline,
-  WasmicroError,
-  checkSource,
-  convertFiles,
-  unlessAborted,
-} from './worker.js';
+import { bytesOf, optionsOf, textsOf, unlessAborted, widthOf, wrong } from './engine.js';
+import { METHODS, WasmPipeline, WasmicroError, checkSource, convertFiles } from './worker.js';
 
 export { WasmicroError };
 

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The tokenizer alone: from a repository's tokenizer files, without a model.
+// prettier-ignore
 import {
-  ABSENT,
-  idsOf,
-  numbersOf,
-  openLater,
-  openNow,
-  optionsOf,
-  textsOf,
-  wrong,
+  ABSENT, OPTIONS, idsOf, numbersOf, openLater, openNow, optionsOf, textsOf, wrong,
 } from './engine.js';
 
 export { default, WasmicroError } from './engine.js';
+
+OPTIONS.push('offsets', 'strategy', 'maxTokens', 'overlap');
 
 const UNITS = ['utf16', 'code-points', 'bytes'];
 const CODES = [2, 1, 0]; // wm_offsets
@@ -31,7 +27,7 @@ export class Tokenizer {
   #engine;
 
   constructor(engine) {
-    if (!engine?.give) wrong('use fromBytes or load');
+    if (!engine?.give) wrong('use load');
     this.#engine = engine;
   }
 

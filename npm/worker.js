@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The pipeline off the main thread: the same methods, each a promise. One Worker a pipeline; calls
 // queue there in order.
-import { ADDRESSABLE, WasmicroError, bytesOf, fail, optionsOf, wrong } from './engine.js';
+// prettier-ignore
+import {
+  ADDRESSABLE, OPTIONS, WasmicroError, bytesOf, fail, heed, optionsOf, recordOf, unlessAborted, wrong,
+} from './engine.js';
 
 export { WasmicroError };
+
+OPTIONS.push('worker', 'wasm', 'size'); // size: of a pool
 
 // prettier-ignore
 export const METHODS = [
@@ -29,20 +34,6 @@ export const checkSource = ({ headers, ok, size, status, url }, name) => {
 };
 
 // Waits for a promise, but no longer than until the signal says so.
-export async function unlessAborted(signal, promise) {
-  let abort;
-  const stopped = new Promise((_, reject) =>
-    signal?.addEventListener('abort', (abort = () => reject(signal.reason))),
-  );
-  try {
-    signal?.throwIfAborted();
-    return await Promise.race([promise, stopped]);
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-}
-
-// What of a source can be posted. A URL streams in the Worker; a Response or stream is read here.
 async function portable(source, name) {
   source = await source;
   if (typeof source === 'string' || bytesOf(source, name)) return source;
@@ -71,7 +62,7 @@ const portableParts = (given, name) =>
 export async function convertFiles(options, convert) {
   const { model, tokenizer, config, merges } = options,
     named = { model, tokenizer, config, merges },
-    files = { ...optionsOf(options.files) };
+    files = { ...recordOf(options.files) };
   if (typeof model === 'string') wrong('model must not be a string: a URL object names a file');
   const all = (record) =>
     Promise.all(
@@ -127,7 +118,7 @@ export class WasmPipeline {
 
   static async load(options) {
     const { signal, onProgress, worker, wasm, ...rest } = optionsOf(options);
-    signal?.throwIfAborted();
+    heed(signal);
     const pipeline = new WasmPipeline(
       typeof worker === 'function' ? worker() : (worker ?? newWorker()),
     );
@@ -148,8 +139,8 @@ export class WasmPipeline {
       stop = new AbortController();
     let wake,
       ended = false;
+    heed(signal);
     const leaving = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    signal?.throwIfAborted();
     const call = this.#call('stream', [prompt, rest], leaving, (piece) => {
       pieces.push(piece);
       wake?.();
@@ -160,7 +151,7 @@ export class WasmPipeline {
     );
     try {
       for (;;) {
-        signal?.throwIfAborted();
+        heed(signal);
         if (pieces.length) yield pieces.shift();
         else if (ended) return await call;
         else await new Promise((done) => (wake = done));
@@ -188,7 +179,7 @@ export class WasmPipeline {
 
   async #call(op, args, signal, onEvent) {
     if (this.#stopped) fail('STATE', this.#stopped);
-    signal?.throwIfAborted();
+    heed(signal);
     const id = this.#ids++;
     let abort;
     try {

@@ -16,11 +16,13 @@
 // Keys of faults: "api" (listing), "hub:PATH" (resolve), "cdn:PATH". A fault, all parts optional:
 //     status, headers, body     answer this instead
 //     cut: N, stall: N          close the connection, or say nothing more, after N bytes
+//     linger: ms                before it is closed (20): a page that reads later never sees the bytes
 //     wait: ms, rate: B/s       before the answer; of the answer
 //     length: N                 announce this Content-Length;  chunked: announce none
 //     gzip, html, corrupt       Content-Encoding: gzip; 200 and an HTML page; one bit is wrong
 //     etag: "…"                 another one;  location: "…" redirect there ("loop": to itself)
 //     range: "ignore"|"wrong"   200 in spite of Range; 206 with another Content-Range
+//     cacheable                 a browser may keep the answer, and split later requests for it; else the log has none but ours
 //     times: N                  requests that it is for (1); -1: all
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -188,7 +190,7 @@ async function applyFault(state, fault, request, response) {
 function send(state, fault, request, response, content, headers) {
   let bytes = Buffer.from(content);
   let status = 200;
-  headers = { ...cors, "accept-ranges": "bytes", ...headers };
+  headers = { ...cors, "accept-ranges": "bytes", ...(!fault.cacheable && { "cache-control": "no-store" }), ...headers };
   const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? NaN);
   const fresh = !request.headers["if-range"] || request.headers["if-range"] === headers.etag;
   if (fault.corrupt) bytes[bytes.length >> 1] ^= 1;
@@ -212,7 +214,7 @@ function send(state, fault, request, response, content, headers) {
   if (request.method === "HEAD") return response.end();
   const stop = fault.cut ?? fault.stall;
   if (stop !== undefined) {
-    response.write(bytes.subarray(0, stop), () => fault.cut !== undefined && setTimeout(() => response.destroy(), 20));
+    response.write(bytes.subarray(0, stop), () => fault.cut !== undefined && setTimeout(() => response.destroy(), fault.linger ?? 20));
     if (stop === 0) response.flushHeaders();
     return;
   }

@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
-import init, { WasmPipeline, WasmicroError, search, similarity } from '../../npm/index.js';
+import init, { WasmPipeline, WasmicroError, embed, search, similarity } from '../../npm/index.js';
 import { ROOT, bits, errorOf, filesOf, freshLibrary, wasmBytes, withTrap } from './support.js';
 
 await init();
 const FILES = filesOf('bert-f32');
 const { 'model.safetensors': MODEL, 'tokenizer.json': TOKENIZER, 'config.json': CONFIG } = FILES;
+const FILES_BY_NAME = { model: MODEL, tokenizer: TOKENIZER, config: CONFIG };
 const TEXT = 'The river runs past the old mill.';
 const openBert = (options) => WasmPipeline.fromBytes(MODEL, TOKENIZER, CONFIG, null, options);
 const bert = openBert(),
@@ -65,6 +66,18 @@ const wrongCalls = {
   'a path for a model': () => WasmPipeline.fromBytes('model.safetensors', TOKENIZER, CONFIG),
   'a path for a tokenizer': () => WasmPipeline.fromBytes(MODEL, '/models/tokenizer.json', CONFIG),
   'an option as transformers.js has it': () => bert.embed(TEXT, { max_length: 5 }),
+  'an option of no call': () => bert.embed(TEXT, { maxlength: undefined }),
+  'an option of no call to open with': () => openBert({ poolings: 'cls' }),
+  'a signal that is none': () => WasmPipeline.load({ ...FILES_BY_NAME, signal: 5 }),
+  'a signal that is none, of embed': () => embed(TEXT, { signal: {} }),
+  'an option of no call of embed': () => embed(TEXT, { maxLengths: 5 }),
+  'vectors of different lengths': () => similarity([1, 2, 3], [1, 2]),
+  'a vector that is none': () => similarity(5, 6),
+  'no vector': () => similarity([1, 2], null),
+  'a query that is none': () => search(null, [[1, 2]]),
+  'an empty query': () => search([], new Float32Array(4)),
+  'rows of another length': () => search([1, 2], [[1, 2], [1, 2, 3]]),
+  'rows that are no whole number': () => search([1, 2], new Float32Array(5)),
   'a negative truncateDim': () => bert.embed(TEXT, { truncateDim: -1 }),
   'a fractional truncateDim': () => bert.embedBatch([TEXT], { truncateDim: 1.5 }),
   'a truncateDim that is no number': () => bert.embed(TEXT, { truncateDim: '8' }),
@@ -83,6 +96,21 @@ for (const [name, call] of Object.entries(wrongCalls))
     await assertFails('ARG', call);
     assert.equal(bits(bert.embed(TEXT)), WANT, 'the pipeline works on');
   });
+
+test('a name that no option has: the message has the nearest', async () => {
+  const near = {
+    maxNewToken: 'maxNewTokens',
+    max_new_tokens: 'maxNewTokens',
+    maxTokens: 'maxNewTokens',
+    temprature: 'temperature',
+    top_k: 'topK',
+    logitBias: 'sequenceBias',
+    onprogress: 'onProgress',
+    '': 'maxLength',
+  };
+  for (const [name, nearest] of Object.entries(near))
+    await assertFails('ARG', () => bert.embed(TEXT, { [name]: 1 }), RegExp(`^no option ${name}: ${nearest}\\?$`));
+});
 
 test('an option of undefined or null is not given', () => {
   const none = {

@@ -94,7 +94,7 @@ test('in the page: a 404 is HTTP, HTML for the wasm is explained', { skip }, asy
     await WasmPipeline.load({ model: fetch('/none') }).catch(note);
     return seen;
   });
-  assert.match(got[0].join(' '), /WasmicroError FORMAT the server returned HTML/);
+  assert.match(got[0].join(' '), /WasmicroError FORMAT \S+ is HTML/);
   assert.match(got[1].join(' '), /WasmicroError HTTP .*404/);
   assert.match(got[2].join(' '), /WasmicroError HTTP model\.safetensors.*404/);
   await fresh.close();

@@ -85,6 +85,43 @@ describe('embed', { skip: NO_MINILM }, () => {
       assert.deepEqual(hub.log, []);
     });
 
+    test('a call that is aborted ends at once, the download with the last that waits for it', async () => {
+      const stopping = `
+        import { embed } from './npm/index.js';
+        const fails = (promise) => promise.then(() => 'no', (error) => error.name ?? error);
+        const one = new AbortController(), other = new AbortController();
+        const calls = [fails(embed('a', { signal: one.signal })), fails(embed('a', { signal: other.signal }))];
+        setTimeout(() => one.abort(), 300);
+        const first = await Promise.race(calls.map((call, i) => call.then((name) => [i, name])));
+        setTimeout(() => other.abort('mine'), 300);
+        const all = await Promise.all(calls);
+        await new Promise((wake) => setTimeout(wake, 100));
+        const alive = process.getActiveResourcesInfo().filter((kind) => /^TCP/.test(kind)).length;
+        const before = await fails(embed('a', { signal: AbortSignal.abort() }));
+        console.log(JSON.stringify({ first, all, before, alive }));`;
+      hub.faults = { 'cdn:model.safetensors': [{ rate: 1e6, times: -1 }] };
+      const empty = mkdtempSync(join(tmpdir(), 'wasmicro-'));
+      const got = await inNode(stopping, { HF_HUB_CACHE: empty });
+      hub.faults = {};
+      rmSync(empty, { recursive: true });
+      assert.deepEqual(got, { first: [0, 'AbortError'], all: ['AbortError', 'mine'], before: 'AbortError', alive: 0 });
+      assert.equal(fetches(), 1);
+    });
+
+    test('who is aborted takes no other call along', async () => {
+      const sharing = `
+        import { embed } from './npm/index.js';
+        const stop = new AbortController();
+        const calls = [embed('${TEXTS[0]}'), embed('a', { signal: stop.signal }).catch(({ name }) => name)];
+        setTimeout(() => stop.abort(), 50);
+        const [vector, name] = await Promise.all(calls);
+        console.log(JSON.stringify([Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex'), name]));`;
+      hub.faults = { 'cdn:model.safetensors': [{ wait: 300 }] };
+      const empty = mkdtempSync(join(tmpdir(), 'wasmicro-'));
+      assert.deepEqual(await inNode(sharing, { HF_HUB_CACHE: empty }), [want.both[0], 'AbortError']);
+      rmSync(empty, { recursive: true });
+    });
+
     test('the cache folder cannot be made: in memory, fetched once by all calls', async () => {
       const env = { HF_HUB_CACHE: join(ROOT, 'VERSION/none') };
       const quiet = `console.warn = () => {}; ${program}`;

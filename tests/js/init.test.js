@@ -53,9 +53,9 @@ const faults = {
   'HTML in place of the wasm': [
     '/html.wasm',
     'FORMAT',
-    /returned HTML for http.*html\.wasm.*dist\/wasmicro\.wasm/,
+    /http.*html\.wasm.*dist\/wasmicro\.wasm/,
   ],
-  'HTML as application/wasm': ['/lies.wasm', 'FORMAT', /returned HTML/],
+  'HTML as application/wasm': ['/lies.wasm', 'FORMAT', /is HTML/],
   'a truncated file': ['/short.wasm', 'UNSUPPORTED', /WebAssembly/],
   'some text': ['/text.wasm', 'UNSUPPORTED', /magic/],
   'nothing at all': ['/empty.wasm', 'UNSUPPORTED', /WebAssembly/],

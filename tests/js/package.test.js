@@ -272,13 +272,14 @@ test('bundled for require without its wasm, it says what to do', (context) => {
 });
 
 const CONSUMER = `
-import init, { WasmPipeline, WasmicroError, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
+import init, { WasmPipeline, WasmicroError, type AbortSignalLike, type EmbedOptions, type PipelineInfo, type Progress } from 'wasmicro';
 import { embed, search, similarity } from 'wasmicro';
-import { cache, fromHub, generate, type CacheEntry, type Store } from 'wasmicro/hub';
+import { cache, fromHub, generate, type CacheEntry, type HubList, type Store } from 'wasmicro/hub';
 import inline, { WasmPipeline as Inline } from 'wasmicro/inline';
 import { WasmPool } from 'wasmicro/pool';
 import { Tokenizer, type Chunk, type Encoding } from 'wasmicro/tokenizer';
 import { WasmPipeline as Remote } from 'wasmicro/worker';
+declare const signal: AbortSignalLike;
 await init();
 await init(new Uint8Array(8));
 const pipeline: WasmPipeline = WasmPipeline.fromBytes([new Uint8Array(1)], 'vocab', '{}', null, {
@@ -336,6 +337,9 @@ class Mine implements Store {
   async put(file: { path: string }, chunks: AsyncIterable<Uint8Array>) {
     for await (const bytes of chunks) bytes.slice();
   }
+  async list(repo: string, revision: string) {
+    return JSON.parse(repo + revision) as HubList;
+  }
 }
 const hubbed = await fromHub('a/b', { revision: 'v1', cache: new Mine(), quantized: 'i8', onProgress: ({ loaded }) => void loaded });
 hubbed.close();
@@ -343,7 +347,8 @@ const entries: CacheEntry[] = await cache.list();
 const held: number = await cache.size('a/b', { cache: 'mine' });
 const wrong: CacheEntry[] = await cache.verify();
 await cache.delete('a/b');
-const written: string | string[] = await generate('a', { maxNewTokens: 3 });
+const written: string = await generate('a', { maxNewTokens: 3, signal });
+await embed('a', { signal, maxLength: 3 });
 export { nearest, cosine, query, documents, entries, held, wrong, written };
 export { text, many, data, vocabulary, back, label, index, answer, words, finish, encoding, chunks, counts, far, both };
 // @ts-expect-error
@@ -354,6 +359,8 @@ tokenizer.encode('a', { offsets: 'chars' });
 pipeline.embed(5);
 // @ts-expect-error
 pipeline.embed('a', { pooling: 'median' });
+// @ts-expect-error
+embed('a', { maxLengths: 5 });
 // @ts-expect-error
 new WasmPipeline();
 // @ts-expect-error
