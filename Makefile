@@ -114,7 +114,7 @@ WASM_LIBC = $(BUILD)/wasm/wasm/libc.o
 WASM_BORDER = $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out wasm/libc.c,$(wildcard wasm/*.c)))
 WASM_PRODUCT = $(WASM_CORE) $(WASM_LIBC) $(WASM_BORDER)
 # The stack lies below everything else, so that one that overflows traps.
-WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=131072 --gc-sections
+WASM_LINK = $(WASM_LD) --no-entry --stack-first -z stack-size=262144 --gc-sections
 WASM_OPT_FEATURES = --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals
 WASM_OPT_PASSES = --low-memory-unused --flatten --rereloop -Os \

@@ -400,6 +400,8 @@ static void int8_products_of_every_size(void **state) {
             }
             for (size_t i = 0; i < WM_COUNT(big); i++)
                 check_int8(k, type, 1 + 3 * i, 10, big[i], i % 4, 1, i % 2);
+            check_int8(k, type, 75, 37, 201, 1, 1, true); // more than one block of rows
+            check_int8(k, type, 64, 32, 384, 0, 1, false);
             for (size_t T = 1; T < 4; T++) check_int8(k, type, T, 5, 35001, 1, 1, true);
         }
         // The largest sums there are do not overflow.
@@ -454,6 +456,8 @@ static void quantised_products_of_every_size(void **state) {
             for (size_t i = 0; i < WM_COUNT(big); i++)
                 check_quantised(k, (wm_weight_type)type, 1 + i, 22, big[i], i % 4, i % 2);
             check_quantised(k, (wm_weight_type)type, 2, 5, 20001, 1, true);
+            check_quantised(k, (wm_weight_type)type, 41, 37, 201, 1, true);
+            check_quantised(k, (wm_weight_type)type, 9, 6, 4500, 2, true);
         }
     }
 }

@@ -2,19 +2,35 @@
 // Products of whole numbers: rows of i8 or q4 times rows of x in 14 bits, in sums of 32 bits that
 // cannot overflow. Included by kernels_body.h.
 
-// The largest number of a row of x, without its sign; a NaN or an infinity before others.
+// The larger of two floats' bits, none of them below zero.
+WMK_INLINE vint WMK(larger)(vint a, vint b) {
+#ifdef v_int_max
+    return v_int_max(a, b);
+#else
+    vint less = a - b;
+    return a - (less & less >> 31);
+#endif
+}
+
+// The largest number of a row of x, without its sign; a NaN or an infinity before others. Four by
+// turns: none waits for the last.
 WMK_APART float WMK(row_most)(const float *x, size_t K) {
     vint most[4] = {v_bits(v_set(0.0f)), v_bits(v_set(0.0f)), v_bits(v_set(0.0f)),
                     v_bits(v_set(0.0f))};
-    WMK_ROLLED for (size_t k = 0; k < K; k += LANES) { // four by turns: none waits for the last
-        vint less = most[0] - v_bits(WMK(abs)(WMK(load)(x + k, K - k, 0)));
-        less = most[0] - (less & less >> 31);
-        most[0] = most[1], most[1] = most[2], most[2] = most[3], most[3] = less;
+    size_t k = 0;
+    WMK_ROLLED for (; k + 4 * LANES <= K; k += 4 * LANES) {
+        WMK_UNROLL for (size_t i = 0; i < 4; i++) {
+            most[i] = WMK(larger)(most[i], v_bits(WMK(abs)(v_load(x + k + i * LANES))));
+        }
     }
-    float lanes[4 * LANES];
+    WMK_ROLLED for (; k < K; k += LANES) {
+        most[0] = WMK(larger)(most[0], v_bits(WMK(abs)(WMK(load)(x + k, K - k, 0))));
+    }
+    most[0] = WMK(larger)(WMK(larger)(most[0], most[1]), WMK(larger)(most[2], most[3]));
+    float lanes[LANES];
     uint32_t all = 0;
-    WMK_UNROLL for (size_t i = 0; i < 4; i++) v_store(lanes + i * LANES, v_float(most[i]));
-    WMK_ROLLED for (size_t i = 0; i < 4 * LANES; i++) all = WM_MAX(all, wm_read_u32(lanes + i));
+    v_store(lanes, v_float(most[0]));
+    WMK_ROLLED for (size_t i = 0; i < LANES; i++) all = WM_MAX(all, wm_read_u32(lanes + i));
     return wm_read_f32(&all);
 }
 
@@ -31,30 +47,57 @@ WMK_INLINE float WMK(row_step)(const float *x, size_t K, float rest, wm_weight_t
 typedef int16_t WMK(few_halves) __attribute__((vector_size(2 * LANES)));
 #endif
 
-WMK_INLINE void WMK(store_whole)(int16_t *to, vint whole) {
-#if LANES > 1
-    WMK(few_halves) few = __builtin_convertvector(whole, WMK(few_halves));
-    memcpy(to, &few, sizeof few);
+// Two vectors of whole numbers with WMK_ROUND added; `turned`: two of them here, two 8 further, ….
+WMK_INLINE void WMK(store_whole)(int16_t *to, const vec shifted[2], bool turned) {
+#ifdef v_couple
+    vint round = v_bits(v_set(WMK_ROUND));
+    vint all = (vint)v_narrow(v_bits(shifted[0]) - round, v_bits(shifted[1]) - round);
+    if (!turned) {
+        memcpy(to, &all, sizeof all);
+        return;
+    }
+    WMK_UNROLL for (size_t i = 0; i < 4; i++) {
+        int32_t two = all[i];
+        memcpy(to + 8 * i, &two, sizeof two);
+    }
 #else
-    *to = (int16_t)whole;
+    (void)turned;
+    WMK_UNROLL for (size_t i = 0; i < 2; i++, to += LANES) {
+#if LANES > 1
+        WMK(few_halves) few = __builtin_convertvector(v_bits(shifted[i]), WMK(few_halves));
+        memcpy(to, &few, sizeof few);
+#else
+        *to = (int16_t)v_bits(shifted[i]);
+#endif
+    }
 #endif
 }
 
 // to [n, and zeros up to `all`] = x / step to the nearest, ties to even. With `rest` what is left,
-// times that, goes behind it. For q4 the numbers of 8 · LANES change places: those whose nibbles
-// stand at one place of their 16 bits come together.
+// times that, goes behind it. turned: … or between three other rows, by twos. For q4 the numbers of
+// 8 · LANES change places: those whose nibbles stand at one place of their 16 bits come together.
 WMK_APART void WMK(quantise)(int16_t *to, const float *x, float step, size_t n, size_t all,
-                             float rest, wm_weight_type type) {
-    enum { SPAN = 8 * LANES };
-    const vec round = v_set(0x1.8p23f), per_step = v_set(step > 0x1p-100f ? 1 / step : 0);
-    WMK_ROLLED for (size_t k = 0; k < all; k += LANES) {
-        vec v = v_set(0.0f);
-        if (k < n) v = WMK(load)(x + k, n - k, 0) * per_step;
-        vec shifted = v + round;
-        WMK(store_whole)(to + k, v_bits(shifted));
+                             float rest, wm_weight_type type, bool turned) {
+    enum { SPAN = 8 * LANES, STEP = 2 * LANES };
+    const vec round = v_set(WMK_ROUND), per_step = v_set(step > 0x1p-100f ? 1 / step : 0);
+    WMK_ROLLED for (size_t k = 0; k < all; k += STEP, x += STEP) {
+        float few[STEP] = {0};
+        if (k + STEP > n) {
+            if (k < n) WMK(copy_few)(few, x, n - k);
+            x = few;
+        }
+        vec v[2], shifted[2];
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) {
+            v[i] = v_load(x + i * LANES) * per_step;
+            shifted[i] = v[i] + round;
+        }
+        int16_t *at = to + (turned ? 4 * k : k);
+        WMK(store_whole)(at, shifted, turned);
         if (rest == 0) continue;
-        shifted = (v - (shifted - round)) * v_set(rest) + round;
-        WMK(store_whole)(to + all + k, v_bits(shifted));
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) {
+            shifted[i] = (v[i] - (shifted[i] - round)) * v_set(rest) + round;
+        }
+        WMK(store_whole)(at + (turned ? 2 : all), shifted, turned);
     }
     if (type != WM_Q4) return;
     for (size_t k = 0; k < (rest == 0 ? all : 2 * all); k += SPAN, to += SPAN) {
@@ -104,8 +147,12 @@ WMK_INLINE void WMK(i8_tile)(float *sums, const int16_t *x, size_t ldx, const WM
         WMK_UNROLL for (size_t c = 0; c < 4 && !packed; c++) WMK_ADVANCE(w[c], step);
     }
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
+#ifdef v_couple
+        wmk_quad all = v_convert(v_int_sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3]));
+#else
         wmk_quad all = v_sums(v_convert(sum[r][0]), v_convert(sum[r][1]), v_convert(sum[r][2]),
                               v_convert(sum[r][3]));
+#endif
         memcpy(sums + 4 * r, &all, sizeof all);
     }
 }
@@ -171,6 +218,74 @@ WMK_INT_TILE(q4_one, q4_tile, K, 1)
 WMK_INT_TILE(q4_some, q4_tile, K, TILE_T)
 #undef WMK_INT_TILE
 
+#ifdef v_couple
+// Many rows of x: each four of them turned, [K / 2, 4, 2], so that sums have lanes over rows of x,
+// and none is added up across a vector.
+typedef struct WMK(turned) {
+    float *y;
+    size_t ldy, K;
+    const int16_t *x, *w;
+    const float *steps, *scale, *b;
+} WMK(turned);
+
+// y [4, 4] = sums of four rows of x in their lanes, times steps and scales, + b.
+WMK_APART void WMK(turned_end)(const WMK(turned) * tile, size_t r, vint a, vint b, vint c, vint d) {
+    vec unit = v_load(tile->scale), bias = v_load(tile->b);
+    vint sum[4] = {a, b, c, d};
+    float *y = tile->y + r * tile->ldy;
+    v_turn(sum);
+    WMK_UNROLL for (size_t i = 0; i < 4; i++, y += tile->ldy) {
+        v_store(y, v_convert(sum[i]) * (v_set(tile->steps[r + i]) * unit) + bias);
+    }
+}
+
+WMK_INLINE void WMK(turned_step)(vint sum[2][4], const int16_t *const group[2],
+                                 const int16_t *const row[4], size_t k, const size_t groups) {
+    v_half a[2];
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) a[g] = v_load_half(group[g] + 4 * k);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        v_half b = v_couple(row[c] + k);
+        WMK_UNROLL for (size_t g = 0; g < groups; g++) sum[g][c] = v_dot(sum[g][c], a[g], b);
+    }
+}
+
+// y [4 groups, 4] = x, groups of four rows turned, times w [4, K], times steps and scales, + b:
+// lanes over rows of x.
+WMK_INLINE void WMK(turned_tile)(const WMK(turned) * tile, const size_t groups) {
+    const int16_t *row[4], *group[2];
+    vint sum[2][4];
+    size_t left = tile->K;
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) group[g] = tile->x + 4 * g * left;
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        row[c] = tile->w + c * left;
+        WMK_UNROLL for (size_t g = 0; g < groups; g++) sum[g][c] = v_bits(v_set(0.0f));
+    }
+    for (; left; left -= 4) {
+        WMK(turned_step)(sum, group, row, 0, groups);
+        if (left == 2) break;
+        WMK(turned_step)(sum, group, row, 2, groups);
+        WMK_UNROLL for (size_t g = 0; g < groups; g++) WMK_ADVANCE(group[g], 16);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(row[c], 4);
+    }
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) {
+        WMK(turned_end)(tile, 4 * g, sum[g][0], sum[g][1], sum[g][2], sum[g][3]);
+    }
+}
+
+WMK_APART void WMK(turned_two)(const WMK(turned) * tile) { WMK(turned_tile)(tile, 2); }
+WMK_APART void WMK(turned_one)(const WMK(turned) * tile) { WMK(turned_tile)(tile, 1); }
+
+// wide [4, K] = four rows of w
+WMK_APART void WMK(widen_rows)(int16_t *wide, const WMK(int_rows) * from, size_t K) {
+    const uint8_t *w[4] = {from->w[0], from->w[1], from->w[2], from->w[3]};
+    WMK_ROLLED for (size_t k = 0; k < K; k += 8, wide += 8) {
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+            v_half b = v_load_half_i8(w[c] + k);
+            memcpy(wide + c * K, &b, sizeof b);
+        }
+    }
+}
+#else
 // As i8_tile for many rows: w is widened once and read in one stream.
 WMK_APART void WMK(i8_many)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
                             size_t K, size_t rows) {
@@ -187,16 +302,19 @@ WMK_APART void WMK(i8_many)(float *sums, const int16_t *x, size_t ldx, const WMK
         WMK(i8_tile)(sums + 4 * first, x + first * ldx, ldx, NULL, panel, true, K, TILE_T);
     }
 }
+#endif
 
 // sums [count, 4] = x [count, K] · w [4, K]ᵀ
 WMK_INLINE void WMK(int_tiles)(float *sums, const int16_t *x, size_t ldx,
                                const WMK(int_rows) * from, size_t K, size_t count,
                                wm_weight_type type) {
     const bool q4 = type == WM_Q4;
+#ifndef v_couple
     if (!q4 && count >= WM_MAX(TILE_T, WMK_FEW)) {
         WMK(i8_many)(sums, x, ldx, from, K, count);
         return;
     }
+#endif
     for (size_t r = 0, some; r < count; r += some, sums += 4 * some, x += some * ldx) {
         some = count - r < TILE_T ? 1 : TILE_T;
         if (some == 1)
@@ -248,9 +366,9 @@ WMK_APART void WMK(int_rows_at)(WMK(int_rows) * rows, const wm_quantized *w, wm_
 
 // y [rows, columns] = sums · step · scale + b, or of further numbers of K + y. Four columns side by
 // side at once; one row's, which are apart, one by one.
-WMK_INLINE void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t columns,
-                                const float *sums, const float *steps, size_t rows,
-                                const float *scale, const float *b, bool further, float rest) {
+WMK_APART void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t columns,
+                               const float *sums, const float *steps, size_t rows,
+                               const float *scale, const float *b, bool further, float rest) {
     wmk_quad unit = {1, 1, 1, 1}, bias = {0}, all;
     bool adjoin = columns == 4 && apart == 1;
     if (adjoin && scale) memcpy(&unit, scale, sizeof unit);
@@ -277,32 +395,88 @@ WMK_INLINE void WMK(int_finish)(float *y, size_t ldy, size_t apart, size_t colum
     }
 }
 
+#ifdef v_couple
+// y [T, N] = x, turned, times w from number k on, some columns of w at a time, widened once.
+WMK_APART void WMK(i8_many)(float *y, size_t ldy, const int16_t *x, size_t pitch,
+                            const float *steps, int16_t *wide, WMK(int_rows) * rows,
+                            const wm_quantized *w, const float *b, size_t T, size_t N, size_t k,
+                            size_t n_k, size_t K, float rest) {
+    static const float plain[12] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const float *scale = (const float *)(const void *)w->scale;
+    size_t halves = rest == 0 ? 1 : 2, some;
+    for (size_t n = 0; n < N; n += some) {
+        some = WM_MIN(WM_MIN(16, WMK_TURNED_W / pitch & ~(size_t)3), N - n);
+        for (size_t c = 0; c < some; c += 4) {
+            WMK(int_rows_at)(rows, w, WM_I8, n + c, 1, WM_MIN(4, some - c), k, n_k, K);
+            WMK(widen_rows)(wide + c * pitch, rows, pitch);
+        }
+        for (size_t t = 0, count; t < T; t += count) {
+            count = WM_MIN(8 / halves, T - t);
+            for (size_t c = 0; c < some; c += 4) {
+                size_t columns = WM_MIN(4, some - c), at = n + c;
+                float sums[32], *to = y + t * ldy + at;
+                bool whole = columns == 4 && count % 4 == 0 && rest == 0 && k == 0;
+                WMK(turned) tile = {.y = sums, .ldy = 4, .K = pitch};
+                tile.x = x + t * halves * pitch, tile.w = wide + c * pitch;
+                tile.steps = tile.scale = plain, tile.b = plain + 8;
+                if (whole) {
+                    tile.y = to, tile.ldy = ldy;
+                    tile.steps = steps + t, tile.scale = scale + at;
+                    if (b) tile.b = b + at;
+                }
+                (count * halves > 4 ? WMK(turned_two) : WMK(turned_one))(&tile);
+                if (whole) continue;
+                WMK(int_finish)(to, ldy, 1, columns, sums, steps + t, count, scale + at,
+                                b ? b + at : NULL, k > 0, rest);
+            }
+        }
+    }
+}
+#endif
+
 // Rows of x that fit on the stack at a time, as much of K as there is room for, that a few rows
 // read w in one go; a sum's block of it each. halves: 1, or 2, which lie one after another as two
 // rows and are added at last.
 static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
                               const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                               size_t N, size_t K, const size_t halves) {
-    int16_t whole[WMK_INT_X];
-    float steps[WMK_INT_T], sums[WMK_INT_T * 4];
+#ifdef v_couple
+    enum { ROOM = WMK_TURNED_X };
+    int16_t wide[WMK_TURNED_W];
+    const bool turn = type == WM_I8 && T * halves >= WMK_TURNED_T && K;
+#else
+    enum { ROOM = WMK_INT_X };
+    const bool turn = false;
+#endif
+    int16_t whole[ROOM];
+    float steps[WMK_INT_T] = {0}, sums[WMK_INT_T * 4];
     WMK(int_rows) rows;
     const bool q4 = type == WM_Q4;
     const float rest = halves == 1 ? 0 : q4 ? 0x1p13f : 0x1p14f;
     const float *scale = (const float *)(const void *)w->scale;
     size_t by = T == 1 ? N / 4 : 1, span = (q4 ? 8 : 4) * LANES;
-    size_t room = WMK_INT_X / WMK_INT_K / halves / WM_MIN(T, WMK_INT_X / WMK_INT_K / halves);
+    size_t room = ROOM / WMK_INT_K / halves / WM_MIN(T, ROOM / WMK_INT_K / halves);
+    if (turn) room = 1;
     for (size_t from = 0; from == 0 || from < K; from += room * WMK_INT_K) {
         size_t n = WM_MIN(room * WMK_INT_K, K - from), pitch = (n + span - 1) / span * span;
-        size_t most = WM_MIN(WMK_INT_T, WMK_INT_X / WM_MAX(pitch, 1)) / halves;
+        size_t most = WM_MIN(WMK_INT_T, ROOM / WM_MAX(pitch, 1) & ~(size_t)(turn ? 7 : 0)) / halves;
         for (size_t t = 0, block; t < T; t += block) {
             block = WM_MIN(most, T - t);
             for (size_t r = 0; r < block; r++) {
                 const float *row = x + (t + r) * ldx;
                 steps[r] = WMK(row_step)(row, K, rest, type);
-                WMK(quantise)(whole + r * halves * pitch, row + from, steps[r], n, pitch, rest,
-                              type);
+                size_t line = r * halves, place = turn ? line % 4 : 0;
+                WMK(quantise)(whole + (line - place) * pitch + 2 * place, row + from, steps[r], n,
+                              pitch, rest, type, turn);
                 if (q4) steps[r] *= 0x1p-12f;
             }
+#ifdef v_couple
+            if (turn) {
+                WMK(i8_many)(y + t * ldy, ldy, whole, pitch, steps, wide, &rows, w, b, block, N,
+                             from, n, K, rest);
+                continue;
+            }
+#endif
             for (size_t i = 0; i < (N + 3) / 4; i++) {
                 size_t columns = WM_MIN(4, N - 4 * i), apart = columns < 4 ? 1 : by;
                 size_t at = apart == 1 ? 4 * i : i, count = block * halves;

@@ -14,7 +14,7 @@
 //               avx2 and avx512: four lanes, blocks of 384. I8, U8: of whole numbers, then times
 //               the row's scale, then the bias
 //     linear_t  from the bias on, k = 0, 1, …
-// At most 32 KB of stack; linear_int8 and linear_halves 92 KB.
+// At most 32 KB of stack; linear_int8 and linear_halves 92 KB, as wasm 248 KB.
 #ifndef WM_KERNELS_H
 #define WM_KERNELS_H
 

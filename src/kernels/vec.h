@@ -6,6 +6,8 @@
 
 #include "kernels.h"
 
+#define WMK_ROUND 0x1.8p23f // added to a float it leaves a whole number, in the lowest bits
+
 #define WMK_JOIN(name, isa) wmk_##name##_##isa
 #define WMK_NAME(name, isa) WMK_JOIN(name, isa)
 #define WMK(name) WMK_NAME(name, WMK_ISA)
@@ -44,6 +46,9 @@ enum {
     WMK_INT_K = 2048,         // products in a sum of 32 bits
     WMK_INT_X = 32768,        // whole numbers of x on the stack …
     WMK_INT_T = 64,           // … of this many rows at most
+    WMK_TURNED_T = 6,         // rows of x that are worth turning:
+    WMK_TURNED_X = 98304,     // … numbers of them on the stack …
+    WMK_TURNED_W = 16384,     // … and of w, widened for them
     WMK_NIBBLE_X = 40960,     // bytes of x's spans on the stack (nibble_rows.h)
     WMK_BYTE_K = 512,         // products of bytes in a sum …
     WMK_BYTE_T = 64,          // … and their rows of x

@@ -48,6 +48,10 @@
 #undef v_pair
 #undef v_part
 #undef v_int_sums
+#undef v_int_max
+#undef v_narrow
+#undef v_couple
+#undef v_turn
 #undef v_load_half_scales
 #undef BYTE_FLIP
 #undef BYTE_FLIPS

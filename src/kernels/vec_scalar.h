@@ -79,6 +79,13 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 
 // Where linear_halves pays for one row of x: BY_HALVES
 
+// Where rows of x are turned for products of whole numbers:
+//     v_couple(p)          two integers of 16 bits in each lane
+//     v_turn(v)            vint v[LANES]: lane j of v[i] becomes lane i of v[j]
+//     v_narrow(a, b)       the integers of both in 16 bits
+//     v_int_max(a, b)
+//     v_int_sums           v_sums of integers
+
 // Where there are dot products of bytes:
 //     v_dot4(sum, w, x)    each lane: + four products of w's bytes and x's, which are signed
 //     BYTE_FLIP            what w's have too much, since they are not

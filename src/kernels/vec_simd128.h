@@ -47,6 +47,11 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_load_scales(p, i) v_set((p)[i])
 #define v_convert(i) ((vec)wasm_f32x4_convert_i32x4((v128_t)(i)))
 #define v_sums(a, b, c, d) wmk_sums_simd128(a, b, c, d)
+#define v_int_sums(a, b, c, d) wmk_int_sums_simd128(a, b, c, d)
+#define v_int_max(a, b) ((vint)wasm_i32x4_max((v128_t)(a), (v128_t)(b)))
+#define v_narrow(a, b) ((v_half)wasm_i16x8_narrow_i32x4((v128_t)(a), (v128_t)(b)))
+#define v_couple(p) ((v_half)wasm_v128_load32_splat(p))
+#define v_turn(v) wmk_turn_simd128(v)
 
 // v, which to a compiler needs the other, too: V8 makes no instruction of it, but puts what v is
 // for behind what makes the other. LLVM emits the first operand's code first.
@@ -61,6 +66,24 @@ static inline wmk_quad wmk_sums_simd128(vec a, vec b, vec c, vec d) {
     vec cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
     return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
            __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+static inline vint wmk_int_sums_simd128(vint a, vint b, vint c, vint d) {
+    vint ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    vint cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
+           __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+static inline void wmk_turn_simd128(vint v[4]) {
+    vint a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+    vint b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+    vint c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+    vint d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+    v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
 }
 
 // Each byte to the top of a lane: the swizzle gives zeros for indices above 15.
