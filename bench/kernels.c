@@ -6,6 +6,12 @@
 
 #include "../src/kernels/kernels.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__wasm__)
+#include <wasm_simd128.h>
+#endif
+
 #ifdef __wasm__
 __attribute__((import_module("bench"), import_name("now"))) double bench_now(void);
 __attribute__((import_module("bench"), import_name("row"))) void bench_row(const char *what,
@@ -45,6 +51,7 @@ typedef struct bench {
     wm_weight_type type;
     float *x, *y, *weights; // [ROWS, F] twice; LAYERS · LAYER
     double peak, bandwidth; // GFLOP/s of this instruction set, GB/s
+    double whole;           // of products of whole numbers, 0: not measured
     uint32_t T, N, K;
     uint8_t *stored, *scale; // LONG_N · LONG_K f32, and as many bytes for scales as any type needs
     double sink;
@@ -134,6 +141,44 @@ static void run_softmax(bench *b) {
 }
 static void run_layer_norm(bench *b) { b->k->layer_norm(b->y, b->x, b->x, b->x, 1e-5f, b->T); }
 static void run_add(bench *b) { b->k->add(b->y, b->x, b->T); }
+// What instructions for narrow numbers reach, chains as in peak.c: whole numbers, numbers in bf16.
+enum { CHAINS = 12, ROUNDS = 10000 };
+
+// Functions of their own, for V8 makes fast code of what is called again and again.
+#define PEAK_OF(name, attribute, vector, STEP)                                                  \
+    attribute WM_NOINLINE static void name(bench *b) { \
+        vector m, sum[CHAINS];                                                                   \
+        memcpy(&m, b->x, sizeof m);                                                              \
+        memcpy(sum, b->x, sizeof sum);                                                           \
+        for (int round = 0; round < ROUNDS; round++) {                                           \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sum[i] = STEP(sum[i], m);  \
+        }                                                                                        \
+        memcpy(b->y, sum, sizeof sum);                                                           \
+    }
+
+#if defined(__x86_64__)
+#define DOT_BYTES(sum, m) _mm512_dpbusd_epi32(sum, m, m)
+#define DOT_BF16(sum, m) _mm512_dpbf16_ps(sum, (__m512bh)(m), (__m512bh)(m))
+PEAK_OF(run_whole, __attribute__((target("avx512f,avx512vnni"))), __m512i, DOT_BYTES)
+PEAK_OF(run_bf16, __attribute__((target("avx512f,avx512bf16"))), __m512, DOT_BF16)
+#elif defined(__wasm__)
+#define DOT_HALVES(sum, m) wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(sum, m))
+PEAK_OF(run_whole, , v128_t, DOT_HALVES)
+#endif
+
+static void narrow_peaks(bench *b) {
+    b->whole = 0;
+    double products = 2e-9 * (double)(CHAINS * ROUNDS);
+#if defined(__x86_64__)
+    if (wm_span_is(wm_span_of(b->k->isa), "avx512vnni")) b->whole = products * 64 / least(run_whole, b, 1);
+    if (__builtin_cpu_supports("avx512bf16") && wm_span_starts(wm_span_of(b->k->isa), "avx512"))
+        bench_row("peak of bf16 GFLOP/s", b->k->isa, 0, 0, 0, products * 32 / least(run_bf16, b, 1), 0);
+#elif defined(__wasm__)
+    b->whole = products * 8 / least(run_whole, b, 1);
+#endif
+    if (b->whole > 0) bench_row("peak of int8 GOP/s", b->k->isa, 0, 0, 0, b->whole, 0);
+}
+
 static void run_peak(bench *b) { b->sink += peak_run(b->k->isa, 10000); }
 static void run_read(bench *b) { b->sink += peak_read(b->weights, LAYERS * LAYER); }
 
@@ -155,6 +200,9 @@ static void products(bench *b) {
         bench_row("linear bf16 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
         rate = work / least(run_linear_t, b, 0.2);
         bench_row("linear_t f32 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
+        b->type = WM_WEIGHT_TYPES;
+        rate = work / least(run_decode, b, 0.2);
+        bench_row("linear int8 GOP/s", b->k->isa, b->T, b->N, b->K, rate, b->whole > 0 ? rate / b->whole : 0);
     }
 }
 
@@ -244,6 +292,7 @@ int bench_main(const char *isa) {
         b.bandwidth = 4e-9 * (double)(LAYERS * LAYER) / least(run_read, &b, 1);
         bench_row("peak GFLOP/s", all[i], 0, 0, 0, b.peak, 0);
         bench_row("read 42 MB GB/s", all[i], 0, 0, 0, b.bandwidth, 0);
+        narrow_peaks(&b);
         b.T = 32, b.N = F, b.K = D;
         least(run_linear, &b, 1); // the machine's clock and a JIT's tiers settle
         products(&b);
