@@ -8,7 +8,7 @@
 
 typedef struct chat_run {
     wm_pipeline *pipeline;
-    wm_generate_options options;
+    cli_sampling sampling;
     wm_message *messages; // all that was said; the contents are ours
     size_t count, capacity;
 } chat_run;
@@ -39,7 +39,7 @@ static bool begin(chat_run *run, const char *role, wm_span text) {
 }
 
 static int answer(chat_run *run, wm_generation *generation) {
-    wm_generated token = {0};
+    wm_generated token = {.finish = run->sampling.nothing ? WM_FINISH_LENGTH : WM_FINISH_NONE};
     wm_error error;
     if (!begin(run, "assistant", (wm_span){NULL, 0})) return out_of_memory();
     while (token.finish == WM_FINISH_NONE) {
@@ -58,7 +58,7 @@ static int take_turn(chat_run *run, wm_span line) {
     wm_error error;
     if (!begin(run, "user", line)) return out_of_memory();
     if (wm_generation_open_chat(&generation, run->pipeline, run->messages, run->count,
-                                &run->options, &error) != WM_OK)
+                                &run->sampling.options, &error) != WM_OK)
         return cli_error("chat", &error);
     int result = answer(run, generation);
     wm_generation_close(generation);
@@ -84,22 +84,20 @@ static int converse(chat_run *run, const char *system) {
 }
 
 int cli_chat(char **arguments, int count) {
-    cli_sampling sampling = {0};
     const char *system = NULL, *isa = NULL;
+    chat_run run = {0};
     const cli_option options[] = {
-        CLI_SAMPLING_OPTIONS(sampling),
+        CLI_SAMPLING_OPTIONS(run.sampling),
         {"--system", CLI_TEXT, &system, NULL},
         {"--isa", CLI_TEXT, &isa, NULL},
     };
     cli_folder folder;
-    chat_run run = {0};
     int result = cli_parse(arguments, &count, options, sizeof options / sizeof *options);
-    if (result == CLI_OK) result = cli_sampling_read(&sampling);
+    if (result == CLI_OK) result = cli_sampling_read(&run.sampling);
     if (result != CLI_OK) return result;
     if (count != 1) return cli_usage("chat MODEL");
     result = cli_model_open(arguments[0], isa, &folder, &run.pipeline);
     if (result != CLI_OK) return result;
-    run.options = sampling.options;
     result = converse(&run, system);
     cli_model_close(&folder, run.pipeline);
     return result;

@@ -75,12 +75,12 @@ wm_embed_options cli_embed_options(const cli_embedding *embedding);
 // The options that generate and chat have in common: those of the sampler.
 typedef struct cli_sampling {
     wm_generate_options options;
-    const char *temperature, *top_p, *min_p, *penalty, *seed;
+    const char *most, *temperature, *top_p, *min_p, *penalty, *seed;
+    bool nothing; // -n 0, which in the options would be: as many as the context holds
 } cli_sampling;
 
 #define CLI_SAMPLING_OPTIONS(s)                                                                    \
-    {"-n", CLI_COUNT, &(s).options.max_new_tokens, NULL},                                          \
-        {"--temperature", CLI_TEXT, &(s).temperature, NULL},                                       \
+    {"-n", CLI_TEXT, &(s).most, NULL}, {"--temperature", CLI_TEXT, &(s).temperature, NULL},        \
         {"--top-k", CLI_COUNT, &(s).options.top_k, NULL}, {"--top-p", CLI_TEXT, &(s).top_p, NULL}, \
         {"--min-p", CLI_TEXT, &(s).min_p, NULL},                                                   \
         {"--repetition-penalty", CLI_TEXT, &(s).penalty, NULL},                                    \

@@ -24,25 +24,30 @@ static int set_real(const char *name, const char *text, double *number) {
     return CLI_OK;
 }
 
-static int set_seed(const char *text, uint64_t *seed) {
+static int set_whole(const char *name, const char *text, uint64_t most, uint64_t *number) {
     char *end;
     if (!text) return CLI_OK;
     errno = 0;
-    *seed = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno)
-        return cli_usage("--seed: expected a whole number, got \"%s\"", text);
+    *number = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || *number > most)
+        return cli_usage("%s: expected a whole number, got \"%s\"", name, text);
     return CLI_OK;
 }
 
 int cli_sampling_read(cli_sampling *sampling) {
     wm_generate_options *o = &sampling->options;
+    uint64_t most = 0;
     o->size = sizeof *o;
-    int result = set_real("--temperature", sampling->temperature, &o->temperature);
+    int result = set_whole("-n", sampling->most, UINT32_MAX, &most);
+    o->max_new_tokens = (uint32_t)most;
+    sampling->nothing = sampling->most && !most;
+    if (result == CLI_OK)
+        result = set_real("--temperature", sampling->temperature, &o->temperature);
     if (result == CLI_OK) result = set_real("--top-p", sampling->top_p, &o->top_p);
     if (result == CLI_OK) result = set_real("--min-p", sampling->min_p, &o->min_p);
     if (result == CLI_OK)
         result = set_real("--repetition-penalty", sampling->penalty, &o->repetition_penalty);
-    if (result == CLI_OK) result = set_seed(sampling->seed, &o->seed);
+    if (result == CLI_OK) result = set_whole("--seed", sampling->seed, UINT64_MAX, &o->seed);
     // A temperature of 0 means the best token, which 0 in the options does not: there it is "not
     // given".
     if (sampling->temperature && o->temperature == 0) o->do_sample = WM_OFF;
@@ -52,9 +57,10 @@ int cli_sampling_read(cli_sampling *sampling) {
     return result;
 }
 
-static int put_tokens(wm_generation *generation, bool ids, FILE *to) {
-    wm_generated token = {0};
+static int put_tokens(const generate_run *run, wm_generation *generation, FILE *to) {
+    wm_generated token = {.finish = run->sampling.nothing ? WM_FINISH_LENGTH : WM_FINISH_NONE};
     wm_error error;
+    bool ids = run->ids;
     if (ids) putc('[', to);
     for (size_t count = 0; token.finish == WM_FINISH_NONE; count++) {
         if (wm_generation_next(generation, &token, &error) != WM_OK)
@@ -70,12 +76,12 @@ static int put_tokens(wm_generation *generation, bool ids, FILE *to) {
     return CLI_OK;
 }
 
-static int put_json(wm_generation *generation) {
+static int put_json(const generate_run *run, wm_generation *generation) {
     char *text = NULL;
     size_t n = 0;
     FILE *to = open_memstream(&text, &n);
     if (!to) return cli_fail("generate: NOMEM: no memory for the text");
-    int result = put_tokens(generation, false, to);
+    int result = put_tokens(run, generation, to);
     if (fclose(to) && result == CLI_OK)
         result = cli_fail("generate: NOMEM: no memory for the text");
     if (result == CLI_OK) cli_put_string((wm_span){(const uint8_t *)text, n});
@@ -94,8 +100,8 @@ static int generate(const generate_run *run, const char *model, const char *prom
                            &error) != WM_OK) {
         result = cli_error(model, &error);
     } else {
-        result = run->json && !run->ids ? put_json(generation)
-                                        : put_tokens(generation, run->ids, stdout);
+        result = run->json && !run->ids ? put_json(run, generation)
+                                        : put_tokens(run, generation, stdout);
         if (result == CLI_OK) putchar('\n');
         wm_generation_close(generation);
     }

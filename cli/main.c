@@ -34,7 +34,7 @@ static const command commands[] = {
     {"generate", cli_generate,
      "wasmicro generate MODEL PROMPT\n"
      "  The text that follows PROMPT, as it comes: greedy unless a sampling option is given.\n"
-     "    -n N              at most N new tokens\n"
+     "    -n N              at most N new tokens; 0: none\n"
      "    --temperature T, --top-k K, --top-p P, --min-p P, --seed S\n"
      "    --repetition-penalty R, --no-repeat-ngram N, --beams B\n"
      "    --stop TEXT       end before TEXT\n"

@@ -191,7 +191,7 @@ export type Prompt = string | ArrayLike<number> | readonly Message[];
 
 /** Named and meant as in transformers' GenerationConfig; filters work in its order. */
 export interface GenerateOptions {
-  /** Default: until an end token comes or the context is full. */
+  /** Default: until an end token comes or the context is full. 0: an empty text. */
   maxNewTokens?: number | null;
   minNewTokens?: number | null;
   /** As minNewTokens, but the prompt counts. */

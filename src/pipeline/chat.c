@@ -186,7 +186,7 @@ static wm_status find_row(wm_pipeline *p, const chat_row **row, wm_error *error)
     }
     text.n = WM_MIN(text.n, (size_t)80);
     return wm_fail(error, length ? WM_ERROR_UNSUPPORTED : WM_ERROR_MISSING, 0,
-                   "chat_template \"%s\" is not known: give the prompt as a text", &text);
+                   "no known chat_template (\"%s\"): use generate with a text", &text);
 }
 
 // ---- Writing ------------------------------------------------------------------------------------

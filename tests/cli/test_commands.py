@@ -231,6 +231,10 @@ class Generate(Case):
             result = run("generate", TINY / "gpt2-f32", "the old mill", "-n", "8", "--ids", *options)
             self.assertEqual(result.bytes, greedy.bytes, options)
 
+    def test_no_token_at_all_is_an_empty_text(self):
+        for options, want in ((), b"\n"), (("--json",), b'""\n'), (("--ids",), b"[]\n"):
+            self.assertEqual(run("generate", TINY / "gpt2-f32", "the old mill", "-n", "0", *options).bytes, want)
+
     def test_text_is_utf8(self):
         for name in ("gpt2-f32", "llama-f16", "t5-f32"):
             result = run("generate", TINY / name, "the old mill", "-n", "20")
@@ -248,7 +252,9 @@ class Generate(Case):
         for arguments, code in (([TINY / "bert-f32", "text"], FAILED), ([TINY / "gpt2-f32"], USAGE),
                                 ([TINY / "gpt2-f32", "text", "--temperature", "warm"], USAGE),
                                 ([TINY / "gpt2-f32", "text", "--seed", "-1"], USAGE),
-                                ([TINY / "gpt2-f32", "text", "-n", "0"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "-n", "-1"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "-n", "4294967296"], USAGE),
+                                ([TINY / "gpt2-f32", "text", "-n", "4294967295"], FAILED),
                                 ([TINY / "gpt2-f32", "text", "--temperature", "-1"], FAILED),
                                 ([TINY / "gpt2-f32", "text", "--seed", "1.5"], USAGE),
                                 ([TINY / "gpt2-f32", "text", "--seed", "18446744073709551616"], USAGE),

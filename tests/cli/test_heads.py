@@ -158,9 +158,9 @@ class Chat(Case):
         (self.model / "chat_template.jinja").write_text("{{ messages | mine }}")
         result = run("chat", self.model, stdin=b"Hi\n")
         self.assertEqual(result.code, FAILED)
-        self.assertIn('UNSUPPORTED: chat_template "{{ messages | mine }}" is', result.error)
+        self.assertIn('UNSUPPORTED: no known chat_template ("{{ messages | mine }}"): use generate with', result.error)
         result = run("chat", TINY / "gpt2-f32", stdin=b"Hi\n")
-        self.assertIn("MISSING", result.error)
+        self.assertIn('MISSING: no known chat_template (""): use generate with a text', result.error)
 
 
 if __name__ == "__main__":
