@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / os.environ.get("BUILD", "build") / "test-logs"
-SUITES = ["check", "unit", "unit-wasm", "unit-wasm-kinds", "test-asan", "fuzz-replay", "size", "test-cli", "test-js", "test-install"]
+SUITES = ["check", "unit", "unit-wasm", "unit-wasm-kinds", "test-asan", "test-tsan", "fuzz-replay", "size", "test-cli", "test-js", "test-install"]
 MINUTES = 14
 
 TAP = re.compile(r"^(not )?ok\b(?: \d+)?(.*)", re.M)
