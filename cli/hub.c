@@ -206,7 +206,7 @@ static wm_status copy_string(hub_repo *repo, wm_json value, const char **copy, w
     uint8_t *text;
     *copy = NULL;
     if (!wm_json_present(value) || wm_json_type_of(value) != WM_JSON_STRING) return WM_OK;
-    WM_TRY(WM_ALLOC(&repo->arena, text, (uint64_t)value.n + 1, error));
+    WM_TRY(WM_ALLOC(&repo->arena, text, (uint64_t)wm_json_span(value).n + 1, error));
     wm_span decoded = wm_json_string_decode(value, text);
     memmove(text, decoded.p, decoded.n);
     text[decoded.n] = 0;

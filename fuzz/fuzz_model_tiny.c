@@ -71,12 +71,11 @@ static void make_config(input *in, output *out, wm_span source) {
     FUZZ_CHECK(wm_json_check(source, "config.json", WM_JSON_PYTHON, &root, NULL) == WM_OK);
     put_text(out, "{");
     for (wm_json_iter i = wm_json_each(root); wm_json_next(&i); place++) {
-        wm_json value = i.value;
+        wm_span key = wm_json_span(i.key), value = wm_json_span(i.value);
         for (size_t e = 0; e < edits; e++)
-            if (keys[e] % 40 == place)
-                value = (wm_json){(const uint8_t *)values[fresh[e]], strlen(values[fresh[e]])};
+            if (keys[e] % 40 == place) value = wm_span_of(values[fresh[e]]);
         if (place) put_text(out, ",");
-        put(out, i.key.p, i.key.n);
+        put(out, key.p, key.n);
         put_text(out, ":");
         put(out, value.p, value.n);
     }

@@ -197,7 +197,7 @@ export class WasmPipeline {
       biases = arrayOf(options.sequenceBias),
       items = [
         numbersOf(options),
-        String(options.seed ?? 0),
+        (options.seed ?? 0) + ' ',
         eosTokenId == null ? ABSENT : idsOf(arrayOf(eosTokenId)),
         Float64Array.from(biases, (one) => one?.bias),
         ...biases.map((one) => idsOf(one?.ids)),

@@ -11,7 +11,7 @@
 static inline wm_json next_line(wm_span *rest) {
     size_t n = 0;
     while (n < rest->n && rest->p[n] != '\n') n++;
-    wm_json line = {NULL, 0};
+    wm_json line = {NULL};
     wm_error error;
     if (n && wm_json_check((wm_span){rest->p, n}, "line", WM_JSON_PYTHON, &line, &error))
         fail_msg("%s", error.text);

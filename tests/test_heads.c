@@ -39,7 +39,7 @@ static tiny folder_for(const tiny *folder, wm_json one) {
     for (wm_json_iter i = wm_json_each(wm_json_get(one, "config")); wm_json_next(&i);) {
         const char *key = c_string(arena, tiny_string(arena, i.key));
         if (wm_json_type_of(i.value) != WM_JSON_NULL)
-            tiny_set(&edited, "config.json", key, c_string(arena, (wm_span){i.value.p, i.value.n}));
+            tiny_set(&edited, "config.json", key, c_string(arena, wm_json_span(i.value)));
         else if (wm_json_present(wm_json_get(config_of(&edited), key)))
             tiny_set(&edited, "config.json", key, NULL);
     }

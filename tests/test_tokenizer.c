@@ -37,10 +37,10 @@ static size_t check_list(wm_tokenizer *tokenizer, wm_json list) {
     size_t count = 0;
     for (wm_json_iter item = wm_json_each(list); wm_json_next(&item); count++) {
         list_parts(item.value, parts, WM_COUNT(parts));
-        uint8_t *room = malloc(parts[0].n + parts[1].n);
+        uint8_t *room = malloc(wm_json_span(parts[0]).n + wm_json_span(parts[1]).n);
         wm_span text = wm_json_string_decode(parts[0], room), pair = {0};
         bool is_pair = wm_json_type_of(parts[1]) == WM_JSON_STRING, special = true;
-        if (is_pair) pair = wm_json_string_decode(parts[1], room + parts[0].n);
+        if (is_pair) pair = wm_json_string_decode(parts[1], room + wm_json_span(parts[0]).n);
         assert_true(wm_json_bool(parts[2], &special));
         wm_encode_options options = {.size = sizeof options, .special = special ? WM_ON : WM_OFF};
         wm_error error = {0};
@@ -88,7 +88,7 @@ static size_t check_decodings(const wm_tokenizer *tokenizer, wm_json list) {
             assert_true(n < WM_COUNT(ids) && wm_json_u64(i.value, &id));
         bool skip = false;
         assert_true(wm_json_bool(parts[1], &skip));
-        uint8_t *room = malloc(parts[2].n);
+        uint8_t *room = malloc(wm_json_span(parts[2]).n);
         wm_span want = wm_json_string_decode(parts[2], room);
         assert_int_equal(wm_tokenizer_decode(tokenizer, ids, n, skip, &decoding, NULL), WM_OK);
         if (decoding.n != want.n || memcmp(decoding.text, want.p, want.n))
@@ -106,8 +106,9 @@ static void components_as_in_the_wheels_own_tests(void **state) {
     size_t count = 0;
     assert_int_equal(wm_json_check(test_file("tests/vectors/public_components.json"), "", 0, &root, NULL), WM_OK);
     for (wm_json_iter entry = wm_json_each(root); wm_json_next(&entry);) {
-        wm_json file = wm_json_get(entry.value, "file"), source = wm_json_get(entry.value, "source");
-        uint8_t *room = malloc(file.n);
+        wm_json file = wm_json_get(entry.value, "file");
+        wm_span source = wm_json_span(wm_json_get(entry.value, "source"));
+        uint8_t *room = malloc(wm_json_span(file).n);
         wm_tokenizer *tokenizer = NULL;
         wm_error error = {0};
         wm_status want = wm_json_present(wm_json_get(entry.value, "refused")) ? WM_ERROR_UNSUPPORTED : WM_OK;

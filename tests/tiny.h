@@ -43,7 +43,7 @@ static inline const char *tiny_join(wm_arena *arena, wm_span a, const char *b, w
 
 static inline wm_span tiny_string(wm_arena *arena, wm_json string) {
     assert_true(wm_json_present(string) && wm_json_type_of(string) == WM_JSON_STRING);
-    return wm_json_string_decode(string, tiny_allocate(arena, string.n, 1));
+    return wm_json_string_decode(string, tiny_allocate(arena, wm_json_span(string).n, 1));
 }
 
 static inline wm_json tiny_json(const char *path) {
@@ -185,7 +185,8 @@ static inline void tiny_set(tiny *folder, const char *path, const char *key, con
         tiny_edit(folder, path, quoted, "\"-\"");
     } else if (wm_json_present(old)) {
         size_t at = (size_t)(old.p - bytes->p);
-        wm_span head = {bytes->p, at}, tail = {old.p + old.n, bytes->n - at - old.n};
+        size_t end = at + wm_json_span(old).n;
+        wm_span head = {bytes->p, at}, tail = {bytes->p + end, bytes->n - end};
         *bytes = wm_span_of(tiny_join(folder->arena, head, value, tail));
     } else {
         const char *head = tiny_join(folder->arena, WM_TEXT("{\""), key, WM_TEXT("\": "));

@@ -330,7 +330,7 @@ static void read_generate_options(wm_generate_options *o, const wm_span *list) {
     if (is_zero(list, LENGTH_PENALTY)) o->length_penalty = 1e-300;
 }
 
-// list: options, seed (text), eos ids, biases (numbers), each one's ids, stop strings, then the
+// list: options, seed (text with a space behind it), eos ids, biases (numbers), each one's ids, stop strings, then the
 // prompt: its text, or 0 0 and its ids, or role and content of each message.
 static wm_status begin(const wm_span *list, size_t count, size_t stops) {
     static const uint8_t never_zero[] = {TYPICAL_P, REPETITION_PENALTY, NUM_BEAMS,

@@ -52,6 +52,7 @@ static bool read_hex4(const uint8_t *p, const uint8_t *end, uint32_t *unit) {
 
 // The escape whose backslash is at `p`: its length, 0 where it is none. Half of a surrogate pair
 // without the other comes out as itself.
+enum { LONGEST_ESCAPE = 12 };
 static size_t read_escape(const uint8_t *p, const uint8_t *end, uint32_t *code) {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     if (end - p < 2) return 0;
@@ -62,10 +63,11 @@ static size_t read_escape(const uint8_t *p, const uint8_t *end, uint32_t *code) 
     }
     uint32_t low;
     if (p[1] != 'u' || !read_hex4(p + 2, end, code)) return 0;
-    if (*code >> 10 != 0xD800 >> 10 || end - p < 12 || p[6] != '\\' || p[7] != 'u') return 6;
+    if (*code >> 10 != 0xD800 >> 10 || end - p < LONGEST_ESCAPE || p[6] != '\\' || p[7] != 'u')
+        return 6;
     if (!read_hex4(p + 8, end, &low) || low >> 10 != 0xDC00 >> 10) return 6;
     *code = 0x10000 + ((*code & 0x3FF) << 10 | (low & 0x3FF));
-    return 12;
+    return LONGEST_ESCAPE;
 }
 
 static bool is_surrogate(uint32_t code) { return code >= 0xD800 && code < 0xE000; }
@@ -197,19 +199,20 @@ wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root
     json_reader r = {text.p, text.p, text.p + text.n, file, flags, error};
     WM_TRY(check_value(&r));
     while (is_json_space(*text.p)) text.p++;
-    while (is_json_space(r.p[-1])) r.p--;
-    *root = (wm_json){text.p, (size_t)(r.p - text.p)};
+    *root = (wm_json){text.p};
+    if (wm_json_type_of(*root) <= WM_JSON_NUMBER && !is_json_space(r.end[-1]))
+        *root = (wm_json){(const uint8_t *)"null "};
     return WM_OK;
 }
 
 wm_status wm_json_file(const wm_source *files, size_t count, const char *name, wm_json *root,
                        wm_error *error) {
     const wm_source *file = wm_source_find(files, count, name);
-    *root = (wm_json){NULL, 0};
+    *root = (wm_json){NULL};
     return file ? wm_json_check(file->bytes, name, WM_JSON_PYTHON, root, error) : WM_OK;
 }
 
-// ---- Cursors: over checked text, yet they stay inside it whatever it holds ---------------------
+// ---- Cursors over checked text -----------------------------------------------------------------
 
 wm_json_type wm_json_type_of(wm_json value) {
     static const char types[] = "nftN\"[{"; // from WM_JSON_NULL on
@@ -219,60 +222,63 @@ wm_json_type wm_json_type_of(wm_json value) {
     return WM_JSON_NUMBER;
 }
 
+// The first quote or backslash behind `p`.
+static const uint8_t *plain_end(const uint8_t *p) {
+    while (*++p != '"' && *p != '\\') {}
+    return p;
+}
+
 // One past the string that starts at `p`.
-static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end) {
-    while ((p = skip_plain(p + 1, end)) < end && *p != '"') p += *p == '\\' && p + 1 < end;
-    return p + (p < end);
+static const uint8_t *skip_string(const uint8_t *p) {
+    while (*(p = plain_end(p)) != '"') p++;
+    return p + 1;
 }
 
-// One past the container that starts at `p`.
-static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
+// One past the value that starts at `p`; `p` at the end of a container.
+static const uint8_t *skip_value(const uint8_t *p) {
     size_t depth = 0;
+    if (*p == '"') return skip_string(p);
+    if ((*p | 0x20) != '{') {
+        while (*p > ' ' && *p != ',' && (*p | 0x20) != '}') p++;
+        return p;
+    }
     do {
-        uint8_t folded = *p | 0x20; // '[' and '{', ']' and '}' are one
-        if (*p == '"') {
-            p = skip_string(p, end);
-            continue;
-        }
+        while (*p <= ',' && *p != '"') p++; // spaces and commas
+        uint8_t folded = *p | 0x20;         // '[' and '{', ']' and '}' are one
         depth += (size_t)(folded == '{') - (folded == '}');
-        p++;
-    } while (depth && p < end);
+        p = *p == '"' ? skip_string(p) : p + 1;
+    } while (depth);
     return p;
 }
 
-// One past the value that starts at `p`.
-static const uint8_t *skip_value(const uint8_t *p, const uint8_t *end) {
-    uint8_t first = p < end ? *p : 0;
-    if (first == '"') return skip_string(p, end);
-    if ((first | 0x20) == '{') return skip_container(p, end);
-    while (p < end && !is_json_space(*p) && *p != ',' && *p != ':' && (*p | 0x20) != '}') p++;
-    return p;
+wm_span wm_json_span(wm_json value) {
+    return (wm_span){value.p, value.p ? (size_t)(skip_value(value.p) - value.p) : 0};
 }
 
 WM_NOINLINE wm_json_iter wm_json_each(wm_json container) {
     wm_json_iter iter = {0};
-    if (!container.n || (container.p[0] | 0x20) != '{') return iter;
-    iter.object = container.p[0] == '{';
+    if (!container.p || (*container.p | 0x20) != '{') return iter;
+    iter.object = *container.p == '{';
     iter.p = container.p + 1;
-    iter.end = container.p + container.n;
     return iter;
 }
 
-// The next value, past spaces and `mark`; empty at the end.
-static wm_json next_value(wm_json_iter *iter, uint8_t mark) {
-    while (iter->p < iter->end && (is_json_space(*iter->p) || *iter->p == mark)) iter->p++;
-    const uint8_t *start = iter->p;
-    iter->p = skip_value(start, iter->end);
-    return (wm_json){start, (size_t)(iter->p - start)};
+// The next value, past what stands before it; absent at the end.
+static wm_json next_value(wm_json_iter *iter) {
+    const uint8_t *p = iter->p;
+    while (*p <= ' ' || *p == ',' || *p == ':') p++;
+    iter->p = skip_value(p);
+    return (wm_json){iter->p > p ? p : NULL};
 }
 
 bool wm_json_next(wm_json_iter *iter) {
-    iter->value = next_value(iter, ',');
-    if (iter->object && iter->value.n) {
+    if (!iter->p) return false;
+    iter->value = next_value(iter);
+    if (iter->object && iter->value.p) {
         iter->key = iter->value;
-        iter->value = next_value(iter, ':');
+        iter->value = next_value(iter);
     }
-    return iter->value.n;
+    return iter->value.p;
 }
 
 uint32_t wm_json_count(wm_json container) {
@@ -290,12 +296,12 @@ wm_json wm_json_get(wm_json object, const char *key) {
 
 // ---- Strings -----------------------------------------------------------------------------------
 
-static bool is_json_string(wm_json value) { return value.n >= 2 && value.p[0] == '"'; }
+static bool is_json_string(wm_json value) { return value.p && *value.p == '"'; }
 
 // The next character's bytes, escapes decoded: at most 4, written to `bytes`. `*p` moves past it.
-static size_t next_character(const uint8_t **p, const uint8_t *end, uint8_t bytes[4]) {
+static size_t next_character(const uint8_t **p, uint8_t bytes[4]) {
     uint32_t code;
-    size_t length = **p == '\\' ? read_escape(*p, end, &code) : 0;
+    size_t length = **p == '\\' ? read_escape(*p, *p + LONGEST_ESCAPE, &code) : 0;
     if (!length) {
         bytes[0] = *(*p)++;
         return 1;
@@ -306,10 +312,10 @@ static size_t next_character(const uint8_t **p, const uint8_t *end, uint8_t byte
 
 bool wm_json_string_is(wm_json string, const char *text) {
     if (!is_json_string(string)) return false;
-    const uint8_t *p = string.p + 1, *end = string.p + string.n - 1;
+    const uint8_t *p = string.p + 1;
     uint8_t bytes[4];
-    while (p < end) {
-        size_t n = next_character(&p, end, bytes);
+    while (*p != '"') {
+        size_t n = next_character(&p, bytes);
         for (size_t i = 0; i < n; i++, text++) // a NUL of the string matches no text
             if (!*text || bytes[i] != (uint8_t)*text) return false;
     }
@@ -318,22 +324,17 @@ bool wm_json_string_is(wm_json string, const char *text) {
 
 bool wm_json_string_plain(wm_json string, wm_span *view) {
     if (!is_json_string(string)) return false;
-    const uint8_t *end = string.p + string.n - 1;
-    if (skip_plain(string.p + 1, end) != end) return false;
-    *view = (wm_span){string.p + 1, string.n - 2};
+    const uint8_t *end = plain_end(string.p);
+    if (*end != '"') return false;
+    *view = (wm_span){string.p + 1, (size_t)(end - string.p - 1)};
     return true;
 }
 
 wm_span wm_json_string_decode(wm_json string, uint8_t *decoded) {
     wm_span view = {decoded, 0};
     if (!is_json_string(string) || wm_json_string_plain(string, &view)) return view;
-    const uint8_t *p = string.p + 1, *end = string.p + string.n - 1;
-    uint8_t bytes[4];
-    while (p < end) {
-        size_t n = next_character(&p, end, bytes);
-        memcpy(decoded + view.n, bytes, n);
-        view.n += n;
-    }
+    for (const uint8_t *p = string.p + 1; *p != '"';)
+        view.n += next_character(&p, decoded + view.n);
     return view;
 }
 
@@ -341,7 +342,7 @@ wm_status wm_json_text(wm_json string, wm_arena *arena, wm_span *text, wm_error 
     uint8_t *decoded;
     *text = (wm_span){NULL, 0};
     if (!is_json_string(string) || wm_json_string_plain(string, text)) return WM_OK;
-    WM_TRY(WM_ALLOC(arena, decoded, string.n, error));
+    WM_TRY(WM_ALLOC(arena, decoded, wm_json_span(string).n, error));
     *text = wm_json_string_decode(string, decoded);
     return WM_OK;
 }
@@ -357,16 +358,16 @@ typedef struct decimal {
 
 static bool read_decimal(wm_json value, decimal *number) {
     if (!value.p) return false;
-    const uint8_t *p = value.p, *end = p + value.n;
+    const uint8_t *p = value.p;
     *number = (decimal){0};
-    if (p < end && *p == '-') {
+    if (*p == '-') {
         number->negative = true;
         p++;
     }
-    if (p == end || !is_json_digit(*p)) return false;
+    if (!is_json_digit(*p)) return false;
     uint64_t full = UINT64_MAX / 10, digits = 0;
     int64_t fraction = 0, exponent = 0;
-    for (; p < end && (is_json_digit(*p) || *p == '.'); p++) {
+    for (; is_json_digit(*p) || *p == '.'; p++) {
         uint32_t digit = *p - (uint32_t)'0';
         if (*p == '.') {
             fraction = 1;
@@ -379,9 +380,10 @@ static bool read_decimal(wm_json value, decimal *number) {
         }
     }
     number->digits = digits;
-    bool small = p + 1 < end && p[1] == '-'; // p is at the e
-    for (p++; p < end; p++)
-        if (is_json_digit(*p)) exponent = WM_MIN(exponent, 1 << 24) * 10 + *p - '0';
+    if ((*p | 0x20) != 'e') return true;
+    bool small = *++p == '-';
+    for (p += small || *p == '+'; is_json_digit(*p); p++)
+        exponent = WM_MIN(exponent, 1 << 24) * 10 + *p - '0';
     number->exponent += small ? -exponent : exponent;
     return true;
 }
@@ -430,9 +432,9 @@ bool wm_json_f64(wm_json value, double *number) {
     decimal parts;
     if (read_decimal(value, &parts)) {
         *number = decimal_magnitude(&parts);
-    } else if (value.n >= 3 && (value.p[0] == 'N' || value.p[0] == 'I' || value.p[0] == '-')) {
-        *number = value.p[0] == 'N' ? (double)WM_NAN : (double)WM_INFINITY;
-        parts.negative = value.p[0] == '-';
+    } else if (value.p && (*value.p == 'N' || *value.p == 'I' || *value.p == '-')) {
+        *number = *value.p == 'N' ? (double)WM_NAN : (double)WM_INFINITY;
+        parts.negative = *value.p == '-';
     } else {
         return false;
     }
@@ -451,8 +453,8 @@ bool wm_json_f64_twice(wm_json value, double *number) {
 }
 
 bool wm_json_bool(wm_json value, bool *flag) {
-    if (!value.n || (value.p[0] != 't' && value.p[0] != 'f')) return false;
-    *flag = value.p[0] == 't';
+    if (!value.p || (*value.p != 't' && *value.p != 'f')) return false;
+    *flag = *value.p == 't';
     return true;
 }
 

@@ -17,10 +17,9 @@ typedef enum wm_json_type {
     WM_JSON_OBJECT,
 } wm_json_type;
 
-// A checked value: from its first byte to its last. {NULL, 0} stands for "absent".
+// A checked value by its first byte: where it ends, its own text says. {NULL} stands for "absent".
 typedef struct wm_json {
     const uint8_t *p;
-    size_t n;
 } wm_json;
 
 // flags: what Python's json reads and writes beyond the standard, for files that Python wrote
@@ -30,12 +29,16 @@ enum { WM_JSON_PYTHON = 1 };
 
 // Checks `text` by RFC 8259 (UTF-8 strict, no BOM, depth ≤ WM_LIMIT_JSON_DEPTH, a string ≤
 // WM_LIMIT_JSON_STRING) and gives its one value. `file` names it in errors (JSON, UTF8, LIMIT
-// with the byte's offset; FORMAT or UNSUPPORTED where it is an HTML page or the like).
+// with the byte's offset; FORMAT or UNSUPPORTED where it is an HTML page or the like). A number or
+// literal that ends the text, so that nothing would end it, comes out as null.
 wm_status wm_json_check(wm_span text, const char *file, int flags, wm_json *root, wm_error *error);
 
 // The same for the file `name` of a repository, as Python reads it; absent where there is none.
 wm_status wm_json_file(const wm_source *files, size_t count, const char *name, wm_json *root,
                        wm_error *error);
+
+// The bytes of a value; {NULL, 0} of an absent one.
+wm_span wm_json_span(wm_json value);
 
 static inline bool wm_json_present(wm_json value) { return value.p != NULL; }
 wm_json_type wm_json_type_of(wm_json value);
@@ -44,7 +47,7 @@ static inline bool wm_json_null(wm_json value) { return wm_json_type_of(value) <
 // Iteration: for (wm_json_iter i = wm_json_each(array or object); wm_json_next(&i);) … i.key,
 // i.value. Over anything that is not an array or object it ends at once.
 typedef struct wm_json_iter {
-    const uint8_t *p, *end;
+    const uint8_t *p;
     bool object;
     wm_json key; // a string value; absent in arrays
     wm_json value;
@@ -62,8 +65,8 @@ wm_json wm_json_get(wm_json object, const char *key);
 // False for other types and absent.
 bool wm_json_string_is(wm_json string, const char *text);
 
-// A view of the text where no escape needs decoding, else of `decoded`, which has room for string.n
-// bytes. Empty for other types and absent.
+// A view of the text where no escape needs decoding, else of `decoded`, which has room for the
+// bytes of the string as it is written. Empty for other types and absent.
 wm_span wm_json_string_decode(wm_json string, uint8_t *decoded);
 
 // The text of a string: a view, or in the arena where an escape needs decoding. {NULL, 0} for other

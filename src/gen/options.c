@@ -107,13 +107,16 @@ wm_status wm_generate_options_read(wm_generate_options *to, const wm_generate_op
 static wm_status read_ids(wm_ids *ids, wm_json value, size_t vocabulary, wm_arena *arena,
                           wm_error *error) {
     wm_json_type type = wm_json_type_of(value);
-    wm_json_iter all = {.p = value.p, .end = value.p + value.n}; // one value, …
-    if (type == WM_JSON_ARRAY) all = wm_json_each(value);        // … many, …
-    if (type == WM_JSON_NULL) all.p = all.end;                   // … none
+    wm_json_iter all = {.value = value}; // one value, …
+    bool left = type != WM_JSON_NULL;    // … none, …
+    if (type == WM_JSON_ARRAY) {         // … many
+        all = wm_json_each(value);
+        left = wm_json_next(&all);
+    }
     int32_t *list;
-    WM_TRY(WM_ALLOC(arena, list, value.n / 2 + 1, error)); // each has a comma, but for the last
+    WM_TRY(WM_ALLOC(arena, list, wm_json_count(value) + 1, error));
     *ids = (wm_ids){list, 0};
-    while (wm_json_next(&all)) {
+    for (; left; left = wm_json_next(&all)) {
         uint64_t id;
         if (!wm_json_u64(all.value, &id) || id >= vocabulary) return WM_ERROR_FORMAT;
         list[ids->n++] = (int32_t)id;

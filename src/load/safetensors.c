@@ -61,15 +61,16 @@ static wm_status field_fail(const header_reader *h, wm_status status, const uint
 
 // Digits and nothing else, as the reference takes integers; UINT64_MAX where they are more.
 static bool header_integer(wm_json value, uint64_t *number) {
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] < '0' || value.p[i] > '9') return false;
+    wm_span digits = wm_json_span(value);
+    for (size_t i = 0; i < digits.n; i++)
+        if (digits.p[i] < '0' || digits.p[i] > '9') return false;
     if (!wm_json_u64(value, number)) *number = UINT64_MAX;
     return true;
 }
 
 static wm_status read_name(const header_reader *h, wm_json key, wm_tensor *tensor) {
     wm_span *name = &tensor->name;
-    if (key.n <= 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
+    if (wm_json_span(key).n <= 6 * WM_LIMIT_NAME + 2) // all of it \u escapes
         WM_TRY(wm_json_text(key, h->arena, name, h->error));
     if (!name->p || name->n > WM_LIMIT_NAME)
         return header_fail(h, WM_ERROR_LIMIT, key.p, "its name is too long");
@@ -86,7 +87,7 @@ static wm_status read_dtype(const header_reader *h, wm_tensor *tensor, wm_json v
         tensor->dtype = (wm_dtype)i;
         return WM_OK;
     }
-    wm_span got = {value.p, value.n};
+    wm_span got = wm_json_span(value);
     return wm_fail(h->error, WM_ERROR_UNSUPPORTED, (uint64_t)(value.p - h->file.p),
                    "%s: tensor %s: unknown dtype %s", &h->path, &tensor->name, &got);
 }
@@ -108,8 +109,7 @@ static wm_status read_offsets(const header_reader *h, wm_json value, uint64_t *o
     for (wm_json_iter i = wm_json_each(value); count < 3 && wm_json_next(&i); count++)
         if (count == 2 || !header_integer(i.value, &offsets[count])) count = 2;
     if (count != 2 || offsets[0] > offsets[1] || value.p[0] != '[')
-        return header_fail(h, WM_ERROR_FORMAT, value.p,
-                           "data_offsets are not [begin, end]");
+        return header_fail(h, WM_ERROR_FORMAT, value.p, "data_offsets are not [begin, end]");
     if (offsets[1] > UINT64_C(1) << 53) // JavaScript's exact integers: no file is that long
         return header_fail(h, WM_ERROR_OVERFLOW, value.p, "data_offsets are over 2^53");
     return WM_OK;
@@ -128,25 +128,22 @@ static wm_status check_extent(const header_reader *h, wm_tensor *tensor, wm_json
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] > WM_LIMIT_DIMENSION)
             return header_fail(h, WM_ERROR_LIMIT, entry.p, "a dimension is over 2^31");
-    if (bits % 8)
-        return header_fail(h, WM_ERROR_FORMAT, entry.p, "misaligned: no whole bytes");
+    if (bits % 8) return header_fail(h, WM_ERROR_FORMAT, entry.p, "misaligned: no whole bytes");
     if (bits / 8 != bytes)
         return wm_fail(h->error, WM_ERROR_SHAPE, (uint64_t)(entry.p - h->file.p),
-                       "%s: tensor %s: shape × %z wants %u bytes, data_offsets hold %u",
-                       &h->path, &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
+                       "%s: tensor %s: shape × %z wants %u bytes, data_offsets hold %u", &h->path,
+                       &tensor->name, dtypes[tensor->dtype].name, bits / 8, bytes);
     if (offsets[1] > h->data.n)
-        return wm_fail(
-            h->error, WM_ERROR_TRUNC, h->file.n,
-            "%s: tensor %s ends at byte %u of the data, the file has %u: cut short?",
-            &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
+        return wm_fail(h->error, WM_ERROR_TRUNC, h->file.n,
+                       "%s: tensor %s ends at byte %u of the data, the file has %u: cut short?",
+                       &h->path, &tensor->name, offsets[1], (uint64_t)h->data.n);
     tensor->bytes = (wm_span){h->data.p + offsets[0], (size_t)bytes};
     return WM_OK;
 }
 
-static wm_status read_tensor(header_reader *h, wm_json key, wm_json entry,
-                             wm_tensor *tensor) {
+static wm_status read_tensor(header_reader *h, wm_json key, wm_json entry, wm_tensor *tensor) {
     static const char *const fields[] = {"dtype", "shape", "data_offsets"};
-    wm_json values[WM_COUNT(fields)] = {{NULL, 0}};
+    wm_json values[WM_COUNT(fields)] = {{NULL}};
     uint64_t offsets[2] = {0, 0};
     *tensor = (wm_tensor){.rank = 0};
     h->tensor = tensor;
@@ -176,7 +173,7 @@ static wm_status check_metadata(const header_reader *h, wm_json value) {
     for (wm_json_iter i = wm_json_each(value); good && wm_json_next(&i);) {
         good = wm_json_type_of(i.value) == WM_JSON_STRING;
         if (wm_json_string_is(i.key, "wasmicro.quant") &&
-            memcmp(i.value.p + i.value.n - 3, ":1", 2))
+            !wm_span_ends(wm_json_span(i.value), ":1\""))
             return header_fail(h, WM_ERROR_UNSUPPORTED, i.value.p, "unknown wasmicro.quant");
     }
     if (good) return WM_OK;
@@ -187,13 +184,11 @@ static wm_status check_metadata(const header_reader *h, wm_json value) {
 
 static wm_status split_file(header_reader *h) {
     wm_span file = h->file;
-    if (file.n < 8)
-        return header_fail(h, WM_ERROR_TRUNC, file.p,
-                           "no 8 bytes of header length");
+    if (file.n < 8) return header_fail(h, WM_ERROR_TRUNC, file.p, "no 8 bytes of header length");
     uint64_t size = wm_read_u64(file.p);
     if (size > WM_LIMIT_HEADER)
-        return wm_fail(h->error, WM_ERROR_LIMIT, 0,
-                       "%s: a header of %u bytes is over the limit", &h->path, size);
+        return wm_fail(h->error, WM_ERROR_LIMIT, 0, "%s: a header of %u bytes is over the limit",
+                       &h->path, size);
     if (size > file.n - 8)
         return wm_fail(h->error, WM_ERROR_TRUNC, file.n,
                        "%s: a header of %u bytes, in a file of %u", &h->path, size,
@@ -253,8 +248,7 @@ static wm_status check_coverage(const header_reader *h, const wm_tensors *tensor
     uint64_t rest = (uint64_t)(h->data.p + h->data.n - end);
     if (!rest) return WM_OK;
     return wm_fail(h->error, WM_ERROR_FORMAT, h->file.n - rest,
-                   "%s: the last %u bytes belong to no tensor",
-                   &h->path, rest);
+                   "%s: the last %u bytes belong to no tensor", &h->path, rest);
 }
 
 wm_status wm_tensors_read(wm_tensors *tensors, wm_span bytes, wm_span path, wm_arena *arena,

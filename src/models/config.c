@@ -165,7 +165,7 @@ static wm_status read_windows(const setting *it, wm_arch *arch) {
     if (arch->layers > 64) return misfit(it->key, 64, "layers", arch->layers, it->error);
     for (wm_json_iter i = wm_json_each(it->value); wm_json_next(&i);) {
         wm_json_iter pair = wm_json_each(i.value);
-        wm_json kinds = {NULL, 0};
+        wm_json kinds = {NULL};
         uint64_t times = 0;
         if (wm_json_next(&pair)) kinds = pair.value;
         if (!wm_json_next(&pair) || !wm_json_u64(pair.value, &times)) return refuse_value(it);
@@ -215,7 +215,7 @@ static wm_status read_rope(const setting *it, wm_arch *arch) {
     for (size_t i = 0; i < end; i++) {
         wm_json number = wm_json_get(it->value, numbers[i].name);
         if (i < 2 && !wm_json_present(number)) continue;
-        setting part = {numbers[i].name, number, (wm_span){number.p, number.n}, it->error};
+        setting part = {numbers[i].name, number, wm_json_span(number), it->error};
         WM_TRY(read_real(&part, false, (float *)((char *)arch + numbers[i].field)));
     }
     return end == 6 && !(scaling->low < scaling->high) ? refuse_value(it) : WM_OK;
@@ -280,7 +280,7 @@ static wm_status read_keys(wm_arch *arch, const wm_family *family, wm_json confi
                 set_default(arch, key);
             } else if (name) {
                 wm_json value = wm_json_get(config, name);
-                setting it = {name, value, {value.p, value.n}, error};
+                setting it = {name, value, wm_json_span(value), error};
                 if (wm_json_present(value)) WM_TRY(read_key(&it, key_fields[key->key], arch));
             }
         }
@@ -292,7 +292,7 @@ static wm_status find_family(wm_config *made, wm_json config, wm_error *error) {
     if (wm_json_type_of(config) != WM_JSON_OBJECT)
         return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: expected an object");
     wm_json type = wm_json_get(config, "model_type");
-    wm_span text = {type.p, type.n};
+    wm_span text = wm_json_span(type);
     if (!wm_json_present(type))
         return wm_fail(error, WM_ERROR_MISSING, 0, "config.json: model_type is missing");
     for (size_t i = 0; i < WM_COUNT(families); i++) {
@@ -377,7 +377,7 @@ static void read_class(wm_arch *arch, wm_json config) {
     wm_json_iter names = wm_json_each(wm_json_get(config, "architectures"));
     arch->tasks = UINT8_MAX;
     if (!wm_json_next(&names)) return;
-    wm_span name = {names.value.p, names.value.n};
+    wm_span name = wm_json_span(names.value);
     // T5EncoderModel's files hold the encoder alone.
     if (arch->kind == WM_ENCODER_DECODER && wm_span_ends(name, "EncoderModel\""))
         arch->kind = WM_ENCODER;

@@ -11,8 +11,8 @@ enum { FILL_TOP = 5, ANSWER_WINDOW = 384, ANSWER_STRIDE = 128, ANSWER_LONGEST = 
 
 // ---- What the files say -------------------------------------------------------------------------
 
-// "0", "1", … below `limit`; else `limit`
-static uint32_t label_number(wm_json key, uint32_t limit) {
+// "0", "1", … in their quotes, below `limit`; else `limit`
+static uint32_t label_number(wm_span key, uint32_t limit) {
     uint32_t number = 0;
     for (size_t i = 1; i + 1 < key.n; i++) {
         uint32_t digit = key.p[i] - (uint32_t)'0';
@@ -29,8 +29,8 @@ static wm_status read_labels(wm_pipeline *p, wm_json names, wm_error *error) {
     WM_TRY(WM_ALLOC(&p->arena, labels, count, error));
     memset(labels, 0, count * sizeof *labels);
     for (wm_json_iter i = wm_json_each(names); wm_json_next(&i);) {
-        uint32_t number = i.object ? label_number(i.key, count) : count;
-        wm_span key = {i.key.p, i.key.n};
+        wm_span key = wm_json_span(i.key);
+        uint32_t number = label_number(key, count);
         if (number < count) WM_TRY(wm_json_text(i.value, &p->arena, &labels[number], error));
         if (number >= count || !labels[number].p)
             return wm_fail(error, WM_ERROR_FORMAT, 0, "config.json: id2label %s: not of %u labels",

@@ -252,7 +252,7 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
     WM_TRY(wm_added_init(tokenizer, count, reading->error));
     bool bytes = family->form == WM_FORM_BYTES;
     if (!bytes) WM_TRY(add_extra_ids(reading, extra, false));
-    WM_TRY(wm_added_read_all(reading, &lists[0], (wm_added_token){0}, true));
+    WM_TRY(wm_added_read_all(reading, lists[0], (wm_added_token){0}, true));
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {
         wm_json value = special_value(side, key);
         wm_added_token token = {.special = true};
@@ -261,11 +261,11 @@ static wm_status add_specials(wm_reading *reading, const side_files *side,
             token.lstrip = bytes || (i == SPECIAL_MASK && family->options & STRIP_MASK);
             token.rstrip = bytes;
         }
-        WM_TRY(wm_added_read(reading, &value, token, false, &ids[i]));
+        WM_TRY(wm_added_read(reading, value, token, false, &ids[i]));
         key += strlen(key) + 1;
         usual += strlen(usual) + 1;
     }
-    WM_TRY(wm_added_read_all(reading, &lists[1], (wm_added_token){.special = true}, false));
+    WM_TRY(wm_added_read_all(reading, lists[1], (wm_added_token){.special = true}, false));
     if (bytes) WM_TRY(add_extra_ids(reading, extra, true));
     take_user_pieces(tokenizer, true);
     return wm_added_index(tokenizer, reading->error);
@@ -345,7 +345,7 @@ static wm_status read_byte_bpe(wm_reading *reading, const side_files *side, wm_s
     WM_TRY(wm_json_check(vocab, reading->file, WM_JSON_PYTHON, &root, reading->error));
     if (wm_json_type_of(root) != WM_JSON_OBJECT) return wm_reading_bad(reading, "no object");
     tokenizer->model.kind = WM_TOKENS_BPE;
-    WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(&root)));
+    WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(root)));
     tokenizer->model.unk = -1;
     wm_splitters_byte_level(tokenizer, prefix_space, true);
     wm_bpe_find_bytes(&tokenizer->model);

@@ -5,16 +5,16 @@
 // ---- Members ------------------------------------------------------------------------------------
 
 // The place of a JSON string in a list of strings, -1: it is not there, or no string.
-static int find_name(const wm_json *string, const char *list) {
+static int find_name(wm_json string, const char *list) {
     for (int i = 0; *list; i++, list += strlen(list) + 1)
-        if (wm_json_string_is(*string, list)) return i;
+        if (wm_json_string_is(string, list)) return i;
     return -1;
 }
 
 // The members of an object that `keys` lists, each at its key's place; absent ones are absent.
-static void read_members(const wm_json *object, const char *keys, wm_json *members) {
-    for (wm_json_iter member = wm_json_each(*object); wm_json_next(&member);) {
-        int key = find_name(&member.key, keys);
+static void read_members(wm_json object, const char *keys, wm_json *members) {
+    for (wm_json_iter member = wm_json_each(object); wm_json_next(&member);) {
+        int key = find_name(member.key, keys);
         if (key >= 0) members[key] = member.value;
     }
 }
@@ -32,12 +32,12 @@ static WM_NOINLINE bool flag_of(const wm_reading *reading, const char *key, bool
 
 static int choice_of(const wm_reading *reading, const char *key, const char *list) {
     wm_json value = part_of(reading, key);
-    return find_name(&value, list);
+    return find_name(value, list);
 }
 
 static wm_status string_of(wm_reading *reading, const char *key, wm_span *to) {
     wm_json value = part_of(reading, key);
-    return wm_reading_string(reading, &value, to);
+    return wm_reading_string(reading, value, to);
 }
 
 static wm_status refuse(const wm_reading *reading, const char *what, const wm_span *name) {
@@ -52,7 +52,7 @@ static wm_status read_pattern(wm_reading *reading, wm_span *text, bool *regex) {
     wm_json pattern = part_of(reading, "pattern"), value = wm_json_get(pattern, "Regex");
     *regex = wm_json_present(value);
     if (!*regex) value = wm_json_get(pattern, "String");
-    return wm_reading_string(reading, &value, text);
+    return wm_reading_string(reading, value, text);
 }
 
 static wm_status refuse_pattern(const wm_reading *reading, const wm_span *text) {
@@ -205,25 +205,25 @@ static wm_status read_decoder(wm_reading *reading, int kind) {
 // ---- Post-processors ----------------------------------------------------------------------------
 
 // False, and *id is -1: the value is no id.
-static bool read_token_id(const wm_json *value, int32_t *id) {
+static bool read_token_id(wm_json value, int32_t *id) {
     uint64_t number;
-    bool fine = wm_json_u64(*value, &number) && number <= INT32_MAX;
+    bool fine = wm_json_u64(value, &number) && number <= INT32_MAX;
     *id = fine ? (int32_t)number : -1;
     return fine;
 }
 
 // The ids of a special token of TemplateProcessing, as steps.
-static wm_status add_special_steps(wm_reading *reading, const wm_json *name, uint32_t type,
+static wm_status add_special_steps(wm_reading *reading, wm_json name, uint32_t type,
                                    wm_template *to) {
     wm_span id;
     WM_TRY(wm_reading_string(reading, name, &id));
     wm_json_iter special = wm_json_each(part_of(reading, "special_tokens"));
     while (wm_json_next(&special)) { // both are written by one hand
-        if (special.key.n != name->n || memcmp(special.key.p, name->p, name->n) != 0) continue;
+        if (!wm_span_equal(wm_json_span(special.key), wm_json_span(name))) continue;
         for (wm_json_iter item = wm_json_each(wm_json_get(special.value, "ids"));
              wm_json_next(&item);) {
             int32_t number;
-            if (!read_token_id(&item.value, &number))
+            if (!read_token_id(item.value, &number))
                 return wm_reading_bad(reading, "an odd id of a special token");
             WM_TRY(wm_template_add(reading, to, number, type));
         }
@@ -243,9 +243,9 @@ static wm_status read_template(wm_reading *reading, const char *key, bool is_pai
         wm_json id = wm_json_get(step, "id");
         if (!wm_json_u64_of(step, "type_id", &type) || type > UINT8_MAX)
             return wm_reading_bad(reading, "a template's step has no type_id");
-        int which = find_name(&id, "A\0B\0");
+        int which = find_name(id, "A\0B\0");
         if (special) {
-            WM_TRY(add_special_steps(reading, &id, (uint32_t)type, to));
+            WM_TRY(add_special_steps(reading, id, (uint32_t)type, to));
             continue;
         }
         if (which < 0 || which > is_pair)
@@ -259,7 +259,7 @@ static wm_status read_template(wm_reading *reading, const char *key, bool is_pai
 static int32_t token_of(const wm_reading *reading, const char *key) {
     wm_json_iter item = wm_json_each(part_of(reading, key));
     int32_t id = -1;
-    if (wm_json_next(&item) && wm_json_next(&item)) read_token_id(&item.value, &id);
+    if (wm_json_next(&item) && wm_json_next(&item)) read_token_id(item.value, &id);
     return id;
 }
 
@@ -307,17 +307,17 @@ static const struct {
 };
 
 // A component, and those of the Sequences inside it, in order, without recursion.
-static wm_status read_chain(wm_reading *reading, size_t which, const wm_json *root) {
+static wm_status read_chain(wm_reading *reading, size_t which, wm_json root) {
     wm_json_iter levels[WM_LIMIT_JSON_DEPTH];
     size_t depth = 0, count = 0;
-    reading->part = *root;
-    for (bool more = !wm_json_null(*root); more;) {
+    reading->part = root;
+    for (bool more = !wm_json_null(root); more;) {
         wm_json type = part_of(reading, "type");
         if (wm_json_string_is(type, "Sequence")) { // as deep as JSON at the most
             levels[depth++] = wm_json_each(part_of(reading, chains[which].list));
         } else {
-            int kind = find_name(&type, chains[which].kinds);
-            wm_span name = {type.p, type.n};
+            int kind = find_name(type, chains[which].kinds);
+            wm_span name = wm_json_span(type);
             if (kind < 0) return refuse(reading, chains[which].what, &name);
             if (count++ == WM_TOKENIZER_STEPS)
                 return wm_reading_fail(reading, WM_ERROR_LIMIT, "over 16 steps of one kind", NULL);
@@ -351,7 +351,7 @@ static wm_status read_bpe(wm_reading *reading, const wm_json *members) {
                       NULL);
     if (wm_json_type_of(members[MODEL_MERGES]) != WM_JSON_ARRAY)
         return wm_reading_bad(reading, "the merges are no array");
-    return wm_merges_read(reading, wm_entries_of_json(&members[MODEL_MERGES]));
+    return wm_merges_read(reading, wm_entries_of_json(members[MODEL_MERGES]));
 }
 
 // model.unk: the piece that unk_token names, or unk_id.
@@ -359,12 +359,12 @@ static wm_status read_unknown(wm_reading *reading, const wm_json *members) {
     wm_token_model *model = &reading->tokenizer->model;
     wm_span text;
     if (model->kind == WM_TOKENS_UNIGRAM) {
-        if (read_token_id(&members[MODEL_UNK_ID], &model->unk) &&
+        if (read_token_id(members[MODEL_UNK_ID], &model->unk) &&
             (uint32_t)model->unk < model->vocabulary.ids)
             return WM_OK;
         return wm_reading_bad(reading, "unk_id is no piece");
     }
-    WM_TRY(wm_reading_string(reading, &members[MODEL_UNK], &text));
+    WM_TRY(wm_reading_string(reading, members[MODEL_UNK], &text));
     model->unk = wm_vocabulary_find(&model->vocabulary, text);
     bool none = wm_json_null(members[MODEL_UNK]);
     if (none) model->unk = -1;
@@ -372,14 +372,14 @@ static wm_status read_unknown(wm_reading *reading, const wm_json *members) {
     return wm_reading_fail(reading, WM_ERROR_FORMAT, "unk_token is no piece:", &text);
 }
 
-static wm_status read_model(wm_reading *reading, const wm_json *root) {
-    wm_json members[MODEL_KEYS] = {{NULL, 0}};
+static wm_status read_model(wm_reading *reading, wm_json root) {
+    wm_json members[MODEL_KEYS] = {{NULL}};
     wm_token_model *model = &reading->tokenizer->model;
     uint64_t characters = 0;
-    if (wm_json_null(*root)) return wm_reading_bad(reading, "no model");
+    if (wm_json_null(root)) return wm_reading_bad(reading, "no model");
     read_members(root, model_keys, members);
-    wm_span name = {members[MODEL_TYPE].p, members[MODEL_TYPE].n};
-    int kind = find_name(&members[MODEL_TYPE], "WordPiece\0BPE\0Unigram\0WordLevel\0");
+    wm_span name = wm_json_span(members[MODEL_TYPE]);
+    int kind = find_name(members[MODEL_TYPE], "WordPiece\0BPE\0Unigram\0WordLevel\0");
     if (!name.p) { // files before tokenizers 0.8 do not say
         if (wm_json_present(members[MODEL_CHARACTERS])) kind = WM_TOKENS_WORDPIECE;
         if (wm_json_present(members[MODEL_MERGES])) kind = WM_TOKENS_BPE;
@@ -392,9 +392,9 @@ static wm_status read_model(wm_reading *reading, const wm_json *root) {
     if (wm_json_type_of(members[MODEL_VOCAB]) !=
         (kind == WM_TOKENS_UNIGRAM ? WM_JSON_ARRAY : WM_JSON_OBJECT))
         return wm_reading_bad(reading, "no vocab of this model's form");
-    WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(&members[MODEL_VOCAB])));
-    WM_TRY(wm_reading_string(reading, &members[MODEL_PREFIX], &model->prefix));
-    WM_TRY(wm_reading_string(reading, &members[MODEL_SUFFIX], &model->suffix));
+    WM_TRY(wm_vocabulary_read(reading, wm_entries_of_json(members[MODEL_VOCAB])));
+    WM_TRY(wm_reading_string(reading, members[MODEL_PREFIX], &model->prefix));
+    WM_TRY(wm_reading_string(reading, members[MODEL_SUFFIX], &model->suffix));
     if (WM_MAX(model->prefix.n, model->suffix.n) > WM_BPE_AFFIX)
         return wm_reading_fail(reading, WM_ERROR_LIMIT, "over 64 bytes: the prefix or suffix",
                                NULL);
@@ -415,9 +415,9 @@ static const char root_keys[] =
     "normalizer\0pre_tokenizer\0decoder\0post_processor\0model\0added_tokens\0";
 enum { ROOT_MODEL = 4, ROOT_ADDED, ROOT_KEYS };
 
-static wm_status read_added_tokens(wm_reading *reading, const wm_json *list) {
-    WM_TRY(wm_added_init(reading->tokenizer, wm_json_count(*list), reading->error));
-    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
+static wm_status read_added_tokens(wm_reading *reading, wm_json list) {
+    WM_TRY(wm_added_init(reading->tokenizer, wm_json_count(list), reading->error));
+    for (wm_json_iter item = wm_json_each(list); wm_json_next(&item);)
         if (!wm_json_present(wm_json_get(item.value, "content")))
             return wm_reading_bad(reading, "an added token without content");
     WM_TRY(wm_added_read_all(reading, list, (wm_added_token){0}, true));
@@ -426,11 +426,11 @@ static wm_status read_added_tokens(wm_reading *reading, const wm_json *list) {
 
 wm_status wm_tokenizer_read_json(wm_tokenizer *tokenizer, wm_span file, wm_error *error) {
     wm_reading reading = {.tokenizer = tokenizer, .file = "tokenizer.json", .error = error};
-    wm_json root, members[ROOT_KEYS] = {{NULL, 0}};
+    wm_json root, members[ROOT_KEYS] = {{NULL}};
     WM_TRY(wm_json_check(file, reading.file, 0, &root, error));
-    read_members(&root, root_keys, members);
+    read_members(root, root_keys, members);
     WM_TRY(wm_template_set(&reading, "A\0A:B", NULL));
-    for (size_t i = 0; i < WM_COUNT(chains); i++) WM_TRY(read_chain(&reading, i, &members[i]));
-    WM_TRY(read_model(&reading, &members[ROOT_MODEL]));
-    return read_added_tokens(&reading, &members[ROOT_ADDED]);
+    for (size_t i = 0; i < WM_COUNT(chains); i++) WM_TRY(read_chain(&reading, i, members[i]));
+    WM_TRY(read_model(&reading, members[ROOT_MODEL]));
+    return read_added_tokens(&reading, members[ROOT_ADDED]);
 }

@@ -14,19 +14,20 @@ wm_status wm_reading_bad(const wm_reading *reading, const char *what) {
     return wm_reading_fail(reading, WM_ERROR_FORMAT, what, NULL);
 }
 
-wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to) {
+wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to) {
     *to = (wm_span){0};
-    if (wm_json_null(*string) || wm_json_string_plain(*string, to)) return WM_OK;
-    if (wm_json_type_of(*string) != WM_JSON_STRING) {
-        wm_span text = {string->p, string->n};
+    if (wm_json_null(string) || wm_json_string_plain(string, to)) return WM_OK;
+    if (wm_json_type_of(string) != WM_JSON_STRING) {
+        wm_span text = wm_json_span(string);
         return wm_reading_fail(reading, WM_ERROR_FORMAT, "not a string:", &text);
     }
-    if (string->n > reading->strings_left) {
-        size_t room = WM_MAX(string->n, STRING_POOL);
+    size_t n = wm_json_span(string).n;
+    if (n > reading->strings_left) {
+        size_t room = WM_MAX(n, STRING_POOL);
         WM_TRY(WM_ALLOC(&reading->tokenizer->arena, reading->strings, room, reading->error));
         reading->strings_left = room;
     }
-    *to = wm_json_string_decode(*string, reading->strings);
+    *to = wm_json_string_decode(string, reading->strings);
     reading->strings += to->n;
     reading->strings_left -= to->n;
     return WM_OK;
@@ -60,8 +61,8 @@ bool wm_entries_line(wm_entries *entries, wm_entry *entry) {
     return true;
 }
 
-wm_entries wm_entries_of_json(const wm_json *value) {
-    return (wm_entries){.next = next_json, .items = wm_json_each(*value)};
+wm_entries wm_entries_of_json(wm_json value) {
+    return (wm_entries){.next = next_json, .items = wm_json_each(value)};
 }
 
 wm_entries wm_entries_of_lines(wm_span text) {
@@ -89,7 +90,7 @@ static wm_status take_piece(wm_reading *reading, wm_entry *entry) {
     wm_token_model *model = &reading->tokenizer->model;
     wm_vocabulary *vocabulary = &model->vocabulary;
     uint32_t id = (uint32_t)entry->id;
-    if (entry->parts) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
+    if (entry->parts) WM_TRY(wm_reading_string(reading, entry->part[0], &entry->text));
     int32_t twin = wm_vocabulary_find(vocabulary, entry->text);
     bool listed = !model->scores || model->types; // each piece has an id of its own
     if (listed && (entry->parts || model->types) && (twin >= 0 || vocabulary->pieces[id].p))
@@ -149,9 +150,9 @@ wm_status wm_vocabulary_read(wm_reading *reading, wm_entries entries) {
 static wm_status read_sides(wm_reading *reading, wm_entry *entry, wm_span *sides) {
     wm_span line;
     size_t at = 0, n = entry->parts;
-    if (n) WM_TRY(wm_reading_string(reading, &entry->part[0], &entry->text));
+    if (n) WM_TRY(wm_reading_string(reading, entry->part[0], &entry->text));
     sides[0] = line = entry->text;
-    if (n == 2) return wm_reading_string(reading, &entry->part[1], &sides[1]);
+    if (n == 2) return wm_reading_string(reading, entry->part[1], &sides[1]);
     if (n < 2) n = 1;
     for (size_t i = 0; i < line.n; i++) {
         if (line.p[i] != ' ') continue;
@@ -255,26 +256,25 @@ wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *
 
 // ---- Added tokens -------------------------------------------------------------------------------
 
-wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
-                        bool update, int32_t *id) {
-    wm_json content = *value;
-    if (wm_json_type_of(*value) == WM_JSON_OBJECT) {
-        content = wm_json_get(*value, "content");
-        token.single_word = wm_json_flag(*value, "single_word", false);
-        token.lstrip = wm_json_flag(*value, "lstrip", false);
-        token.rstrip = wm_json_flag(*value, "rstrip", false);
-        token.special = wm_json_flag(*value, "special", token.special);
-        token.normalized = wm_json_flag(*value, "normalized", !token.special);
+wm_status wm_added_read(wm_reading *reading, wm_json value, wm_added_token token, bool update,
+                        int32_t *id) {
+    wm_json content = value;
+    if (wm_json_type_of(value) == WM_JSON_OBJECT) {
+        content = wm_json_get(value, "content");
+        token.single_word = wm_json_flag(value, "single_word", false);
+        token.lstrip = wm_json_flag(value, "lstrip", false);
+        token.rstrip = wm_json_flag(value, "rstrip", false);
+        token.special = wm_json_flag(value, "special", token.special);
+        token.normalized = wm_json_flag(value, "normalized", !token.special);
     }
-    if (!wm_json_null(content)) WM_TRY(wm_reading_string(reading, &content, &token.content));
+    if (!wm_json_null(content)) WM_TRY(wm_reading_string(reading, content, &token.content));
     *id = wm_added_append(reading->tokenizer, token, update);
     return WM_OK;
 }
 
-wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_token token,
-                            bool update) {
+wm_status wm_added_read_all(wm_reading *reading, wm_json list, wm_added_token token, bool update) {
     int32_t id;
-    for (wm_json_iter item = wm_json_each(*list); wm_json_next(&item);)
-        WM_TRY(wm_added_read(reading, &item.value, token, update, &id));
+    for (wm_json_iter item = wm_json_each(list); wm_json_next(&item);)
+        WM_TRY(wm_added_read(reading, item.value, token, update, &id));
     return WM_OK;
 }

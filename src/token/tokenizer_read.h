@@ -25,7 +25,7 @@ wm_status wm_reading_bad(const wm_reading *reading, const char *what); // FORMAT
 
 // A JSON string that lives as long as the tokenizer: a view of the file where it has no escapes.
 // An empty one for null and absent; FORMAT for other types.
-wm_status wm_reading_string(wm_reading *reading, const wm_json *string, wm_span *to);
+wm_status wm_reading_string(wm_reading *reading, wm_json string, wm_span *to);
 
 // ---- Files --------------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ typedef struct wm_entries {
     uint32_t offset, count;
 } wm_entries;
 
-wm_entries wm_entries_of_json(const wm_json *value); // an object's members, an array's items
+wm_entries wm_entries_of_json(wm_json value); // an object's members, an array's items
 wm_entries wm_entries_of_lines(wm_span text);
 bool wm_entries_line(wm_entries *entries, wm_entry *entry); // the next one
 
@@ -93,11 +93,10 @@ wm_status wm_template_set(wm_reading *reading, const char *both, const int32_t *
 
 // Adds a token that is written as a string, or as an object with content and flags; `token` has
 // what they do not say. Its id, -1: it has no content.
-wm_status wm_added_read(wm_reading *reading, const wm_json *value, wm_added_token token,
-                        bool update, int32_t *id);
+wm_status wm_added_read(wm_reading *reading, wm_json value, wm_added_token token, bool update,
+                        int32_t *id);
 
 // The same for each item of an array or member of an object.
-wm_status wm_added_read_all(wm_reading *reading, const wm_json *list, wm_added_token token,
-                            bool update);
+wm_status wm_added_read_all(wm_reading *reading, wm_json list, wm_added_token token, bool update);
 
 #endif
