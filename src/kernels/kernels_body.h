@@ -473,17 +473,24 @@ WMK_LINEAR(q4, WM_Q4)
 
 // ---- The exponential and what is made of it ----------------------------------------------------
 
-// c[0] xⁿ⁻¹ + … + c[n - 1]; of an even n the odd and the even powers side by side, in half the
-// time.
-WMK_INLINE vec WMK(polynomial)(vec x, const float *c, const size_t n) {
-    const size_t step = n % 2 ? 1 : 2;
-    vec s = x, p = v_set(c[0]), q = v_set(c[1]);
-    if (step == 2) s = x * x;
-    WMK_UNROLL for (size_t i = step; i < n; i += step) {
-        p = v_fma(p, s, v_set(c[i]));
-        if (step == 2) q = v_fma(q, s, v_set(c[i + 1]));
+// to [n] = c [n], each in every lane: before a loop, in which a store may change what c is at.
+WMK_INLINE void WMK(spread)(vec *to, const float *c, const size_t n) {
+    WMK_UNROLL for (size_t i = 0; i < n; i++) to[i] = v_set(c[i]);
+}
+
+// c[0] xⁿ⁻¹ + … + c[n - 1]; of an odd n by pairs, of an even one the odd and the even powers side by
+// side: in half the time of one after another.
+WMK_INLINE vec WMK(polynomial)(vec x, const vec *c, const size_t n) {
+    vec s = x * x, p = c[0], q = c[1];
+    WMK_UNROLL for (size_t i = 2 - n % 2; i < n; i += 2) {
+        if (n % 2) {
+            p = v_fma(p, s, v_fma(c[i], x, c[i + 1]));
+        } else {
+            p = v_fma(p, s, c[i]);
+            q = v_fma(q, s, c[i + 1]);
+        }
     }
-    if (step == 2) p = v_fma(p, x, q);
+    if (n % 2 == 0) p = v_fma(p, x, q);
     return p;
 }
 
@@ -496,17 +503,21 @@ WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, const wmk_maths *c
     for (size_t at = 0; at < n; at += WMK_MAP, p += WMK_MAP) {
         float powers[WMK_MAP];
         size_t count = WM_MIN(WMK_MAP, n - at);
+        vec most = v_set(c->most), least = v_set(c->least), log2_e = v_set(c->log2_e);
+        vec round = v_set(c->round), ln2 = v_set(c->ln2), ln2_rest = v_set(c->ln2_rest);
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
             vec v = v_load(p + i) - v_set(top); // beyond the limits infinity, zero; a NaN stays one
-            v = v_min(v_set(c->most), v_max(v_set(c->least), v));
-            vec shifted = v_fma(v, v_set(c->log2_e), v_set(c->round)), k = shifted - v_set(c->round);
+            v = v_min(most, v_max(least, v));
+            vec shifted = v_fma(v, log2_e, round), k = shifted - round;
             v_store(powers + i, shifted);
-            v_store(p + i, v_fma(k, v_set(c->ln2_rest), v_fma(k, v_set(c->ln2), v)));
+            v_store(p + i, v_fma(k, ln2_rest, v_fma(k, ln2, v)));
         }
+        vec terms[WM_COUNT(c->exp)], one = v_set(c->one);
+        WMK(spread)(terms, c->exp, WM_COUNT(c->exp));
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
-            vec r = v_load(p + i), v = WMK(polynomial)(r, c->exp, WM_COUNT(c->exp)) * r;
+            vec r = v_load(p + i), v = WMK(polynomial)(r, terms, WM_COUNT(c->exp));
             vint bits = v_bits(v_load(powers + i)), half = bits >> 1;
-            v = v_fma(v, r, r) + v_set(c->one);
+            v = v_fma(v, r * r, r) + one;
             v = v * v_float(v_shift(half, 23)) * v_float(v_shift(bits - half, 23));
             total += v;
             v_store(p + i, v);
@@ -531,26 +542,33 @@ WMK_INLINE vec WMK(gate)(vec y, vec x, vec e, const wmk_maths *c) {
 }
 
 // x Φ(x) = x (1/2 + u P(u²) / Q(u²)), u = x within the limits from which on that is 0 or x.
-WMK_INLINE vec WMK(gelu)(vec x, const wmk_maths *c) {
-    vec limit = v_set(c->gelu_limit), u = v_max(-limit, v_min(limit, x)), s = u * u;
-    u *= WMK(polynomial)(s, c->gelu_p, WM_COUNT(c->gelu_p));
-    u = u / WMK(polynomial)(s, c->gelu_q, WM_COUNT(c->gelu_q)) + v_set(c->half);
-    return v_max(v_set(c->least), x) * u; // -∞ · 0 is none
+WMK_APART void WMK(gelu_whole)(float *x, size_t n, const wmk_maths *c) {
+    vec p[6], q[6], limit = v_set(c->gelu_limit), half = v_set(c->half), least = v_set(c->least);
+    WMK(spread)(p, c->gelu_p, 6);
+    WMK(spread)(q, c->gelu_q, 6);
+    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+        vec v = v_load(x + i), u = v_max(-limit, v_min(limit, v)), s = u * u;
+        u = u * WMK(polynomial)(s, p, 6) / WMK(polynomial)(s, q, 6) + half;
+        v_store(x + i, v_max(least, v) * u); // -∞ · 0 is none
+    }
 }
 
 WMK_INLINE vec WMK(hyperbolic)(vec x, vec e, const wmk_maths *c) {
     const vec one = v_set(c->one);
-    vec s = x * x, small = WMK(polynomial)(s, c->tanh, WM_COUNT(c->tanh)) * s;
+    vec terms[WM_COUNT(c->tanh)], s = x * x;
+    WMK(spread)(terms, c->tanh, WM_COUNT(c->tanh));
+    vec small = WMK(polynomial)(s, terms, WM_COUNT(c->tanh)) * s;
     vec large = WMK(copy_sign)(one - (one + one) / (e + one), x);
     return WMK(select)(v_less(WMK(abs)(x), v_set(c->near)), v_fma(small, x, x), large);
 }
 
 // Whole vectors: some at a time, their powers of e in one go.
 WMK_APART void WMK(map_whole)(float *x, size_t n, int kind, const wmk_maths *c) {
-    WMK_ROLLED for (size_t i = 0; i < n && kind == WMK_GELU; i += LANES) {
-        v_store(x + i, WMK(gelu)(v_load(x + i), c));
+    if (kind == WMK_GELU) {
+        WMK(gelu_whole)(x, n, c);
+        return;
     }
-    for (size_t at = 0; at < n && kind != WMK_GELU; at += WMK_MAP, x += WMK_MAP) {
+    for (size_t at = 0; at < n; at += WMK_MAP, x += WMK_MAP) {
         float powers[WMK_MAP];
         size_t count = WM_MIN(WMK_MAP, n - at);
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
