@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Loops that do nothing but arithmetic, or nothing but reading: what the kernels are measured against.
+// Loops that do nothing but arithmetic, or nothing but reading: what the kernels are measured
+// against.
 #ifndef WM_CLI_PEAK_H
 #define WM_CLI_PEAK_H
 

@@ -95,8 +95,8 @@ typedef struct wm_source {
 #endif
 
 // The host's memory. `allocate` returns NULL when there is none, otherwise memory aligned for any
-// type; `release` takes what `allocate` gave, never NULL. Used by one thread at a time per object, but
-// for a tokenizer's: by all the threads that share it, at once.
+// type; `release` takes what `allocate` gave, never NULL. Used by one thread at a time per object,
+// but for a tokenizer's: by all the threads that share it, at once.
 typedef struct wm_allocator {
     void *context;
     void *(*allocate)(void *context, size_t size);
@@ -125,8 +125,8 @@ typedef enum wm_truncate {
 
 typedef enum wm_compute {
     WM_COMPUTE_F32 = 0,
-    // Weights of I8 and Q4 times activations rounded to 14 bits, row by row; all else in f32. For quantised
-    // files: ARG where the model has no such weights.
+    // Weights of I8 and Q4 times activations rounded to 14 bits, row by row; all else in f32. For
+    // quantised files: ARG where the model has no such weights.
     WM_COMPUTE_INT8,
 } wm_compute;
 
@@ -136,8 +136,8 @@ typedef struct wm_pipeline_options {
     const char *isa;               // NULL: the best the machine has; "scalar", "avx2", "neon", …
     uint64_t max_bytes;            // 0: no limit; else LIMIT rather than allocate more than this
     wm_compute compute;
-    // That work on one call side by side, the caller's own counted; 0 and 1: the caller's alone. The
-    // results are bit for bit the same.
+    // That work on one call side by side, the caller's own counted; 0 and 1: the caller's alone.
+    // The results are bit for bit the same.
     uint32_t threads;
 } wm_pipeline_options;
 
@@ -232,8 +232,8 @@ WM_API void wm_pipeline_info_get(const wm_pipeline *pipeline, wm_pipeline_info *
 // buffer); {NULL, 0} past the last one.
 WM_API wm_span wm_pipeline_ignored_tensor(const wm_pipeline *pipeline, size_t index);
 
-// The pipeline's tokenizer; it lives as long as the pipeline, counts into its max_bytes, and is used
-// by the pipeline's thread. Threads that share one open it by wm_tokenizer_open.
+// The pipeline's tokenizer; it lives as long as the pipeline, counts into its max_bytes, and is
+// used by the pipeline's thread. Threads that share one open it by wm_tokenizer_open.
 typedef struct wm_tokenizer wm_tokenizer;
 WM_API const wm_tokenizer *wm_pipeline_tokenizer(const wm_pipeline *pipeline);
 
@@ -378,9 +378,9 @@ typedef struct wm_message {
 
 // *prompt = the conversation as the model's chat_template writes it, with the opening of the answer
 // if `answer`; the pipeline's until its next call. Known templates are formatted in code, none is
-// ever evaluated; where one writes today's date (Llama 3.2), it is the one that it has for want of a
-// clock, 26 Jul 2024. Errors: MISSING (no template), UNSUPPORTED (an unknown one: give the prompt as
-// a text), ARG (messages that the template refuses), NOMEM.
+// ever evaluated; where one writes today's date (Llama 3.2), it is the one that it has for want of
+// a clock, 26 Jul 2024. Errors: MISSING (no template), UNSUPPORTED (an unknown one: give the prompt
+// as a text), ARG (messages that the template refuses), NOMEM.
 WM_API wm_status wm_pipeline_chat(wm_pipeline *pipeline, const wm_message *messages, size_t count,
                                   bool answer, wm_span *prompt, wm_error *error);
 
@@ -459,8 +459,8 @@ WM_API void wm_decoding_free(wm_decoding *decoding);
 // Text that grows with its ids, in steps that take no longer the longer it is. Start from {0}; the
 // caller adds to `taken` what it takes of `text`, and calls wm_decoding_free(&stream.decoding).
 typedef struct wm_text_stream {
-    wm_span text; // not taken yet, and certain: no half of a character
-    size_t taken; // of what `decoding` holds now: no sum of all
+    wm_span text;         // not taken yet, and certain: no half of a character
+    size_t taken;         // of what `decoding` holds now: no sum of all
     wm_decoding decoding; // private, as are these: of the ids [from, count)
     size_t from, count;
 } wm_text_stream;
@@ -598,8 +598,8 @@ WM_API wm_quant_role wm_config_quant_role(const wm_config *config, wm_span tenso
 // and what the next token is read from, in i8.
 WM_API wm_quant wm_config_quant_kind(const wm_config *config, wm_span tensor, wm_quant kind);
 
-// The tensors that take one's place: dtype, shape and bytes.n are what a file's header says; bytes.p
-// is NULL, as is the name but of `data`. scale and zero: rank 0 where there is none.
+// The tensors that take one's place: dtype, shape and bytes.n are what a file's header says;
+// bytes.p is NULL, as is the name but of `data`. scale and zero: rank 0 where there is none.
 typedef struct wm_quant_plan {
     wm_quant kind;
     wm_quant_role role;

@@ -32,10 +32,10 @@ size_t wm_threads_lanes(const wm_threads *pool); // 1 for NULL
 // work alone.
 size_t wm_threads_parts(const wm_threads *pool, uint64_t work, size_t most);
 
-// Returns when all parts are done. A pool that is busy for somebody else lets the caller do them; so
-// does, for a while, one whose threads have kept their caller waiting.
-// An idle pool sleeps; for a fraction of a millisecond after a task it waits awake for the next: a
-// model's pass has shorter gaps, and waking takes longer.
+// Returns when all parts are done. A pool that is busy for somebody else lets the caller do them;
+// so does, for a while, one whose threads have kept their caller waiting. An idle pool sleeps; for
+// a fraction of a millisecond after a task it waits awake for the next: a model's pass has shorter
+// gaps, and waking takes longer.
 void wm_threads_run(wm_threads *pool, wm_part *run, void *context, size_t parts);
 #else
 static inline wm_status wm_threads_open(wm_threads **pool, uint32_t threads,

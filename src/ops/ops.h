@@ -45,8 +45,8 @@ void wm_linear(const wm_kernels *kernels, float *y, size_t ldy, const float *x, 
 // y [w.cols] = row `row` of a table (not transposed), widened
 void wm_table_row(const wm_kernels *kernels, float *y, const wm_matrix *w, uint32_t row);
 
-// x [T, D] += more [T, D], if not NULL; then y [T, D] = norm of each row of x, if not NULL. y may be
-// x.
+// x [T, D] += more [T, D], if not NULL; then y [T, D] = norm of each row of x, if not NULL. y may
+// be x.
 void wm_normalize_rows(const wm_kernels *kernels, float *y, float *x, const float *more,
                        const wm_norm *norm, size_t T, size_t D);
 

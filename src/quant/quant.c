@@ -37,8 +37,7 @@ wm_status wm_quantize_plan(wm_quant_plan *plan, const wm_tensor *tensor, wm_quan
                        &tensor->name, (uint64_t)tensor->rank);
     if (tensor->dtype != WM_DTYPE_F32 && tensor->dtype != WM_DTYPE_F16 &&
         tensor->dtype != WM_DTYPE_BF16 && tensor->dtype != WM_DTYPE_F64)
-        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: not of floats",
-                       &tensor->name);
+        return wm_fail(error, WM_ERROR_UNSUPPORTED, 0, "tensor %s: not of floats", &tensor->name);
     bool turned = role == WM_QUANT_TRANSPOSE && kind != WM_QUANT_F16, fits;
     uint64_t N = tensor->shape[turned], K = tensor->shape[!turned];
     uint64_t blocks = K / WM_Q4_BLOCK + (K % WM_Q4_BLOCK != 0);
