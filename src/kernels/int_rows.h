@@ -465,8 +465,8 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
             for (size_t r = 0; r < block; r++) {
                 const float *row = x + (t + r) * ldx;
                 steps[r] = WMK(row_step)(row, K, rest, type);
-                size_t line = r * halves, place = turn ? line % 4 : 0;
-                WMK(quantise)(whole + (line - place) * pitch + 2 * place, row + from, steps[r], n,
+                size_t line = r * halves, column = turn ? line % 4 : 0;
+                WMK(quantise)(whole + (line - column) * pitch + 2 * column, row + from, steps[r], n,
                               pitch, rest, type, turn);
                 if (q4) steps[r] *= 0x1p-12f;
             }
