@@ -164,6 +164,10 @@ PEAK_OF(run_bf16, __attribute__((target("avx512f,avx512bf16"))), __m512, DOT_BF1
 #elif defined(__wasm__)
 #define DOT_HALVES(sum, m) wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(sum, m))
 PEAK_OF(run_whole, , v128_t, DOT_HALVES)
+#ifdef __wasm_relaxed_simd__
+#define DOT_RELAXED(sum, m) wasm_i32x4_relaxed_dot_i8x16_i7x16_add(m, m, sum)
+PEAK_OF(run_relaxed, , v128_t, DOT_RELAXED)
+#endif
 #endif
 
 static void narrow_peaks(bench *b) {
@@ -175,6 +179,9 @@ static void narrow_peaks(bench *b) {
         bench_row("peak of bf16 GFLOP/s", b->k->isa, 0, 0, 0, products * 32 / least(run_bf16, b, 1), 0);
 #elif defined(__wasm__)
     b->whole = products * 8 / least(run_whole, b, 1);
+#ifdef __wasm_relaxed_simd__
+    bench_row("peak of 7 bits GOP/s", b->k->isa, 0, 0, 0, products * 16 / least(run_relaxed, b, 1), 0);
+#endif
 #endif
     if (b->whole > 0) bench_row("peak of int8 GOP/s", b->k->isa, 0, 0, 0, b->whole, 0);
 }
