@@ -44,8 +44,8 @@ WMK_INLINE void WMK(store)(float *p, vec v, size_t n) {
 WMK_INLINE float WMK(sum)(vec v) {
     float lanes[LANES];
     v_store(lanes, v);
-    for (size_t half = LANES / 2; half; half /= 2) {
-        for (size_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    WMK_UNROLL for (size_t half = LANES / 2; half; half /= 2) {
+        WMK_UNROLL for (size_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
     }
     return lanes[0];
 }
@@ -658,7 +658,7 @@ static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     }
     float lanes[LANES], most = none;
     v_store(lanes, top);
-    WMK_ROLLED for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
+    WMK_UNROLL for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
     WMK(scale)(x, 1.0f / WMK(exp)(x, n, most), n);
 }
 
