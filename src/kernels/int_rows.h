@@ -206,6 +206,52 @@ WMK_INLINE void WMK(q4_tile)(float *sums, const int16_t *x, size_t ldx, const WM
     }
 }
 
+// 8 · LANES numbers of a row of x.
+WMK_INLINE vec WMK(q4_block)(vec sum, const int16_t *x, const v_half w[4], vec scale) {
+    vint all = v_bits(v_set(0.0f));
+    WMK_UNROLL for (size_t m = 0; m < 4; m++) {
+        all = v_dot(all, v_load_half(x + m * 2 * LANES), w[m]);
+    }
+    return v_fma(v_convert(all), scale, sum);
+}
+
+// sums [rows, 4] as q4_tile's: four rows of x and one of w at a time, whose numbers are unpacked
+// once. Each row of x has a block of its own (dot_tile).
+WMK_APART void WMK(q4_many)(float *sums, const int16_t *x, size_t ldx, const WMK(int_rows) * from,
+                            size_t K, size_t rows) {
+    enum { SPAN = 8 * LANES };
+    typedef uint16_t nibbles __attribute__((vector_size(4 * LANES)));
+    const v_half flip = (v_half)WMK(everywhere)(0x88888888);
+    const v_half top = (v_half)WMK(everywhere)(0xF000F000);
+    for (size_t n = 0; n < 4 * ((rows + 3) / 4); n++) {
+        size_t c = n % 4, first = WM_MIN(n - c, rows - 4); // the last do some rows again
+        const uint8_t *w = from->w[c];
+        const int16_t *at[4];
+        vec sum[4];
+        WMK_UNROLL for (size_t r = 0; r < 4; r++) {
+            at[r] = x + (first + r) * ldx;
+            sum[r] = v_set(0.0f);
+        }
+        for (size_t i = 0, left = K; left; i++, left -= SPAN) {
+            nibbles q = (nibbles)(v_load_half(w) ^ flip);
+            vec scale = v_load_scales(from->scale[c], i);
+            v_half b[4];
+            WMK_UNROLL for (size_t m = 0; m < 4; m++) b[m] = (v_half)(q << (12 - 4 * m)) & top;
+            sum[0] = WMK(q4_block)(sum[0], at[0], b, scale);
+            if (left == 1) break;
+            sum[1] = WMK(q4_block)(sum[1], at[1], b, scale);
+            if (left == 2) break;
+            sum[2] = WMK(q4_block)(sum[2], at[2], b, scale);
+            if (left == 3) break;
+            sum[3] = WMK(q4_block)(sum[3], at[3], b, scale);
+            WMK_UNROLL for (size_t r = 0; r < 4; r++) WMK_ADVANCE(at[r], SPAN);
+            WMK_ADVANCE(w, 4 * LANES);
+        }
+        wmk_quad all = v_sums(sum[0], sum[1], sum[2], sum[3]);
+        WMK_ROLLED for (size_t r = 0; r < 4; r++) sums[4 * (first + r) + c] = all[r];
+    }
+}
+
 // Each a function of its own: V8 is short of registers in a larger one.
 #define WMK_INT_TILE(name, of, ...)                                     \
     WMK_APART void WMK(name)(float *sums, const int16_t *x, size_t ldx, \
@@ -315,6 +361,10 @@ WMK_INLINE void WMK(int_tiles)(float *sums, const int16_t *x, size_t ldx,
         return;
     }
 #endif
+    if (q4 && count >= 4) {
+        WMK(q4_many)(sums, x, ldx, from, K, count);
+        return;
+    }
     for (size_t r = 0, some; r < count; r += some, sums += 4 * some, x += some * ldx) {
         some = count - r < TILE_T ? 1 : TILE_T;
         if (some == 1)
