@@ -241,7 +241,7 @@ wm_status wm_session_append(wm_session *session, const wm_sequence *sequences, s
     uint32_t stack = is_two_stacks(session);
     if (session->model->arch.kind == WM_ENCODER || (stack && !session->encoded))
         return wm_fail(error, WM_ERROR_STATE, 0,
-                       stack ? "no text has been encoded for the decoder"
+                       stack ? "no text is encoded, or no decoder ids given"
                              : "this model is an encoder: it generates nothing");
     return run_sequences(session, stack, true, sequences, count, hidden, error);
 }
