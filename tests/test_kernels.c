@@ -509,6 +509,48 @@ static void long_rows_of_halves(void **state) {
     }
 }
 
+// F16 that is rebased: every number below 128 is what it was, and every product; others are refused.
+static void rebased_halves(void **state) {
+    (void)state;
+    enum { ALL = 2 * 0x5800, N = 7, T = 3, MOST_K = 4096 + 520 };
+    static uint16_t halves[ALL], w[N * MOST_K + 1];
+    static float wide[ALL], x[T * MOST_K], y[T * N], want[T * N], b[N];
+    for (size_t i = 0; i < T * MOST_K; i++) x[i] = (float)((i * 7919) % 1021) / 1024 - 0.5f;
+    for (size_t n = 0; n < N; n++) b[n] = (float)n;
+    EACH_TABLE(k) {
+        if (!k->rebase) continue;
+        for (size_t i = 0; i < ALL; i++) halves[i] = (uint16_t)(i / 2 | (i % 2) << 15);
+        assert_true(k->rebase((uint8_t *)halves, ALL));
+        k->widen[WM_REBASED](wide, halves, ALL);
+        for (size_t i = 0; i < ALL; i++)
+            assert_int_equal(bits_of(wide[i]), bits_of(wm_f16_to_f32((uint16_t)(i / 2 | i << 15))));
+        for (uint32_t i = 0; i < 8; i++) { // from 128 on, wherever it stands
+            static const uint16_t large[] = {0x5800, 0xD800, 0x7BFF, 0x7C00, 0xFC00, 0x7FFF};
+            for (size_t j = 0; j < WM_COUNT(large); j++) {
+                uint16_t few[16] = {1, 2, 3, 0x57FF}, before[16];
+                few[8 + i] = large[j];
+                memcpy(before, few, sizeof few);
+                assert_false(k->rebase((uint8_t *)few, 16));
+                assert_memory_equal(few, before, sizeof few);
+            }
+        }
+        for (size_t K = 0; K <= MOST_K; K += K < 200 ? 8 : K < 800 ? 24 : K == 4096 ? 520 : 656) {
+            uint8_t *at = (uint8_t *)w + K / 8 % 2;
+            for (size_t i = 0; i < N * K; i++) { // a third of them subnormal
+                uint16_t half = (uint16_t)((i * 40503) & (i % 3 ? 0xBFFF : 0x83FF));
+                if ((half & 0x7FFF) >= 0x5800) half &= 0x8FFF;
+                memcpy(at + 2 * i, &half, sizeof half);
+            }
+            k->linear[WM_F16](want, N, x, K, at, K, b, T, N, K);
+            assert_true(k->rebase(at, N * K));
+            for (size_t t = 1; t <= T; t++) {
+                k->linear[WM_REBASED](y, N, x, K, at, K, b, t, N, K);
+                assert_memory_equal(y, want, t * N * sizeof *y);
+            }
+        }
+    }
+}
+
 static void products_of_every_size(void **state) {
     (void)state;
     static const size_t big[] = {96, 511, 512, 513, 1031, 1536};
@@ -752,6 +794,7 @@ int main(void) {
         cmocka_unit_test(int8_products_of_neon),
         cmocka_unit_test(halves_that_are_not_finite),
         cmocka_unit_test(long_rows_of_halves),
+        cmocka_unit_test(rebased_halves),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

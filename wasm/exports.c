@@ -169,7 +169,7 @@ EXPORT(open) wm_status open(const wm_source *files, size_t count, uint32_t how) 
     wm_pipeline_options options = {.size = sizeof options};
     if (how == 2) options.compute = WM_COMPUTE_INT8;
     WM_TRY(wm_pipeline_open(&state.pipeline, files, count, &options, &state.error));
-    wm_model_straighten(state.pipeline->model);
+    wm_model_settle(state.pipeline->model);
     // Const to others; here it is only ever read.
     state.tokenizer = (wm_tokenizer *)(uintptr_t)wm_pipeline_tokenizer(state.pipeline);
     return WM_OK;

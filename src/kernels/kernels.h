@@ -30,6 +30,7 @@ typedef enum wm_weight_type {
     WM_I8,
     WM_U8,
     WM_Q4,
+    WM_REBASED, // F16 in another form, by `rebase`
     WM_WEIGHT_TYPES,
 } wm_weight_type;
 
@@ -61,8 +62,14 @@ typedef struct wm_kernels {
     void (*linear_halves)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                           wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
 
+    // w [n] of F16, n a multiple of 8, becomes REBASED in place: its exponents' bias is 25, so that
+    // nothing is subnormal, and each eight stand as 0 4 1 5 2 6 3 7; for rows of such lengths at such
+    // places. False, and w as it was, where a number is 128 or more. NULL but for simd128, as are
+    // REBASED's other functions.
+    bool (*rebase)(uint8_t *w, size_t n);
+
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
-    // values, and weights stored [in, out]. NULL for I8, U8, Q4.
+    // values, and weights stored [in, out]. NULL for I8, U8, Q4, REBASED.
     void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                       size_t ldw, const float *b, size_t T, size_t N, size_t K);
 

@@ -210,17 +210,20 @@ WMK_INLINE void WMK(dot_rows)(wmk_tile *tile, size_t T) {
 WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T, size_t K,
                                 const wmk_weight *w) {
     float wide[4 * WMK_K_BLOCK];
+    if (T == 1 && K % WM_Q4_BLOCK == 0) {
+        tile->K = K;
+        for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data;
+        if (WMK(thin)(tile, w->type)) return;
+    }
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
-        if (w->lifted) tile->lifted = w->lifted + k;
 #ifdef v_from_nibbles
         if (w->type == WM_Q4 && T == 1 && K % WM_Q4_BLOCK == 0) {
             WMK(thin_nibbles)(tile, rows, k);
         } else
 #endif
-        if (LANES == 1 || w->type == WM_F32 || T > 1 || K % WM_Q4_BLOCK ||
-            !WMK(thin)(tile, w->type)) {
+        {
             for (size_t c = 0; c < 4 && w->type != WM_F32; c++) {
                 WMK(fill)(wide + c * WMK_K_BLOCK, &rows[c], k, tile->K, w->type);
                 tile->w[c] = (const uint8_t *)(wide + c * WMK_K_BLOCK);
@@ -414,25 +417,24 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
 #else
 WMK_LINEAR(f32, WM_F32, 4)
 #endif
-#ifdef F16_LIFT
-// One row of x is lifted for thin_f16.
-static void WMK(linear_f16)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+WMK_LINEAR(f16, WM_F16, 2)
+#ifdef REBASED
+// One row of x is lifted for thin_rebased.
+static void WMK(linear_rebased)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                             size_t ldw, const float *b, size_t T, size_t N, size_t K) {
     float lifted[WMK_LIFT_K];
-    size_t step = T == 1 ? WMK_LIFT_K : WM_MAX(K, 1);
+    bool thin = T == 1 && K % WM_Q4_BLOCK == 0;
+    size_t step = thin ? WMK_LIFT_K : WM_MAX(K, 1);
     for (size_t k = 0; k == 0 || k < K; k += step, b = y) {
         const uint8_t *data = (const uint8_t *)w + 2 * k;
-        wmk_weight rows = {.type = WM_F16, .bits = 16, .data = data, .pitch = 2 * ldw};
+        wmk_weight rows = {.type = WM_REBASED, .bits = 16, .data = data, .pitch = 2 * ldw};
         size_t n = WM_MIN(step, K - k);
-        if (T == 1) {
-            rows.lifted = lifted;
-            WMK_ROLLED for (size_t i = 0; i < n; i++) lifted[i] = x[k + i] * F16_LIFT;
+        if (thin) {
+            WMK_ROLLED for (size_t i = 0; i < n; i++) lifted[i] = x[k + i] * REBASED_LIFT;
         }
-        WMK(linear)(y, ldy, x + k, ldx, &rows, b, T, N, n);
+        WMK(linear)(y, ldy, thin ? lifted : x + k, ldx, &rows, b, T, N, n);
     }
 }
-#else
-WMK_LINEAR(f16, WM_F16, 2)
 #endif
 WMK_LINEAR(bf16, WM_BF16, 2)
 WMK_LINEAR_T(f32, 4)
@@ -445,7 +447,7 @@ WMK_LINEAR_T(bf16, 2)
 WMK_APART void WMK(linear_quantized)(float *y, size_t ldy, const float *x, size_t ldx,
                                      const wm_quantized *w, const float *b, size_t T, size_t N,
                                      size_t K, wm_weight_type type) {
-    wmk_weight rows = {type, 8, w->data, w->scale, w->zero, K, NULL};
+    wmk_weight rows = {type, 8, w->data, w->scale, w->zero, K};
     if (type == WM_Q4) {
         rows.bits = 4;
         rows.pitch = (K + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK * WM_Q4_BYTES;
@@ -708,14 +710,25 @@ static void WMK(rms_norm)(float *y, const float *x, const float *w, float eps, s
 const wm_kernels WMK(kernels) = {
     .isa = WMK_TEXT(WMK_ISA),
     .linear = {WMK(linear_f32), WMK(linear_f16), WMK(linear_bf16), WMK(linear_i8), WMK(linear_u8),
-               WMK(linear_q4)},
+               WMK(linear_q4),
+#ifdef REBASED
+               WMK(linear_rebased)
+#endif
+    },
     .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
     .linear_int8 = WMK(linear_int8),
 #ifdef BY_HALVES
     .linear_halves = WMK(linear_halves),
 #endif
+#ifdef REBASED
+    .rebase = WMK(rebase),
+#endif
     .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16), WMK(widen_i8), WMK(widen_u8),
-              WMK(widen_q4)},
+              WMK(widen_q4),
+#ifdef REBASED
+              WMK(widen_rebased)
+#endif
+    },
     .add = WMK(add),
     .max = WMK(max),
     .scale = WMK(scale),
@@ -733,5 +746,5 @@ const wm_kernels WMK(kernels) = {
 #undef WMK_TEXT
 #undef WMK_TEXT_OF
 #undef v_load_f16
-#undef F16_LIFT
-#undef F16_UNIT
+#undef REBASED_LIFT
+#undef REBASED_UNIT

@@ -3,6 +3,90 @@
 // for one row, where the bytes read are what takes the time. Either way the sums are those of
 // linear's contract. Included by kernels_body.h.
 
+// ---- Halves -------------------------------------------------------------------------------------
+
+#if LANES > 1
+// What loads of halves need besides.
+typedef struct WMK(halves) {
+    v_half shift; // 13 bits up for the lower half of a lane
+    vint mask;    // F16's sign, exponent and mantissa in a float
+    vint zero;
+} WMK(halves);
+
+WMK_INLINE WMK(halves) WMK(no_halves)(void) {
+    WMK(halves)
+    none = {.shift = (v_half)WMK(everywhere)(1 << 13),
+            .mask = WMK(everywhere)(0x8FFFE000),
+            .zero = WMK(everywhere)(0)};
+    return none;
+}
+
+// 2 · LANES numbers; REBASED: times 2⁻¹⁰², as its exponents stand in a float.
+#ifdef REBASED
+#define REBASED_UNIT 0x1p102f
+WMK_INLINE void WMK(load_halves)(vec to[2], const uint8_t *p, const wm_weight_type type,
+                                 const WMK(halves) * halves) {
+    v_half b = v_load_half(p), zero = (v_half)halves->zero;
+    if (type == WM_BF16) {
+        to[0] = (vec)__builtin_shufflevector(zero, b, 0, 8, 1, 9, 2, 10, 3, 11);
+        to[1] = (vec)__builtin_shufflevector(zero, b, 4, 12, 5, 13, 6, 14, 7, 15);
+    } else {
+        to[0] = v_float(v_dot((vint){0}, b, halves->shift) & halves->mask);
+        to[1] = v_float((vint)b >> 3 & halves->mask);
+    }
+}
+
+static void WMK(widen_rebased)(float *y, const void *a, size_t n) {
+    WMK(halves) halves = WMK(no_halves)();
+    vec wide[2], unit = v_float(WMK(everywhere)((127 + 102) << 23)); // REBASED_UNIT
+    WMK_ROLLED for (size_t i = 0; i < n; i += 2 * LANES) {
+        WMK(load_halves)(wide, (const uint8_t *)a + 2 * i, WM_REBASED, &halves);
+        v_store(y + i, wide[0] * unit);
+        v_store(y + i + LANES, wide[1] * unit);
+    }
+}
+
+// Eight halves of which some are subnormal or zero, with REBASED's exponents.
+WMK_APART v_half WMK(rebase_small)(v_half few) {
+    uint16_t lanes[8];
+    memcpy(lanes, &few, sizeof lanes);
+    WMK_ROLLED for (size_t i = 0; i < 8; i++) {
+        uint32_t size = lanes[i] & 0x7FFF;
+        float whole = (float)size; // a subnormal's: its exponent counts from 2⁻²⁴
+        uint32_t bits = (wm_read_u32(&whole) >> 13) - (126 << 10);
+        if (size)
+            lanes[i] = (uint16_t)(size < 0x400 ? bits | (lanes[i] & 0x8000) : lanes[i] + 0x2800u);
+    }
+    memcpy(&few, lanes, sizeof few);
+    return few;
+}
+
+static bool WMK(rebase)(uint8_t *w, size_t n) {
+    uint64_t over = 0; // the upper bit: 0x5800 and more
+    WMK_ROLLED for (size_t i = 0; i < n; i += 4) {
+        over |= (wm_read_u64(w + 2 * i) & 0x7FFF7FFF7FFF7FFF) + 0x2800280028002800;
+    }
+    if (over & 0x8000800080008000) return false;
+    WMK_ROLLED for (size_t i = 0; i < n; i += 8, w += 16) {
+        v_half b = v_load_half(w);
+        b = v_any((b & 0x7FFF) < 0x400) ? WMK(rebase_small)(b) : b + 0x2800;
+        b = __builtin_shufflevector(b, b, 0, 4, 1, 5, 2, 6, 3, 7);
+        memcpy(w, &b, sizeof b);
+    }
+    return true;
+}
+#else
+#define REBASED_UNIT 1
+WMK_INLINE void WMK(load_halves)(vec to[2], const uint8_t *p, const wm_weight_type type,
+                                 const WMK(halves) * halves) {
+    (void)halves;
+    WMK_UNROLL for (size_t i = 0; i < 2; i++, p += 2 * LANES) {
+        to[i] = type == WM_F16 ? v_load_f16(p) : WMK(load_bf16)(p);
+    }
+}
+#endif
+#endif
+
 // ---- Into memory --------------------------------------------------------------------------------
 
 WMK_INLINE wmk_row WMK(row_at)(const wmk_weight *w, size_t n) {
@@ -69,6 +153,10 @@ WMK_APART void WMK(fill)(float *y, const wmk_row *row, size_t k, size_t n, wm_we
         WMK(widen_f16)(y, row->data + 2 * k, n);
     } else if (type == WM_BF16) {
         WMK(widen_bf16)(y, row->data + 2 * k, n);
+#ifdef REBASED
+    } else if (type == WM_REBASED) {
+        WMK(widen_rebased)(y, row->data + 2 * k, n);
+#endif
     } else {
 #if LANES == 1
         for (size_t i = 0; i < n; i++) y[i] = WMK(number)(row, k + i, type);
@@ -97,82 +185,15 @@ static void WMK(widen_q4)(float *y, const void *a, size_t n) { WMK(widen_row)(y,
 // ---- In registers -------------------------------------------------------------------------------
 // For one row of x.
 
-// Without an instruction for it F16 keeps its exponent's bias, which is left to x, lifted before,
-// and to the sum, in two steps of which none goes out of range.
-#if LANES == 4 && !defined(F16C)
-#define F16_LIFT 0x1p90f
-#define F16_UNIT 0x1p22f
-#else
-#define F16_UNIT 1.0f
-#endif
-
 #if LANES > 1
-// What loads of halves need besides.
-typedef struct WMK(halves) {
-    v_half shift; // 13 bits up for the lower half of a lane
-    vint mask;    // F16's sign, exponent and mantissa in a float
-    v_half odd;   // all bits that there were
-    vint zero;
-} WMK(halves);
-
-WMK_INLINE WMK(halves) WMK(no_halves)(void) {
-    WMK(halves)
-    none = {.shift = (v_half)WMK(everywhere)(1 << 13),
-            .mask = WMK(everywhere)(0x8FFFE000),
-            .odd = (v_half)WMK(everywhere)(0),
-            .zero = WMK(everywhere)(0)};
-    return none;
-}
-
 // 2 · LANES numbers of two rows.
-#ifdef F16_LIFT
 WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
-                                 const wm_weight_type type, WMK(halves) * halves) {
-    v_half b[2] = {v_load_half(w[0]), v_load_half(w[1])}, zero = (v_half)halves->zero;
-    if (type == WM_F16) halves->odd |= b[0] | b[1];
-    WMK_UNROLL for (size_t i = 0; i < 2; i++) {
-        if (type == WM_BF16) {
-            sum[i] = v_fma(a[0], (vec)__builtin_shufflevector(zero, b[i], 0, 8, 1, 9, 2, 10, 3, 11),
-                           sum[i]);
-            sum[i] = v_fma(
-                a[1], (vec)__builtin_shufflevector(zero, b[i], 4, 12, 5, 13, 6, 14, 7, 15), sum[i]);
-        } else {
-            // Both rows' numbers in the halves of a lane: one goes up, the other down.
-            vint both = (vint)(i ? __builtin_shufflevector(b[0], b[1], 4, 12, 5, 13, 6, 14, 7, 15)
-                                 : __builtin_shufflevector(b[0], b[1], 0, 8, 1, 9, 2, 10, 3, 11));
-            vint low = v_dot((vint){0}, (v_half)both, halves->shift);
-            sum[0] = v_fma(a[i], v_float(low & halves->mask), sum[0]);
-            sum[1] = v_fma(a[i], v_float(both >> 3 & halves->mask), sum[1]);
-        }
-    }
-}
-#else
-WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *const w[2],
-                                 const wm_weight_type type, WMK(halves) * halves) {
-    (void)halves;
+                                 const wm_weight_type type, const WMK(halves) * halves) {
+    vec b[2];
     WMK_UNROLL for (size_t c = 0; c < 2; c++) {
-        WMK_UNROLL for (size_t i = 0; i < 2; i++) {
-            const uint8_t *p = w[c] + 2 * LANES * i;
-            sum[c] = v_fma(a[i], type == WM_F16 ? v_load_f16(p) : WMK(load_bf16)(p), sum[c]);
-        }
+        WMK(load_halves)(b, w[c], type, halves);
+        WMK_UNROLL for (size_t i = 0; i < 2; i++) sum[c] = v_fma(a[i], b[i], sum[c]);
     }
-}
-#endif
-
-// 2 and more has the exponent's upper bit, as have infinity and NaN.
-WMK_INLINE bool WMK(are_odd)(const WMK(halves) * halves) {
-    uint32_t lanes[LANES], all = 0;
-    memcpy(lanes, &halves->odd, sizeof lanes);
-    WMK_ROLLED for (size_t i = 0; i < LANES; i++) all |= lanes[i];
-    return all & 0x40004000;
-}
-
-// y = sums · unit + what they are added to.
-WMK_APART void WMK(thin_end)(const wmk_tile *tile, vec a, vec b, vec c, vec d, float unit) {
-    wmk_quad sums = v_sums(a, b, c, d), from;
-    memcpy(&from, tile->from, sizeof from);
-    sums = sums * unit + from;
-    memcpy(tile->y, &sums, sizeof sums);
 }
 
 // I8: 16 numbers of each row.
@@ -185,42 +206,51 @@ WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const
     }
 }
 
-// False where the numbers are not what the loads can widen.
-WMK_INLINE bool WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float unit) {
+WMK_APART wmk_quad WMK(thin_sums)(vec a, vec b, vec c, vec d) { return v_sums(a, b, c, d); }
+
+// All of K; the sums are times `unit`.
+WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float unit) {
     const size_t step = type == WM_I8 ? 16 : 2 * LANES, size = type == WM_I8 ? 1 : 2;
     size_t never = 0;
-    const float *x = type == WM_F16 && tile->lifted ? tile->lifted : tile->x;
+    const float *x = tile->x;
     const uint8_t *w[4];
-    WMK(halves) halves = WMK(no_halves)();
+    const WMK(halves) halves = WMK(no_halves)();
+    wmk_quad y;
+    memcpy(&y, tile->from, sizeof y);
     WMK_OPAQUE(never);
-    vec zero = (vec)halves.zero, sum[4] = {zero, zero, zero, zero};
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
-    for (size_t left = tile->K / step; left; left--) {
-        if (type == WM_I8) {
-            WMK(bytes_step)(sum, x, w);
-        } else {
-            vec a[2] = {v_load(x), v_load(x + LANES)};
-            WMK(halves_step)(sum, a, w, type, &halves);
-            if (left == never) break;
-            WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
+    for (size_t k = 0; k < tile->K; k += WMK_K_BLOCK) {
+        const vec zero = v_float(halves.zero);
+        vec sum[4] = {zero, zero, zero, zero};
+        for (size_t left = WM_MIN(WMK_K_BLOCK, tile->K - k) / step; left; left--) {
+            if (type == WM_I8) {
+                WMK(bytes_step)(sum, x, w);
+            } else {
+                vec a[2] = {v_load(x), v_load(x + LANES)};
+                WMK(halves_step)(sum, a, w, type, &halves);
+                if (left == never) break;
+                WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
+            }
+            WMK_ADVANCE(x, step);
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
         }
-        WMK_ADVANCE(x, step);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
+        y = WMK(thin_sums)(sum[0], sum[1], sum[2], sum[3]) * unit + y;
     }
-#ifdef F16_LIFT
-    if (type == WM_F16 && WMK(are_odd)(&halves)) return false;
-#endif
-    WMK(thin_end)(tile, sum[0], sum[1], sum[2], sum[3], unit);
-    return true;
+    memcpy(tile->y, &y, sizeof y);
 }
 
 // Each a function of its own: V8 is short of registers in a larger one.
-WMK_APART bool WMK(thin_f16)(const wmk_tile *tile) {
-    return WMK(thin_tile)(tile, WM_F16, F16_UNIT);
+WMK_APART void WMK(thin_bf16)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_BF16, 1); }
+#ifdef REBASED
+#define REBASED_LIFT 0x1p90f // of x, which is lifted before, lest a product goes out of range
+WMK_APART void WMK(thin_rebased)(const wmk_tile *tile) {
+    WMK(thin_tile)(tile, WM_REBASED, REBASED_UNIT / REBASED_LIFT);
 }
-WMK_APART bool WMK(thin_bf16)(const wmk_tile *tile) { return WMK(thin_tile)(tile, WM_BF16, 1); }
+#else
+WMK_APART void WMK(thin_f16)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_F16, 1); }
+#endif
 #ifndef BY_HALVES
-WMK_APART bool WMK(thin_i8)(const wmk_tile *tile) { return WMK(thin_tile)(tile, WM_I8, I8_UNIT); }
+WMK_APART void WMK(thin_i8)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_I8, I8_UNIT); }
 #endif
 
 #ifdef v_from_nibbles
@@ -242,17 +272,24 @@ WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], si
             }
         }
     }
-    WMK(thin_end)(tile, sum[0], sum[1], sum[2], sum[3], 1);
+    wmk_quad from;
+    memcpy(&from, tile->from, sizeof from);
+    from += v_sums(sum[0], sum[1], sum[2], sum[3]);
+    memcpy(tile->y, &from, sizeof from);
 }
 #endif
 
-// False where there is no such tile, or it cannot hold these numbers.
+// False where there is no such tile.
 WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
     switch (type) {
-    case WM_F16: return WMK(thin_f16)(tile);
-    case WM_BF16: return WMK(thin_bf16)(tile);
+    case WM_BF16: WMK(thin_bf16)(tile); return true;
+#ifdef REBASED
+    case WM_REBASED: WMK(thin_rebased)(tile); return true;
+#else
+    case WM_F16: WMK(thin_f16)(tile); return true;
+#endif
 #ifndef BY_HALVES
-    case WM_I8: return WMK(thin_i8)(tile);
+    case WM_I8: WMK(thin_i8)(tile); return true;
 #endif
     default: return false;
     }

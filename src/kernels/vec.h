@@ -38,7 +38,7 @@ enum {
     WMK_QUAD_K = 384,         // the same of quad_rows.h, whose packed rows of x stay in L1, …
     WMK_QUAD_N = 384,         // … and of w in L2, of more than …
     WMK_QUAD_W = 1 << 20,     // … this many numbers
-    WMK_LIFT_K = 4096,        // numbers of one row of x that are lifted for F16 (quant_rows.h)
+    WMK_LIFT_K = 4096,        // numbers of one row of x that are lifted for REBASED
     WMK_STREAM = 1 << 16,     // numbers of w from which on it is read in long streams …
     WMK_STREAM_T = 16,        // … for so many rows of x at most
     WMK_PANEL_K = 64,         // rows of w in a panel (lanes over N), which is packed …
@@ -103,7 +103,6 @@ typedef int32_t wmk_quad_int __attribute__((vector_size(16)));
 typedef struct wmk_tile {
     float *y; // four columns
     const float *x;
-    const float *lifted; // x for F16 where that is read lifted
     const float *from; // what the sums are added to: bias or zeros, y after the first block of K
     const uint8_t *w[4];
     size_t ldy, ldx, ld_from;
@@ -120,7 +119,6 @@ typedef struct wmk_weight {
     uint32_t bits; // of a number
     const uint8_t *data, *scale, *zero;
     size_t pitch; // bytes from a row to the next
-    const float *lifted; // of a tile
 } wmk_weight;
 
 typedef struct wmk_row {

@@ -41,6 +41,8 @@
 #undef v_convert
 #undef v_load_scales
 #undef BY_HALVES
+#undef REBASED
+#undef v_any
 #undef v_dot4
 #undef v_nonzero
 #undef v_transpose

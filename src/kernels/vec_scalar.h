@@ -77,7 +77,8 @@ static inline wmk_quad wmk_sums_scalar(float a, float b, float c, float d) {
 //     v_bytes              16 signed bytes; v_load_bytes(p) loads them from any address
 //     v_from_bytes(to, b)  16 signed bytes to vec to[16 / LANES], times 1 / I8_UNIT
 
-// Where linear_halves pays for one row of x: BY_HALVES
+// Where linear_halves pays for one row of x: BY_HALVES. Where F16 is rebased:
+// REBASED, and v_any(i), whether any bit is set.
 
 // Where rows of x are turned for products of whole numbers:
 //     v_couple(p)          two integers of 16 bits in each lane

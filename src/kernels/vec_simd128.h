@@ -40,6 +40,8 @@ typedef int16_t wmk_half_simd128 __attribute__((vector_size(16)));
 #define v_load_bytes(p) ((v_bytes)wasm_v128_load(p))
 #define v_from_bytes(to, b) wmk_from_bytes_simd128(to, (v128_t)(b))
 #define BY_HALVES
+#define REBASED
+#define v_any(i) wasm_v128_any_true((v128_t)(i))
 #define v_half wmk_half_simd128
 #define v_load_half(p) ((v_half)wasm_v128_load(p))
 #define v_load_half_i8(p) ((v_half)wasm_i16x8_load8x8(p))

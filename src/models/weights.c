@@ -441,23 +441,40 @@ static void turn(uint8_t *to, const uint8_t *from, size_t pitch, const wm_matrix
     }
 }
 
-void wm_model_straighten(wm_model *model) {
-    const wm_allocator *host = &model->arena.host;
-    const wm_slot *slots = model->family->stacks ? model->family->stacks->layer_slots : NULL;
-    for (; slots && slots->name; slots++) {
-        for (uint32_t i = 0; slots->kind == WM_SLOT_CONV1D && i < model->stacks[0].stored; i++) {
-            wm_matrix *w = field_of(&model->stacks[0].layers[i], slots);
-            size_t size = w->type == WM_F32 ? 4 : 2, row = w->rows * size;
-            size_t pitch = row + 64; // rows of 4 KB apart would drive each other out of the cache
-            uint8_t *copy = w->transposed ? host->allocate(host->context, pitch * w->cols) : NULL;
-            if (!copy) continue;
-            for (size_t k = 0; k < w->cols; k++) memcpy(copy + k * pitch, w->data + k * row, row);
-            turn((uint8_t *)(uintptr_t)w->data, copy, pitch, w, size);
-            host->release(host->context, copy);
-            w->transposed = false;
-            w->stride = w->cols;
+static void straighten(const wm_allocator *host, wm_matrix *w) {
+    size_t size = w->type == WM_F32 ? 4 : 2, row = w->rows * size;
+    size_t pitch = row + 64; // rows of 4 KB apart would drive each other out of the cache
+    uint8_t *copy = w->transposed ? host->allocate(host->context, pitch * w->cols) : NULL;
+    if (!copy) return;
+    for (size_t k = 0; k < w->cols; k++) memcpy(copy + k * pitch, w->data + k * row, row);
+    turn((uint8_t *)(uintptr_t)w->data, copy, pitch, w, size);
+    host->release(host->context, copy);
+    w->transposed = false;
+    w->stride = w->cols;
+}
+
+static void rebase(const wm_kernels *kernels, wm_matrix *w) {
+    if (w->type == WM_F16 && !w->transposed && w->cols % 8 == 0 && kernels->rebase &&
+        kernels->rebase((uint8_t *)(uintptr_t)w->data, (size_t)w->rows * w->cols))
+        w->type = WM_REBASED;
+}
+
+void wm_model_settle(wm_model *model) {
+    wm_matrix *head = &model->weights.head, *token = &model->weights.token;
+    if (model->arch.kind == WM_ENCODER) return;
+    for (size_t s = 0; s < WM_COUNT(model->stacks); s++) {
+        for (uint32_t i = 0; i < model->stacks[s].stored; i++) {
+            const wm_slot *slot = model->family->stacks[s].layer_slots;
+            for (; slot->name; slot++) {
+                wm_matrix *w = field_of(&model->stacks[s].layers[i], slot);
+                if (slot->kind > WM_SLOT_CONV1D) continue;
+                straighten(&model->arena.host, w);
+                rebase(model->kernels, w);
+            }
         }
     }
+    rebase(model->kernels, head);
+    if (head->data == token->data) token->type = head->type;
 }
 
 void wm_model_close(wm_model *model) {
