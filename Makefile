@@ -156,8 +156,10 @@ $(BUILD)/wasm/linked.wasm $(BUILD)/wasm/linked.map &: $(WASM_PRODUCT)
 WASM_LTO = $(WASM_PRODUCT:$(BUILD)/wasm/%=$(BUILD)/wasm-lto/%)
 WASM_KERNELS = $(filter $(BUILD)/wasm-lto/src/kernels/%,$(WASM_LTO))
 # The kernels come as plain objects, to be left as they are. Everything else is inlined only where
-# that is smaller, and its loops keep one counter (4 KB, with wasm-opt's share of it below).
-WASM_LTO_SMALL = -mllvm -inline-threshold=-20 -mllvm -inline-call-penalty=10 -mllvm -disable-lsr
+# that is smaller, its loops keep one counter, and what one way has computed is not computed on the
+# other one, too (4 KB, with wasm-opt's share of it below).
+WASM_LTO_SMALL = -mllvm -inline-threshold=-20 -mllvm -inline-call-penalty=10 -mllvm -disable-lsr \
+    -mllvm -enable-pre=false
 define LINK_WASM
 $(say) LD $@
 @mkdir -p $(@D)
