@@ -52,6 +52,7 @@ typedef struct wm_kernels {
 
     // The same of I8 or Q4 with sums of whole numbers: each row of x is rounded to 14 bits of its
     // largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
+    // An infinite scale of Q4 may count as the number that its bits would be next.
     // avx512vnni, neondot, neoni8mm, I8: to steps that are a 36th of the row's root mean square, or 8 to 14
     // bits of its largest; exact are sums of 512 products.
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
