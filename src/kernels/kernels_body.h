@@ -642,9 +642,10 @@ WMK_MAP2(max, v_max(left, right))
 #undef WMK_MAP2
 
 static void WMK(scale)(float *y, float s, size_t n) {
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        WMK(store)(y + i, WMK(load)(y + i, n - i, 0) * v_set(s), n - i);
-    }
+    const vec by = v_set(s);
+    size_t i = 0;
+    WMK_ROLLED for (; i + LANES <= n; i += LANES) v_store(y + i, v_load(y + i) * by);
+    if (i < n) WMK(store_tail)(y + i, WMK(load_tail)(y + i, n - i, 0) * by, n - i);
 }
 
 // ---- Rows: softmax and norms -------------------------------------------------------------------
@@ -652,9 +653,13 @@ static void WMK(scale)(float *y, float s, size_t n) {
 static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     const float none = -__builtin_inff();
     vec top = v_set(none);
+    if (bias) {
+        WMK(scale)(x, s, n);
+        WMK(add)(x, bias, n);
+        s = 1;
+    }
     WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
         vec v = WMK(load)(x + i, n - i, none) * v_set(s);
-        if (bias) v += WMK(load)(bias + i, n - i, 0);
         top = v_max(top, v);
         WMK(store)(x + i, v, n - i);
     }
