@@ -144,24 +144,28 @@ WMK_INLINE void WMK(dot_tile)(const wmk_tile *tile, size_t t, const size_t rows)
     vec sum[TILE_T][4];
 #ifdef v_after
     const bool whole = rows == 2;
+    const size_t steps = whole ? 4 : 1;
 #else
     const bool whole = false;
+    const size_t steps = 4;
 #endif
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         x[r] = tile->x + (t + r) * tile->ldx;
         WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[r][c] = v_set(0.0f);
     }
-    for (size_t left = tile->K / LANES; left; left -= 4) {
+    for (size_t left = tile->K / LANES; left; left -= steps) {
         WMK(dot_step)(sum, x, w, 0, rows);
         if (!whole && left == 1) break;
-        WMK(dot_step)(sum, x, w, LANES, rows);
-        if (!whole && left == 2) break;
-        WMK(dot_step)(sum, x, w, 2 * LANES, rows);
-        if (!whole && left == 3) break;
-        WMK(dot_step)(sum, x, w, 3 * LANES, rows);
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 4 * LANES);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], 16 * LANES);
+        if (steps > 1) {
+            WMK(dot_step)(sum, x, w, LANES, rows);
+            if (!whole && left == 2) break;
+            WMK(dot_step)(sum, x, w, 2 * LANES, rows);
+            if (!whole && left == 3) break;
+            WMK(dot_step)(sum, x, w, 3 * LANES, rows);
+        }
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], steps * LANES);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], steps * 4 * LANES);
     }
     if (!whole && tile->K % LANES) {
         float lanes[TILE_T * 4 * LANES];
@@ -210,11 +214,6 @@ WMK_INLINE void WMK(dot_rows)(wmk_tile *tile, size_t T) {
 WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T, size_t K,
                                 const wmk_weight *w) {
     float wide[4 * WMK_K_BLOCK];
-    if (T == 1 && K % WM_Q4_BLOCK == 0) {
-        tile->K = K;
-        for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data;
-        if (WMK(thin)(tile, w->type)) return;
-    }
     for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK) {
         tile->K = WM_MIN(WMK_K_BLOCK, K - k);
         for (size_t c = 0; c < 4; c++) tile->w[c] = rows[c].data + (k * w->bits >> 3);
@@ -241,6 +240,7 @@ WMK_INLINE void WMK(dot_blocks)(wmk_tile *tile, const wmk_row rows[4], size_t T,
 // rows apart, which processors fetch ahead where short ones stall; y's columns are then apart, too.
 WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, const wmk_weight *w,
                            const float *b, size_t T, size_t N, size_t K) {
+    if (T == 1 && K % WM_Q4_BLOCK == 0 && WMK(thin)(y, x, w, b, N, K)) return;
     size_t step = T <= WMK_STREAM_T && N * K > WMK_STREAM ? N / 4 : 1;
     for (size_t t = 0; t < T; t += WMK_T_BLOCK) {
         size_t t_rows = WM_MIN(WMK_T_BLOCK, T - t);

@@ -24,6 +24,7 @@ WMK_INLINE WMK(halves) WMK(no_halves)(void) {
 // 2 · LANES numbers; REBASED: times 2⁻¹⁰², as its exponents stand in a float.
 #ifdef REBASED
 #define REBASED_UNIT 0x1p102f
+#define REBASED_LIFT 0x1p90f // of one row of x beforehand, lest a product goes out of range
 WMK_INLINE void WMK(load_halves)(vec to[2], const uint8_t *p, const wm_weight_type type,
                                  const WMK(halves) * halves) {
     v_half b = v_load_half(p), zero = (v_half)halves->zero;
@@ -77,6 +78,7 @@ static bool WMK(rebase)(uint8_t *w, size_t n) {
 }
 #else
 #define REBASED_UNIT 1
+#define REBASED_LIFT 1
 WMK_INLINE void WMK(load_halves)(vec to[2], const uint8_t *p, const wm_weight_type type,
                                  const WMK(halves) * halves) {
     (void)halves;
@@ -196,6 +198,13 @@ WMK_INLINE void WMK(halves_step)(vec sum[2], const vec a[2], const uint8_t *cons
     }
 }
 
+// F32: LANES numbers of each row, from the k-th on.
+WMK_INLINE void WMK(floats_step)(vec sum[4], const float *x, const uint8_t *const w[4],
+                                 const size_t k) {
+    vec a = v_load(x + k);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) sum[c] = v_fma(a, v_load(w[c] + 4 * k), sum[c]);
+}
+
 // I8: 16 numbers of each row.
 WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const w[4]) {
     vec a[16 / LANES], b[16 / LANES];
@@ -206,52 +215,60 @@ WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const
     }
 }
 
-WMK_APART wmk_quad WMK(thin_sums)(vec a, vec b, vec c, vec d) { return v_sums(a, b, c, d); }
-
-// All of K; the sums are times `unit`.
-WMK_INLINE void WMK(thin_tile)(const wmk_tile *tile, const wm_weight_type type, const float unit) {
-    const size_t step = type == WM_I8 ? 16 : 2 * LANES, size = type == WM_I8 ? 1 : 2;
+// Sums of n products, for four rows of w that are `apart` bytes apart. V8: see dot_tile.
+WMK_INLINE void WMK(thin_sums)(vec to[4], const float *x, const uint8_t *data, size_t apart,
+                               size_t n, const wm_weight_type type) {
+    const size_t size = type == WM_F32 ? 4 : type == WM_I8 ? 1 : 2;
+    const size_t step = type == WM_F32 ? 4 * LANES : type == WM_I8 ? 16 : 2 * LANES;
     size_t never = 0;
-    const float *x = tile->x;
     const uint8_t *w[4];
     const WMK(halves) halves = WMK(no_halves)();
-    wmk_quad y;
-    memcpy(&y, tile->from, sizeof y);
+    const vec zero = v_float(halves.zero);
+    vec sum[4] = {zero, zero, zero, zero};
     WMK_OPAQUE(never);
-    WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = tile->w[c];
-    for (size_t k = 0; k < tile->K; k += WMK_K_BLOCK) {
-        const vec zero = v_float(halves.zero);
-        vec sum[4] = {zero, zero, zero, zero};
-        for (size_t left = WM_MIN(WMK_K_BLOCK, tile->K - k) / step; left; left--) {
-            if (type == WM_I8) {
-                WMK(bytes_step)(sum, x, w);
-            } else {
-                vec a[2] = {v_load(x), v_load(x + LANES)};
-                WMK(halves_step)(sum, a, w, type, &halves);
-                if (left == never) break;
-                WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
-            }
-            WMK_ADVANCE(x, step);
-            WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = data + c * apart;
+    for (size_t left = n / step; left; left--) {
+        if (type == WM_I8) {
+            WMK(bytes_step)(sum, x, w);
+        } else if (type == WM_F32) {
+            WMK(floats_step)(sum, x, w, 0);
+            if (left == never) break;
+            WMK(floats_step)(sum, x, w, LANES);
+            if (left == never) break;
+            WMK(floats_step)(sum, x, w, 2 * LANES);
+            if (left == never) break;
+            WMK(floats_step)(sum, x, w, 3 * LANES);
+        } else {
+            vec a[2] = {v_load(x), v_load(x + LANES)};
+            WMK(halves_step)(sum, a, w, type, &halves);
+            if (left == never) break;
+            WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
         }
-        y = WMK(thin_sums)(sum[0], sum[1], sum[2], sum[3]) * unit + y;
+        WMK_ADVANCE(x, step);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
     }
-    memcpy(tile->y, &y, sizeof y);
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) to[c] = sum[c];
 }
 
 // Each a function of its own: V8 is short of registers in a larger one.
-WMK_APART void WMK(thin_bf16)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_BF16, 1); }
+#define WMK_THIN(name, type)                                                                    \
+    WMK_APART void WMK(thin_##name)(vec sum[4], const float *x, const uint8_t *w, size_t apart, \
+                                    size_t n) {                                                 \
+        WMK(thin_sums)(sum, x, w, apart, n, type);                                              \
+    }
+#ifndef QUADS
+WMK_THIN(f32, WM_F32)
+#endif
+WMK_THIN(bf16, WM_BF16)
 #ifdef REBASED
-#define REBASED_LIFT 0x1p90f // of x, which is lifted before, lest a product goes out of range
-WMK_APART void WMK(thin_rebased)(const wmk_tile *tile) {
-    WMK(thin_tile)(tile, WM_REBASED, REBASED_UNIT / REBASED_LIFT);
-}
+WMK_THIN(rebased, WM_REBASED)
 #else
-WMK_APART void WMK(thin_f16)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_F16, 1); }
+WMK_THIN(f16, WM_F16)
 #endif
 #ifndef BY_HALVES
-WMK_APART void WMK(thin_i8)(const wmk_tile *tile) { WMK(thin_tile)(tile, WM_I8, I8_UNIT); }
+WMK_THIN(i8, WM_I8)
 #endif
+#undef WMK_THIN
 
 #ifdef v_from_nibbles
 // Q4, from the k-th number on.
@@ -279,23 +296,49 @@ WMK_APART void WMK(thin_nibbles)(const wmk_tile *tile, const wmk_row rows[4], si
 }
 #endif
 
-// False where there is no such tile.
-WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
-    switch (type) {
-    case WM_BF16: WMK(thin_bf16)(tile); return true;
+// One row of x, K a multiple of 32, by four rows of w N / 4 apart: long streams, which processors
+// fetch ahead where short ones stall. The last N % 4 go one by one. False where there are no sums
+// of such rows.
+WMK_INLINE bool WMK(thin)(float *y, const float *x, const wmk_weight *w, const float *b, size_t N,
+                          size_t K) {
+    size_t groups = N / 4;
+    float unit = w->type == WM_I8 ? I8_UNIT : 1;
+    if (w->type == WM_REBASED) unit = REBASED_UNIT / REBASED_LIFT;
+    if (!b) b = memset(y, 0, N * sizeof *y);
+    for (size_t i = 0; i < groups + N % 4; i++) {
+        size_t apart = i < groups ? groups : 0, n = apart ? i : i + 3 * groups;
+        const uint8_t *data = w->data + n * w->pitch;
+        const float *from = b;
+        for (size_t k = 0; k == 0 || k < K; k += WMK_K_BLOCK, from = y) {
+            size_t count = WM_MIN(WMK_K_BLOCK, K - k), by = apart * w->pitch;
+            vec sum[4];
+            wmk_quad sums;
+            switch (w->type) {
+#ifndef QUADS
+            case WM_F32: WMK(thin_f32)(sum, x + k, data, by, count); break;
+#endif
+            case WM_BF16: WMK(thin_bf16)(sum, x + k, data, by, count); break;
 #ifdef REBASED
-    case WM_REBASED: WMK(thin_rebased)(tile); return true;
+            case WM_REBASED: WMK(thin_rebased)(sum, x + k, data, by, count); break;
 #else
-    case WM_F16: WMK(thin_f16)(tile); return true;
+            case WM_F16: WMK(thin_f16)(sum, x + k, data, by, count); break;
 #endif
 #ifndef BY_HALVES
-    case WM_I8: WMK(thin_i8)(tile); return true;
+            case WM_I8: WMK(thin_i8)(sum, x + k, data, by, count); break;
 #endif
-    default: return false;
+            default: return false;
+            }
+            sums = v_sums(sum[0], sum[1], sum[2], sum[3]) * unit;
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) sums[c] += from[n + c * apart];
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) y[n + c * apart] = sums[c];
+            data += count * w->bits >> 3;
+        }
     }
+    return true;
 }
 #else
-WMK_INLINE bool WMK(thin)(const wmk_tile *tile, wm_weight_type type) {
-    return (void)tile, (void)type, false;
+WMK_INLINE bool WMK(thin)(float *y, const float *x, const wmk_weight *w, const float *b, size_t N,
+                          size_t K) {
+    return (void)y, (void)x, (void)w, (void)b, (void)N, (void)K, false;
 }
 #endif
