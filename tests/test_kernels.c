@@ -295,18 +295,30 @@ static void quantised_product(const wm_kernels *k, wm_weight_type type, float *y
         k->linear[type](y, N, x, K, w, K, b, T, N, K);
 }
 
+// The largest number of the block of x that number j stands in.
+static double most_of_block(const float *x, size_t K, size_t j) {
+    double most = 0;
+    for (size_t i = j / 32 * 32; i < K && i < j / 32 * 32 + 32; i++)
+        if (magnitude((double)x[i]) > most) most = magnitude((double)x[i]);
+    return most;
+}
+
 static void check_product_of(const wm_kernels *k, wm_weight_type type, size_t T, size_t N, size_t K,
                              size_t offset, bool bias, bool halves) {
     float *x = random_floats(T * K), *y = random_floats(T * N), *b = bias ? random_floats(N) : NULL;
     quantised w = random_quantised(type, N, K, offset);
     quantised_product(k, type, y, x, &w.parts, b, T, N, K, halves);
     for (size_t i = 0; i < T * N; i++) {
-        double sum = b ? (double)b[i % N] : 0, size = magnitude(sum);
+        double sum = b ? (double)b[i % N] : 0, size = magnitude(sum), rounded = 0;
         for (size_t j = 0; j < K; j++) {
             double term = (double)x[i / N * K + j] * (double)w.wide[i % N * K + j];
             sum += term, size += magnitude(term);
+            if (halves && type == WM_Q4)
+                rounded += 0.5 / (1927 * 3854) * most_of_block(x + i / N * K, K, j) *
+                           magnitude((double)w.wide[i % N * K + j]);
         }
-        double bound = 0x1p-24 * (double)(K + 5) * size, off = magnitude((double)y[i] - sum);
+        double bound = 0x1p-24 * (double)(K + 5) * size + rounded,
+               off = magnitude((double)y[i] - sum);
         if (!(off <= bound))
             fail_msg("%s type %d T %d N %d K %d: [%d, %d] off by %d bounds", k->isa, (int)type,
                      (int)T, (int)N, (int)K, (int)(i / N), (int)(i % N),
@@ -340,8 +352,11 @@ static void check_quantised(const wm_kernels *k, wm_weight_type type, size_t T, 
     if (k->linear_halves && type != WM_U8) check_product_of(k, type, T, N, K, offset, bias, true);
 }
 
-// A row's step: of 14 bits, but that of I8 with dot products of bytes by its root mean square.
-static double int8_step(const wm_kernels *k, wm_weight_type type, const float *x, size_t K) {
+// The step of a row's number j: of 14 bits of the row, but that of I8 with dot products of bytes by
+// its root mean square, that of Q4 where it is woven by its block.
+static double int8_step(const wm_kernels *k, wm_weight_type type, const float *x, size_t K,
+                        size_t j) {
+    if (type == WM_Q4 && k->weave) return (double)((float)most_of_block(x, K, j) / 1927);
     double most = 0, squares = 0;
     for (size_t j = 0; j < K; j++) {
         if (magnitude((double)x[j]) > most) most = magnitude((double)x[j]);
@@ -368,10 +383,14 @@ static void check_int8(const wm_kernels *k, wm_weight_type type, size_t T, size_
     }
     k->linear_int8(y, N, x, K, &w.parts, type, b, T, N, K);
     for (size_t t = 0; t < T; t++) {
-        double step = int8_step(k, type, x + t * K, K), inverse = step > 0 ? 1 / step : 0;
+        double step = int8_step(k, type, x + t * K, K, 0), inverse = step > 0 ? 1 / step : 0;
         for (size_t n = 0; n < N; n++) {
             double sum = b ? (double)b[n] : 0, size = magnitude(sum), slack = 0;
             for (size_t j = 0; j < K; j++) {
+                if (j % 32 == 0 && type == WM_Q4 && k->weave) {
+                    step = int8_step(k, type, x + t * K, K, j);
+                    inverse = step > 0 ? 1 / step : 0;
+                }
                 double v = (double)x[t * K + j] * inverse, term;
                 int32_t q = (int32_t)(v + (v < 0 ? -0.5 : 0.5));
                 if (magnitude(magnitude(v - (double)q) - 0.5) < 1e-2)
@@ -546,6 +565,64 @@ static void rebased_halves(void **state) {
             for (size_t t = 1; t <= T; t++) {
                 k->linear[WM_REBASED](y, N, x, K, at, K, b, t, N, K);
                 assert_memory_equal(y, want, t * N * sizeof *y);
+            }
+        }
+    }
+}
+
+// Q4 that is woven: every product of it is what it was; what has no such form stays as it is.
+static void woven_q4(void **state) {
+    (void)state;
+    static const size_t sizes[] = {32, 64, 96, 128, 160, 576, 1056, 4096, 8192};
+    EACH_TABLE(k) {
+        if (!k->weave) continue;
+        for (size_t i = 0; i < WM_COUNT(sizes); i++) {
+            size_t K = sizes[i], N = 16 * (1 + i % 3), T = 1 + i % 5;
+            quantised w = random_quantised(WM_Q4, N, K, i % 3);
+            float *x = random_floats(T * K), *b = random_floats(N);
+            float *want = random_floats(2 * T * N), *y = random_floats(2 * T * N);
+            uint8_t *data = w.owners[0], *scale = w.owners[1];
+            k->linear_int8(want, N, x, K, &w.parts, WM_Q4, b, T, N, K);
+            k->linear_halves(want + T * N, N, x, K, &w.parts, WM_Q4, b, T, N, K);
+            assert_true(k->weave(data + i % 3, scale + i % 3, N, K));
+            for (size_t t = 1; t <= T; t++) {
+                k->linear_int8(y, N, x, K, &w.parts, WM_WOVEN, b, t, N, K);
+                assert_memory_equal(y, want, t * N * sizeof *y);
+                k->linear_halves(y, N, x, K, &w.parts, WM_WOVEN, b, t, N, K);
+                assert_memory_equal(y, want + T * N, t * N * sizeof *y);
+            }
+            free(x), free(b), free(want), free(y), free_quantised(&w);
+        }
+        uint8_t few[16] = {1, 2, 3};
+        assert_false(k->weave(few, few, 15, 32));
+        assert_false(k->weave(few, few, 16, 40));
+        assert_false(k->weave(few, few, 16, 8224));
+        assert_true(k->weave(few, few, 0, 32));
+    }
+}
+
+// Each four numbers of Q4 that there are times whole numbers, the largest among them: exact.
+static void woven_q4_is_exact(void **state) {
+    (void)state;
+    enum { N = 16, K = 32, CALLS = 65536 / (N * K / 4) };
+    uint16_t w[N * K / 4], scale[N];
+    float x[K], y[N], halves[N];
+    for (size_t n = 0; n < N; n++) scale[n] = 0x3C00;
+    wm_quantized parts = {(const uint8_t *)w, (const uint8_t *)scale, NULL};
+    EACH_TABLE(k) {
+        for (size_t call = 0; k->weave && call < CALLS; call++) {
+            for (size_t i = 0; i < WM_COUNT(w); i++) w[i] = (uint16_t)(call * WM_COUNT(w) + i);
+            for (size_t i = 0; i < K; i++)
+                x[i] = (float)(int32_t)(random_u32() % 3 ? random_u32() % 3855 : i % 2 * 3854) - 1927;
+            x[call % K] = call % 2 ? 1927 : -1927;
+            k->linear_int8(y, N, x, K, &parts, WM_Q4, NULL, 1, N, K);
+            k->linear_halves(halves, N, x, K, &parts, WM_Q4, NULL, 1, N, K);
+            for (size_t n = 0; n < N; n++) {
+                int32_t sum = 0;
+                for (size_t i = 0; i < K; i++)
+                    sum += (int32_t)x[i] * ((w[(n * K + i) / 4] >> i % 4 * 4 & 15) - 8);
+                assert_true(y[n] == (float)sum);
+                assert_near((double)halves[n], (double)sum, 0x1p-23 * magnitude((double)sum));
             }
         }
     }
@@ -795,6 +872,8 @@ int main(void) {
         cmocka_unit_test(halves_that_are_not_finite),
         cmocka_unit_test(long_rows_of_halves),
         cmocka_unit_test(rebased_halves),
+        cmocka_unit_test(woven_q4),
+        cmocka_unit_test(woven_q4_is_exact),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

@@ -372,6 +372,53 @@ static void settled_weights_say_the_same(void **state) {
     }
 }
 
+// [16, cols] of Q4, any numbers.
+static void make_q4(wm_arena *arena, const wm_model *model, wm_matrix *w, uint32_t cols) {
+    size_t bytes = 8 * cols, blocks = 16 * cols / WM_Q4_BLOCK;
+    uint8_t *data = tiny_allocate(arena, bytes, 1);
+    uint16_t *scale = tiny_allocate(arena, blocks, sizeof *scale);
+    for (size_t i = 0; i < bytes; i++) data[i] = (uint8_t)(i * 40503 >> 5);
+    for (size_t i = 0; i < blocks; i++) scale[i] = (uint16_t)(0x2800 + i * 977 % 0x400);
+    *w = (wm_matrix){.data = data, .scale = (const uint8_t *)scale, .bias = w->bias, .type = WM_Q4};
+    w->rows = 16, w->cols = w->stride = cols;
+    w->halves = model->kernels->linear_halves != NULL;
+}
+
+// Q4 is woven where there is such a form, and every logit is the same bit for bit; but not what
+// the table of tokens shares with the head.
+static void woven_weights_say_the_same(void **state) {
+    (void)state;
+    enum { COUNT = 5 };
+    wm_arena arena = tiny_arena();
+    tiny folder = tiny_open(&arena, "gpt2-f32");
+    opened o = open_session(&folder, NULL);
+    wm_layer_weights *layers = o.model->stacks[0].layers;
+    wm_model_weights *weights = &o.model->weights;
+    wm_weight_type woven = o.model->kernels->weave ? WM_WOVEN : WM_Q4;
+    int32_t ids[COUNT] = {7, 30, 11, 4, 25};
+    size_t V = o.model->arch.vocabulary, bytes = COUNT * V * sizeof(float);
+    float *want = tiny_allocate(&arena, bytes, 1), *got = tiny_allocate(&arena, bytes, 1);
+    wm_model_settle(o.model); // whatever else changes
+    for (size_t i = 0; i < 2; i++) make_q4(&arena, o.model, &layers[i].down, layers[i].down.cols);
+    assert_int_equal(wm_logits(o.session, ids, COUNT, want, NULL), WM_OK);
+    wm_model_settle(o.model);
+    assert_int_equal(layers[0].down.type, woven);
+    assert_int_equal(layers[1].down.type, woven);
+    wm_session_rewind(o.session, 0);
+    assert_int_equal(wm_logits(o.session, ids, COUNT, got, NULL), WM_OK);
+    assert_memory_equal(got, want, bytes);
+    make_q4(&arena, o.model, &weights->token, 32);
+    weights->head = weights->token;
+    wm_model_settle(o.model);
+    assert_int_equal(weights->head.type, WM_Q4);
+    make_q4(&arena, o.model, &weights->head, 32);
+    wm_model_settle(o.model);
+    assert_int_equal(weights->head.type, woven);
+    assert_int_equal(weights->token.type, WM_Q4);
+    close_session(o);
+    wm_arena_free(&arena);
+}
+
 // tests/vectors/hidden_states.jsonl, made by tools/make_hidden_states.py
 static void the_hidden_states_of_every_layer(void **state) {
     (void)state;
@@ -410,6 +457,7 @@ int main(void) {
         cmocka_unit_test(a_prefix_and_the_next_ids_are_the_whole),
         cmocka_unit_test(sessions_have_their_own_memory),
         cmocka_unit_test(settled_weights_say_the_same),
+        cmocka_unit_test(woven_weights_say_the_same),
         cmocka_unit_test(the_hidden_states_of_every_layer),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);

@@ -505,7 +505,8 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
 #ifdef v_couple
     enum { ROOM = WMK_TURNED_X, MOST = WMK_TURNED_MOST };
     int16_t wide[WMK_TURNED_W];
-    const bool turn = type == WM_I8 && T * halves >= WMK_TURNED_T && K;
+    const bool turn = T * halves >= WMK_TURNED_T && K;
+    type = WM_I8; // for Q4 there is linear_woven: what is said of it here is left out
 #else
     enum { ROOM = WMK_INT_X, MOST = WMK_INT_T };
     const bool turn = false;
@@ -559,6 +560,22 @@ static void WMK(linear_whole)(float *y, size_t ldy, const float *x, size_t ldx,
 #include "nibble_rows.h"
 #endif
 
+#ifdef v_couple
+#include "woven_rows.h"
+#endif
+
+// halves: 1, or 2 of each number of x
+WMK_INLINE void WMK(linear_ints)(float *y, size_t ldy, const float *x, size_t ldx,
+                                 const wm_quantized *w, wm_weight_type type, const float *b,
+                                 size_t T, size_t N, size_t K, const size_t halves) {
+#ifdef v_couple
+    (type == WM_I8 ? WMK(linear_whole) : WMK(linear_woven))(y, ldy, x, ldx, w, type, b, T, N, K,
+                                                            halves);
+#else
+    WMK(linear_whole)(y, ldy, x, ldx, w, type, b, T, N, K, halves);
+#endif
+}
+
 static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
                              const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                              size_t N, size_t K) {
@@ -566,13 +583,13 @@ static void WMK(linear_int8)(float *y, size_t ldy, const float *x, size_t ldx,
     (type == WM_Q4 ? WMK(linear_nibbles) : WMK(linear_bytes))(y, ldy, x, ldx, w, b, T, N, K);
     return;
 #endif
-    WMK(linear_whole)(y, ldy, x, ldx, w, type, b, T, N, K, 1);
+    WMK(linear_ints)(y, ldy, x, ldx, w, type, b, T, N, K, 1);
 }
 
 #ifdef BY_HALVES
 static void WMK(linear_halves)(float *y, size_t ldy, const float *x, size_t ldx,
                                const wm_quantized *w, wm_weight_type type, const float *b, size_t T,
                                size_t N, size_t K) {
-    WMK(linear_whole)(y, ldy, x, ldx, w, type, b, T, N, K, 2);
+    WMK(linear_ints)(y, ldy, x, ldx, w, type, b, T, N, K, 2);
 }
 #endif

@@ -31,6 +31,7 @@ typedef enum wm_weight_type {
     WM_U8,
     WM_Q4,
     WM_REBASED, // F16 in another form, by `rebase`
+    WM_WOVEN,   // Q4 in another form, by `weave`
     WM_WEIGHT_TYPES,
 } wm_weight_type;
 
@@ -50,18 +51,26 @@ typedef struct wm_kernels {
     void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                     size_t ldw, const float *b, size_t T, size_t N, size_t K);
 
-    // The same of I8 or Q4 with sums of whole numbers: each row of x is rounded to 14 bits of its
-    // largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
+    // The same of I8, Q4 or WOVEN with sums of whole numbers: each row of x is rounded to 14 bits of
+    // its largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
     // An infinite scale of Q4 may count as the number that its bits would be next.
     // avx512vnni, neondot, neoni8mm, I8: to steps that are a 36th of the row's root mean square, or 8 to 14
     // bits of its largest; exact are sums of 512 products.
+    // simd128, Q4: each block of a row to a 1927th of its largest, which is below 2⁴⁸.
     void (*linear_int8)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                         wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
 
-    // As linear_int8, but each row of x is rounded to 28 bits of its largest, 25 for Q4, in two
-    // halves: as exact as f32, faster for one row, slower for many. NULL but for simd128.
+    // As linear_int8, but each row of x is rounded to 28 bits of its largest, for Q4 each block to
+    // 23, in two halves: about as exact as f32, faster for one row, of I8 slower for many. NULL but
+    // for simd128.
     void (*linear_halves)(float *y, size_t ldy, const float *x, size_t ldx, const wm_quantized *w,
                           wm_weight_type type, const float *b, size_t T, size_t N, size_t K);
+
+    // w [N, K] of Q4 becomes WOVEN in place: sixteen rows stand together, as woven_rows.h says, for
+    // rows n, n + 16, … at their old places; every product is the same bit for bit. False, and w as
+    // it was, where N is no multiple of 16, K none of 32 or above 8192. NULL but for simd128; WOVEN
+    // has linear_int8 and linear_halves alone.
+    bool (*weave)(uint8_t *w, uint8_t *scale, size_t N, size_t K);
 
     // w [n] of F16, n a multiple of 8, becomes REBASED in place: its exponents' bias is 25, so that
     // nothing is subnormal, and each eight stand as 0 4 1 5 2 6 3 7; for rows of such lengths at such
@@ -70,7 +79,8 @@ typedef struct wm_kernels {
     bool (*rebase)(uint8_t *w, size_t n);
 
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
-    // values, and weights stored [in, out]. NULL for I8, U8, Q4, REBASED.
+    // values, and weights stored [in, out]. NULL for I8, U8, Q4, REBASED,
+    // WOVEN.
     void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                       size_t ldw, const float *b, size_t T, size_t N, size_t K);
 

@@ -727,6 +727,7 @@ const wm_kernels WMK(kernels) = {
 #endif
 #ifdef REBASED
     .rebase = WMK(rebase),
+    .weave = WMK(weave),
 #endif
     .widen = {WMK(widen_f32), WMK(widen_f16), WMK(widen_bf16), WMK(widen_i8), WMK(widen_u8),
               WMK(widen_q4),

@@ -66,10 +66,10 @@ wm_status wm_vector_f32(const float **vector, const wm_tensor *tensor, uint32_t 
 // y [T, rows] = x [T, cols] · wᵀ + bias
 void wm_model_linear(const wm_model *model, float *y, const float *x, const wm_matrix *w, size_t T);
 
-// Brings a decoder's weights into the form that is read fastest for one row, in the host's own
-// bytes, which have to be writable and are this model's alone: those stored [inputs, outputs] are
-// turned round, F16 is rebased (kernels.h). Where there is no memory for a copy of one, or no such
-// kernel, it stays as it is.
+// Brings weights into the form that is read fastest, in the host's own bytes, which have to be
+// writable and are this model's alone: Q4 that goes by whole numbers is woven; a decoder's stored
+// [inputs, outputs] are turned round, its F16 is rebased (kernels.h). Where there is no memory for a
+// copy of one, or no such kernel, it stays as it is.
 void wm_model_settle(wm_model *model);
 
 enum { WM_MAX_SEQUENCES = 64 }; // of one call

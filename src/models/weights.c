@@ -459,20 +459,30 @@ static void rebase(const wm_kernels *kernels, wm_matrix *w) {
         w->type = WM_REBASED;
 }
 
+static void weave(const wm_kernels *kernels, wm_matrix *w) {
+    if (w->type == WM_Q4 && (w->int8 || w->halves) && kernels->weave &&
+        kernels->weave((uint8_t *)(uintptr_t)w->data, (uint8_t *)(uintptr_t)w->scale, w->rows,
+                       w->cols))
+        w->type = WM_WOVEN;
+}
+
 void wm_model_settle(wm_model *model) {
     wm_matrix *head = &model->weights.head, *token = &model->weights.token;
-    if (model->arch.kind == WM_ENCODER) return;
     for (size_t s = 0; s < WM_COUNT(model->stacks); s++) {
         for (uint32_t i = 0; i < model->stacks[s].stored; i++) {
             const wm_slot *slot = model->family->stacks[s].layer_slots;
             for (; slot->name; slot++) {
                 wm_matrix *w = field_of(&model->stacks[s].layers[i], slot);
                 if (slot->kind > WM_SLOT_CONV1D) continue;
+                weave(model->kernels, w);
+                if (model->arch.kind == WM_ENCODER) continue;
                 straighten(&model->arena.host, w);
                 rebase(model->kernels, w);
             }
         }
     }
+    if (head->data != token->data) weave(model->kernels, head);
+    if (model->arch.kind == WM_ENCODER) return;
     rebase(model->kernels, head);
     if (head->data == token->data) token->type = head->type;
 }

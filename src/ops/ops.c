@@ -6,7 +6,7 @@ static const void *rows_from(const wm_matrix *w, size_t row, wm_quantized *parts
     size_t blocks = (w->cols + WM_Q4_BLOCK - 1) / WM_Q4_BLOCK;
     if (!w->scale)
         return w->data + row * (w->transposed ? 1 : w->stride) * (w->type == WM_F32 ? 4 : 2);
-    bool q4 = w->type == WM_Q4;
+    bool q4 = w->type == WM_Q4 || w->type == WM_WOVEN;
     *parts = (wm_quantized){w->data + row * (q4 ? blocks * WM_Q4_BYTES : w->cols),
                             w->scale + row * (q4 ? blocks * 2 : sizeof(float)),
                             w->zero ? w->zero + row : NULL};
