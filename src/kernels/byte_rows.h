@@ -205,6 +205,107 @@ WMK_INLINE void WMK(byte_panels)(float *y, size_t ldy, const float *from, size_t
     }
 }
 
+#ifdef QUADS
+// ---- Some rows of x: w where it is --------------------------------------------------------------
+// A vector holds 16 bytes of each of QUADS rows of x (quad_rows.h).
+
+// Rows of x, packed.
+typedef struct WMK(byte_quads) {
+    int8_t low[WMK_BYTE_K / 16][QUAD_T][WMK(BYTES)], high[WMK_BYTE_K / 16][QUAD_T][WMK(BYTES)];
+    uint32_t busy[QUAD_T]; // bit i: not all zero is high[i]
+    float step[WMK(QUAD_ROWS)], start[WMK(QUAD_ROWS)]; // start: the whole number's bits
+} WMK(byte_quads);
+
+// All `rows` of x, the last again where there are fewer.
+WMK_APART void WMK(byte_quad_pack)(WMK(byte_quads) * to, const WMK(byte_rows) * x,
+                                   size_t rows, size_t K) {
+    for (size_t r = 0; r < (rows + QUADS - 1) / QUADS * QUADS; r++) {
+        size_t row = WM_MIN(r, rows - 1), g = r / QUADS, at = r % QUADS * 16;
+        to->step[r] = x->step[row];
+        memcpy(to->start + r, x->start + row, sizeof *to->start);
+        for (size_t i = 0; i < (K + 15) / 16; i++) {
+            memcpy(to->low[i][g] + at, x->low[row] + 16 * i, 16);
+            memcpy(to->high[i][g] + at, x->high[row] + 16 * i, 16);
+        }
+    }
+    for (size_t g = 0; g < (rows + QUADS - 1) / QUADS; g++) {
+        to->busy[g] = 0;
+        for (size_t i = 0; i < (K + 15) / 16; i++)
+            to->busy[g] |= (uint32_t)!!v_nonzero(v_bits(v_load(to->high[i][g]))) << i;
+    }
+}
+
+WMK_INLINE void WMK(byte_quad_step)(vint sum[][4], const int8_t *x, const uint8_t *const w[4],
+                                    const size_t groups) {
+    vint a[QUAD_T];
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) a[g] = v_bits(v_load(x + g * WMK(BYTES)));
+    WMK_UNROLL for (size_t c = 0; c < 4; c++) {
+        vint b = v_bits(v_repeat(w[c])) ^ BYTE_FLIPS;
+        WMK_UNROLL for (size_t g = 0; g < groups; g++) sum[g][c] = v_dot4(sum[g][c], b, a[g]);
+    }
+}
+
+// sums [groups · QUADS, 4] = packed rows of x times four rows of w, whose scales are `scale`, + from
+WMK_INLINE void WMK(byte_quad_tile)(float *sums, const float *from, const WMK(byte_quads) * x,
+                                    const uint8_t *const w[4], const float scale[4],
+                                    const WMK(quads) * q, const size_t groups) {
+    size_t K = q->K, ahead = 16 * q->pitch;
+    vint sum[QUAD_T][4];
+    uint8_t last[4][16];
+    const uint8_t *at[4];
+    for (size_t c = 0; c < 4 && K % 16; c++) memcpy(last[c], w[c] + K / 16 * 16, K % 16);
+    WMK_UNROLL for (size_t i = 0; i < 4 * groups; i++) sum[i / 4][i % 4] = v_bits(v_set(0.0f));
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) {
+        for (uint32_t busy = x->busy[g]; busy; busy &= busy - 1) {
+            size_t i = (size_t)__builtin_ctz(busy);
+            for (size_t c = 0; c < 4; c++) at[c] = i < K / 16 ? w[c] + 16 * i : last[c];
+            WMK(byte_quad_step)(sum + g, x->high[i][g], at, 1);
+        }
+    }
+    WMK_UNROLL for (size_t i = 0; i < 4 * groups; i++) {
+        sum[i / 4][i % 4] = v_shift(sum[i / 4][i % 4], 8);
+    }
+    for (size_t i = 0; i < K / 16; i++) {
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) at[c] = w[c] + 16 * i;
+        if (i % 4 == 0) {
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) v_prefetch_far(at[c] + ahead);
+        }
+        WMK(byte_quad_step)(sum, x->low[i][0], at, groups);
+    }
+    for (size_t c = 0; c < 4; c++) at[c] = last[c];
+    if (K % 16) WMK(byte_quad_step)(sum, x->low[K / 16][0], at, groups);
+    WMK_UNROLL for (size_t g = 0; g < groups; g++) {
+        vint all = v_int_quad_sums(sum[g][0], sum[g][1], sum[g][2], sum[g][3]);
+        all += v_bits(v_load_scales(x->start, g));
+        vec y = v_convert(all) * (v_load_scales(x->step, g) * v_repeat(scale));
+        v_store(sums + g * LANES, y + v_repeat(from));
+    }
+}
+
+// Rows of x, packed, against all rows of w: q's are its bytes.
+WMK_APART void WMK(byte_quad_rows)(const WMK(quads) * q, const WMK(byte_quads) * x,
+                                   const float *scale, size_t N) {
+    for (size_t n = 0; n < N; n += 4) {
+        size_t columns = WM_MIN(4, N - n);
+        const uint8_t *w[4];
+        float scales[4], sums[WMK(QUAD_ROWS) * 4], few[4] = {0};
+        const float *from = WMK(quad_from)(few, q, n, columns, q->first);
+        for (size_t c = 0; c < 4; c++) {
+            size_t row = n + WM_MIN(c, columns - 1);
+            w[c] = q->w + row * q->pitch;
+            scales[c] = scale[row];
+        }
+        switch ((q->T + QUADS - 1) / QUADS) {
+        case 1: WMK(byte_quad_tile)(sums, from, x, w, scales, q, 1); break;
+        case 2: WMK(byte_quad_tile)(sums, from, x, w, scales, q, 2); break;
+        case 3: WMK(byte_quad_tile)(sums, from, x, w, scales, q, 3); break;
+        default: WMK(byte_quad_tile)(sums, from, x, w, scales, q, QUAD_T); break;
+        }
+        WMK(quad_end)(q, sums, n, columns, q->first);
+    }
+}
+#endif
+
 // ---- Few rows of x: lanes over K ----------------------------------------------------------------
 
 // sums [4] = row t of x times four rows of w, K in whole vectors
@@ -258,7 +359,12 @@ static void WMK(linear_bytes)(float *y, size_t ldy, const float *x, size_t ldx,
     static const float zeros[WIDTH];
     const float *scale = (const float *)(const void *)w->scale;
     WMK(byte_rows) rows;
-    uint8_t packed[WMK_BYTE_K * WIDTH];
+    union {
+        uint8_t panel[WMK_BYTE_K * WIDTH];
+#ifdef QUADS
+        WMK(byte_quads) x;
+#endif
+    } packed;
     float steps[WMK_BYTE_T];
     size_t blocks = (K + WMK_BYTE_K - 1) / WMK_BYTE_K;
     bool few = T <= WMK_BYTE_FEW && T * blocks <= WMK_BYTE_T;
@@ -270,12 +376,20 @@ static void WMK(linear_bytes)(float *y, size_t ldy, const float *x, size_t ldx,
             for (size_t r = 0; r < n_t; r++)
                 WMK(byte_row)(&rows, few ? r * blocks + k / WMK_BYTE_K : r, x + r * ldx + k, n_k,
                               steps[r]);
+#ifdef QUADS
+            if (!few && T <= WMK(QUAD_ROWS)) {
+                WMK(quads) q = {y, NULL, b, w->data + k, ldy, K, T, n_k, !k};
+                WMK(byte_quad_pack)(&packed.x, &rows, T, n_k);
+                WMK(byte_quad_rows)(&q, &packed.x, scale, N);
+                continue;
+            }
+#endif
             for (size_t n = 0; n < N && !few; n += WIDTH) {
                 size_t columns = WM_MIN(WIDTH, N - n);
                 const float *from = k ? y + n : b ? b + n : zeros;
-                WMK(byte_pack)(packed, w->data + n * K + k, K, columns, n_k);
-                WMK(byte_panels)(y + n, ldy, from, k ? ldy : 0, scale + n, &rows, n_t, packed, n_k,
-                                 columns);
+                WMK(byte_pack)(packed.panel, w->data + n * K + k, K, columns, n_k);
+                WMK(byte_panels)(y + n, ldy, from, k ? ldy : 0, scale + n, &rows, n_t,
+                                 packed.panel, n_k, columns);
             }
         }
         if (few) WMK(byte_few)(y, ldy, &rows, w, b, T, N, K);

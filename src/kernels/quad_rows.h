@@ -32,10 +32,11 @@ WMK_INLINE void WMK(quad_step)(vec sum[QUAD_T][4], const float *x, const void *c
     }
 }
 
-// sums [groups · QUADS, 4] = packed rows of x times four rows of w; what lies `ahead` bytes after
-// these is fetched meanwhile.
-WMK_INLINE void WMK(quad_tile)(float *sums, const float *x, const uint8_t *const w[4], size_t ahead,
-                               size_t K, const size_t groups) {
+// sums [groups · QUADS, 4] = packed rows of x times four rows of w, + from [4]; what lies `ahead`
+// bytes after these is fetched meanwhile, to L2: L1 waits for fewer lines at once than memory brings.
+WMK_INLINE void WMK(quad_tile)(float *sums, const float *from, const float *x,
+                               const uint8_t *const w[4], size_t ahead, size_t K,
+                               const size_t groups) {
     vec sum[QUAD_T][4];
     WMK_UNROLL for (size_t i = 0; i < 4 * groups; i++) sum[i / 4][i % 4] = v_set(0.0f);
     size_t k = 0;
@@ -43,7 +44,7 @@ WMK_INLINE void WMK(quad_tile)(float *sums, const float *x, const uint8_t *const
         const void *at[4];
         WMK_UNROLL for (size_t c = 0; c < 4; c++) at[c] = w[c] + 4 * k;
         if (k % 16 == 0) {
-            WMK_UNROLL for (size_t c = 0; c < 4; c++) v_prefetch(w[c] + 4 * k + ahead);
+            WMK_UNROLL for (size_t c = 0; c < 4; c++) v_prefetch_far(w[c] + 4 * k + ahead);
         }
         WMK(quad_step)(sum, x, at, groups);
     }
@@ -57,7 +58,8 @@ WMK_INLINE void WMK(quad_tile)(float *sums, const float *x, const uint8_t *const
         WMK(quad_step)(sum, x, at, groups);
     }
     WMK_UNROLL for (size_t g = 0; g < groups; g++) {
-        v_store(sums + g * LANES, v_quad_sums(sum[g][0], sum[g][1], sum[g][2], sum[g][3]));
+        vec all = v_quad_sums(sum[g][0], sum[g][1], sum[g][2], sum[g][3]);
+        v_store(sums + g * LANES, all + v_repeat(from));
     }
 }
 
@@ -70,47 +72,53 @@ typedef struct WMK(quads) {
     bool first; // block of K; y goes on to be added to in the others
 } WMK(quads);
 
-// y's columns n, n + by, … += sums; at first they begin with the bias.
+// What sums of the columns from n on begin with: at first the bias, then what changes nothing.
+WMK_INLINE const float *WMK(quad_from)(float few[4], const WMK(quads) * q, size_t n, size_t columns,
+                                       bool first) {
+    static const float none[2][4] = {{-0.0f, -0.0f, -0.0f, -0.0f}, {0}};
+    if (!first || !q->bias) return none[first];
+    if (columns == 4) return q->bias + n;
+    WMK(copy_few)(few, q->bias + n, columns);
+    return few;
+}
+
+// y's columns from n on = sums, += after the first.
 WMK_INLINE void WMK(quad_end)(const WMK(quads) * q, const float *sums, size_t n, size_t columns,
-                              size_t by, bool first) {
-    wmk_quad from = {0}, four;
-    if (columns == 4 && by == 1) {
-        if (q->bias) memcpy(&from, q->bias + n, sizeof from);
-        for (size_t t = 0; t < q->T; t++) {
-            float *y = q->y + t * q->ldy + n;
-            if (!first) memcpy(&from, y, sizeof from);
-            memcpy(&four, sums + 4 * t, sizeof four);
-            four += from;
+                              bool first) {
+    float *y = q->y + n;
+    wmk_quad four, add;
+    for (size_t t = 0; t < q->T; t++, y += q->ldy, sums += 4) {
+        if (columns == 4) {
+            memcpy(&four, sums, sizeof four);
+            if (!first) memcpy(&add, y, sizeof add), four += add;
             memcpy(y, &four, sizeof four);
+        } else {
+            for (size_t c = 0; c < columns; c++) y[c] = first ? sums[c] : sums[c] + y[c];
         }
-        return;
-    }
-    for (size_t i = 0; i < q->T * columns; i++) {
-        size_t t = i / columns, c = i % columns, at = n + c * by;
-        float *y = q->y + t * q->ldy + at;
-        *y = sums[4 * t + c] + (!first ? *y : q->bias ? q->bias[at] : 0);
     }
 }
 
-// Four columns of y, `by` apart.
-WMK_APART void WMK(quad_columns)(const WMK(quads) * q, size_t n, size_t columns, size_t by) {
-    size_t groups = (q->T + QUADS - 1) / QUADS, ahead = (by > 1 ? 1 : 4) * q->pitch;
+// Four columns of y.
+WMK_APART void WMK(quad_columns)(const WMK(quads) * q, size_t n, size_t columns) {
+    size_t groups = (q->T + QUADS - 1) / QUADS, ahead = 8 * q->pitch;
     for (size_t k = 0; k == 0 || k < q->K; k += WMK_QUAD_K) {
-        const float *x = q->x + k * groups * QUADS;
+        const float *x = q->x + k * groups * QUADS, *from;
         const uint8_t *w[4];
-        float sums[WMK(QUAD_ROWS) * 4];
+        float sums[WMK(QUAD_ROWS) * 4], few[4] = {0};
         size_t n_k = WM_MIN(WMK_QUAD_K, q->K - k);
+        bool first = q->first && !k;
         for (size_t c = 0; c < 4; c++)
-            w[c] = q->w + (n + WM_MIN(c, columns - 1) * by) * q->pitch + 4 * k;
+            w[c] = q->w + (n + WM_MIN(c, columns - 1)) * q->pitch + 4 * k;
+        from = WMK(quad_from)(few, q, n, columns, first);
         switch (groups) {
-        case 1: WMK(quad_tile)(sums, x, w, ahead, n_k, 1); break;
-        case 2: WMK(quad_tile)(sums, x, w, ahead, n_k, 2); break;
+        case 1: WMK(quad_tile)(sums, from, x, w, ahead, n_k, 1); break;
+        case 2: WMK(quad_tile)(sums, from, x, w, ahead, n_k, 2); break;
 #if QUAD_T > 3
-        case 3: WMK(quad_tile)(sums, x, w, ahead, n_k, 3); break;
+        case 3: WMK(quad_tile)(sums, from, x, w, ahead, n_k, 3); break;
 #endif
-        default: WMK(quad_tile)(sums, x, w, ahead, n_k, QUAD_T); break;
+        default: WMK(quad_tile)(sums, from, x, w, ahead, n_k, QUAD_T); break;
         }
-        WMK(quad_end)(q, sums, n, columns, by, q->first && !k);
+        WMK(quad_end)(q, sums, n, columns, first);
     }
 }
 
@@ -148,14 +156,12 @@ WMK_APART void WMK(quad_row)(const WMK(quads) * q, size_t n, size_t columns, siz
     for (size_t c = 0; c < columns; c++) q->y[n + c * by] = sums[c];
 }
 
-// All columns from n on: of a w that is read but once, from memory, in long streams (see linear).
-WMK_INLINE void WMK(quad_all)(const WMK(quads) * q, size_t n, size_t N, bool once,
-                              const size_t wide) {
-    size_t by = once && (N - n) * q->K > WMK_STREAM ? (N - n) / wide : 1;
-    for (size_t i = 0; i < (N - n + wide - 1) / wide; i++) {
-        size_t columns = WM_MIN(wide, N - n - wide * i), apart = columns < wide ? 1 : by;
-        size_t at = n + (apart == 1 ? wide * i : i);
-        (wide == 4 ? WMK(quad_columns) : WMK(quad_row))(q, at, columns, apart);
+// All columns for one row of x: of a long w, from memory, in eight long streams (see linear).
+WMK_INLINE void WMK(quad_thin)(const WMK(quads) * q, size_t N) {
+    size_t by = N * q->K > WMK_STREAM ? N / 8 : 1;
+    for (size_t i = 0; i < (N + 7) / 8; i++) {
+        size_t columns = WM_MIN(8, N - 8 * i), apart = columns < 8 ? 1 : by;
+        WMK(quad_row)(q, apart == 1 ? 8 * i : i, columns, apart);
     }
 }
 
@@ -166,7 +172,7 @@ static void WMK(linear_f32)(float *y, size_t ldy, const float *x, size_t ldx, co
     WMK(quads) q = {.y = y, .x = x, .bias = b, .w = w, .ldy = ldy, .pitch = 4 * ldw};
     q.T = T, q.K = K, q.first = true;
     if (T == 1) {
-        WMK(quad_all)(&q, 0, N, true, 8);
+        WMK(quad_thin)(&q, N);
         return;
     }
     size_t few = T <= QUADS ? QUAD_T : T <= 2 * QUADS ? QUAD_T / 2 : 1, n_k = few * WMK_QUAD_K;
@@ -183,7 +189,8 @@ static void WMK(linear_f32)(float *y, size_t ldy, const float *x, size_t ldx, co
                 q.T = WM_MIN(groups * QUADS, T - t);
                 q.y = y + t * ldy;
                 WMK(quad_pack)(packed, x + t * ldx + k, ldx, q.T, q.K, groups);
-                WMK(quad_all)(&q, n, WM_MIN(n + block, N), T <= WMK(QUAD_ROWS), 4);
+                for (size_t i = n, end = WM_MIN(n + block, N); i < end; i += 4)
+                    WMK(quad_columns)(&q, i, WM_MIN(4, end - i));
             }
         }
     }

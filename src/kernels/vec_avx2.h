@@ -24,6 +24,7 @@ typedef int16_t wmk_half_avx2 __attribute__((vector_size(32)));
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define v_prefetch_far(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #define v_min(a, b) _mm256_min_ps((a), (b))
 #define v_max(a, b) _mm256_max_ps((a), (b))
 #define v_sqrt(v) _mm256_sqrt_ps(v)

@@ -7,6 +7,7 @@
 #define v_nonzero(i) _mm512_test_epi32_mask((__m512i)(i), (__m512i)(i))
 #define v_transpose(to, rows) wmk_transpose_avx512(to, rows)
 #define v_load_half_scales(p) wmk_half_scales_avx512(p)
+#define v_int_quad_sums(a, b, c, d) wmk_int_quad_sums_avx512(a, b, c, d)
 #define v_int_sums(a, b, c, d) wmk_int_sums_avx512(a, b, c, d)
 #define BYTE_FLIP 128
 #define BYTE_FLIPS ((int32_t)0x80808080)
@@ -31,6 +32,7 @@
 #define v_less(a, b) ((vint)((a) < (b)))
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define v_prefetch_far(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #define v_min(a, b) _mm512_min_ps((a), (b))
 #define v_max(a, b) _mm512_max_ps((a), (b))
 #define v_sqrt(v) _mm512_sqrt_ps(v)
@@ -98,12 +100,16 @@ static inline __m512 wmk_half_scales_avx512(const uint8_t *p) {
         lanes, _mm512_castps128_ps512(_mm_cvtph_ps(_mm_loadl_epi64((const void *)p))));
 }
 
-static inline wmk_quad_int wmk_int_sums_avx512(vint a, vint b, vint c, vint d) {
+static inline vint wmk_int_quad_sums_avx512(vint a, vint b, vint c, vint d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32((__m512i)a, (__m512i)b),
                                   _mm512_unpackhi_epi32((__m512i)a, (__m512i)b));
     __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32((__m512i)c, (__m512i)d),
                                   _mm512_unpackhi_epi32((__m512i)c, (__m512i)d));
-    __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    return (vint)_mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+static inline wmk_quad_int wmk_int_sums_avx512(vint a, vint b, vint c, vint d) {
+    __m512i all = (__m512i)wmk_int_quad_sums_avx512(a, b, c, d);
     __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
     return (wmk_quad_int)_mm_add_epi32(_mm256_castsi256_si128(half),
                                        _mm256_extracti128_si256(half, 1));

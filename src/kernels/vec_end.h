@@ -16,6 +16,7 @@
 #undef v_less
 #undef v_fma
 #undef v_prefetch
+#undef v_prefetch_far
 #undef v_after
 #undef v_min
 #undef v_max
@@ -49,6 +50,7 @@
 #undef v_dot8
 #undef v_pair
 #undef v_part
+#undef v_int_quad_sums
 #undef v_int_sums
 #undef v_int_max
 #undef v_narrow
