@@ -364,8 +364,8 @@ static double int8_step(const wm_kernels *k, wm_weight_type type, const float *x
     }
     double fine = (double)((float)most / 8191), spread = 3.5 / 127 * sqrt_f64(squares);
     wm_span isa = wm_span_of(k->isa);
-    bool bytes = wm_span_is(isa, "avx512vnni") || wm_span_is(isa, "neondot") ||
-                 wm_span_is(isa, "neoni8mm");
+    bool bytes =
+        wm_span_is(isa, "avx512vnni") || wm_span_is(isa, "neondot") || wm_span_is(isa, "neoni8mm");
     if (type != WM_I8 || !bytes) return fine;
     if (spread > most / 127) return (double)((float)most / 127);
     return spread < most / 8128 ? (double)((float)most / 127 / 64) : spread;
@@ -528,7 +528,8 @@ static void long_rows_of_halves(void **state) {
     }
 }
 
-// F16 that is rebased: every number below 128 is what it was, and every product; others are refused.
+// F16 that is rebased: every number below 128 is what it was, and every product; others are
+// refused.
 static void rebased_halves(void **state) {
     (void)state;
     enum { ALL = 2 * 0x5800, N = 7, T = 3, MOST_K = 4096 + 520 };
@@ -693,6 +694,32 @@ static void rows_do_not_depend_on_their_batch(void **state) {
     free(x), free(all), free(one), free(wide), free(b);
 }
 
+// Scores are what linear_t makes of the same keys turned round, bit for bit.
+static void scores_are_products(void **state) {
+    (void)state;
+    static const size_t sizes[][3] = {{1, 1, 1},  {2, 8, 32},   {3, 33, 5},   {5, 16, 4},
+                                      {7, 31, 6}, {64, 70, 32}, {67, 65, 80}, {9, 40, 259}};
+    EACH_TABLE(k) {
+        for (size_t i = 0; i < WM_COUNT(sizes); i++) {
+            size_t T = sizes[i][0], N = sizes[i][1], K = sizes[i][2], ldw = K + 3;
+            size_t ldy = N + -N % WM_SCORES + 2;
+            float *x = random_floats(T * K), *w = random_floats((N - 1) * ldw + K),
+                  *turned = random_floats(K * N), *want = random_floats(T * N),
+                  *y = random_floats(T * ldy), *before = random_floats(T * ldy);
+            memcpy(before, y, T * ldy * sizeof *y);
+            for (size_t j = 0; j < K * N; j++) turned[j] = w[j % N * ldw + j / N];
+            k->linear_t[WM_F32](want, N, x, K, turned, N, NULL, T, N, K);
+            k->scores(y, ldy, x, K, w, ldw, NULL, T, N, K);
+            for (size_t t = 0; t < T; t++) {
+                assert_memory_equal(y + t * ldy, want + t * N, N * sizeof *y);
+                assert_memory_equal(y + (t + 1) * ldy - 2, before + (t + 1) * ldy - 2,
+                                    2 * sizeof *y);
+            }
+            free(x), free(w), free(turned), free(want), free(y), free(before);
+        }
+    }
+}
+
 static void every_half_widens(void **state) {
     (void)state;
     uint16_t *halves = malloc(65536 * sizeof *halves);
@@ -789,7 +816,7 @@ static void softmax_of_every_length(void **state) {
                 if (j % 5 == 3) x[j] = -__builtin_inff();
             }
             memcpy(y, x, n * sizeof *y);
-            k->softmax(y, bias, 0.5f, n);
+            k->scale(y, k->softmax(y, bias, 0.5f, n), n);
             double most = -1e30, sum = 0;
             for (size_t j = 0; j < n; j++) {
                 double v = (double)x[j] * 0.5 + (bias ? (double)bias[j] : 0);
@@ -862,6 +889,7 @@ int main(void) {
         cmocka_unit_test(row_arithmetic),
         cmocka_unit_test(functions_of_every_length),
         cmocka_unit_test(functions_are_exact),
+        cmocka_unit_test(scores_are_products),
         cmocka_unit_test(softmax_of_every_length),
         cmocka_unit_test(norms_of_every_length),
         cmocka_unit_test(products_of_every_size),

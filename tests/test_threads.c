@@ -122,7 +122,8 @@ typedef struct results {
 } results;
 
 static void run_all(results *r, wm_threads *threads) {
-    static float x[T * N + N * 1024], q[T * 3 * HEADS * DH], scratch[8 * WM_ATTENTION_ROWS * T];
+    static float x[T * N + N * 1024], q[T * 3 * HEADS * DH],
+        scratch[8 * WM_ATTENTION_ROWS * (T + 2 * WM_SCORES)];
     wm_kernels kernels = *wm_kernels_select(NULL);
     kernels.threads = threads;
     fill(x, WM_COUNT(x));
@@ -152,7 +153,8 @@ static void run_all(results *r, wm_threads *threads) {
                               .y_row = HEADS * DH,
                               .scale = 0.1f,
                               .before = SIZE_MAX,
-                              .after = SIZE_MAX};
+                              .after = SIZE_MAX,
+                              .whole = true};
     wm_attention(&kernels, r->mixed, q, q + HEADS * DH, q + 2 * HEADS * DH, scratch, &spec, T, T);
 }
 

@@ -22,6 +22,8 @@
 #include "../base/threads.h"
 #include "../quant/quant.h"
 
+enum { WM_SCORES = 32 };
+
 // How a weight's numbers are stored.
 typedef enum wm_weight_type {
     WM_F32,
@@ -42,14 +44,17 @@ typedef struct wm_quantized {
     const uint8_t *zero;  // U8: [N]
 } wm_quantized;
 
+// y [T, N] = x [T, K] · w + b
+typedef void wm_dots(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
+                     const float *b, size_t T, size_t N, size_t K);
+
 typedef struct wm_kernels {
     const char *isa;
 
     // y [T, N] = x [T, K] · w [N, K]ᵀ + b [N]; b f32, may be NULL. w of the table's type, any
     // alignment, widened exactly; of I8, U8, Q4: const wm_quantized *, ldw unused. Row dots: lanes
     // over K.
-    void (*linear[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
-                                    size_t ldw, const float *b, size_t T, size_t N, size_t K);
+    wm_dots *linear[WM_WEIGHT_TYPES];
 
     // The same of I8, Q4 or WOVEN with sums of whole numbers: each row of x is rounded to 14 bits of
     // its largest. Exact are the sums of 2048 products of I8, of a block of Q4; these add up in f32.
@@ -79,10 +84,12 @@ typedef struct wm_kernels {
     bool (*rebase)(uint8_t *w, size_t n);
 
     // y [T, N] = x [T, K] · w [K, N] (+ b [N]): lanes over N. For attention's probabilities ×
-    // values, and weights stored [in, out]. NULL for I8, U8, Q4, REBASED,
-    // WOVEN.
-    void (*linear_t[WM_WEIGHT_TYPES])(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
-                                      size_t ldw, const float *b, size_t T, size_t N, size_t K);
+    // values, and weights stored [in, out]. NULL for I8, U8, Q4, REBASED, WOVEN.
+    wm_dots *linear_t[WM_WEIGHT_TYPES];
+
+    // As linear of F32, without b; sums as linear_t's. For queries · keys. Of each row of y the next
+    // multiple of WM_SCORES columns is written.
+    wm_dots *scores;
 
     // y [n] = a [n] widened (F16, BF16) or copied (F32); I8, U8, Q4: a const wm_quantized * of the
     // row.
@@ -97,9 +104,10 @@ typedef struct wm_kernels {
     // y [n] *= a [n]
     void (*mul)(float *y, const float *a, size_t n);
 
-    // x [n] = softmax(x · s + bias), in place; bias [n] may be NULL; -INFINITY entries give 0, but
-    // one entry at least is finite; n ≥ 1.
-    void (*softmax)(float *x, const float *bias, float s, size_t n);
+    // x [n] = e^(x · s + bias - their greatest), in place; returns 1 / their sum, with which that is
+    // a softmax; s > 0; bias [n] may be NULL; -INFINITY entries give 0, but one entry at least is
+    // finite; n ≥ 1.
+    float (*softmax)(float *x, const float *bias, float s, size_t n);
 
     // y [n] = (x - mean) / sqrt(var + eps) · w + b; two passes; y may be x. torch.nn.LayerNorm
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t n);

@@ -280,11 +280,17 @@ WMK_APART void WMK(linear)(float *y, size_t ldy, const float *x, size_t ldx, con
 
 WMK_INLINE void WMK(panel_step)(vec sum[PANEL_T][PANEL_N], const float *const x[PANEL_T],
                                 const uint8_t *w, size_t k, const size_t rows) {
-    vec b[PANEL_N];
-    WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) b[c] = v_load(w + c * LANES * 4);
-    WMK_UNROLL for (size_t r = 0; r < rows; r++) {
-        vec a = v_set(x[r][k]);
-        WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) sum[r][c] = v_fma(a, b[c], sum[r][c]);
+    vec a[PANEL_T];
+    WMK_UNROLL for (size_t r = 0; r < rows; r++) a[r] = v_set(x[r][k]);
+    WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
+        vec b = v_load(w + c * LANES * 4);
+#ifdef v_after
+        if (rows == 2) b = v_after(b, sum[0][(c + PANEL_N - 1) % PANEL_N]);
+#endif
+        WMK_UNROLL for (size_t r = 0; r < rows; r++) sum[r][c] = v_fma(a[r], b, sum[r][c]);
+#ifdef v_after
+        if (rows == 2) sum[0][c] = v_after(sum[0][c], sum[1][c]);
+#endif
     }
 }
 
@@ -300,15 +306,7 @@ WMK_INLINE void WMK(panel_tile)(const wmk_panel *panel, size_t t, const size_t r
             sum[r][c] = v_load(from + r * panel->ld_from + c * LANES);
         }
     }
-    size_t ldw = panel->ldw;
-    for (size_t left = panel->K; left; left -= 2) {
-        WMK(panel_step)(sum, x, w, 0, rows);
-        w += ldw;
-        if (left == 1) break;
-        WMK(panel_step)(sum, x, w, 1, rows);
-        w += ldw;
-        WMK_UNROLL for (size_t r = 0; r < rows; r++) WMK_ADVANCE(x[r], 2);
-    }
+    for (size_t k = 0; k < panel->K; k++, w += panel->ldw) WMK(panel_step)(sum, x, w, k, rows);
     WMK_UNROLL for (size_t r = 0; r < rows; r++) {
         WMK_UNROLL for (size_t c = 0; c < PANEL_N; c++) {
             v_store(y + r * panel->ldy + c * LANES, sum[r][c]);
@@ -372,9 +370,26 @@ WMK_APART void WMK(panel_pack)(float *to, const uint8_t *w, size_t ldw, size_t c
     }
 }
 
+// Rows of w turned round as a panel's columns, four at a time; the last again where there are fewer.
+WMK_APART void WMK(panel_turn)(float *to, const uint8_t *w, size_t ldw, size_t columns, size_t K) {
+    for (size_t n = 0; n < PANEL_N * LANES; n += 4) {
+        const float *from[4];
+        float *p = to + n;
+        WMK_UNROLL for (size_t i = 0; i < 4; i++) {
+            from[i] = (const float *)(const void *)w;
+            if (n + i + 1 < columns) w += ldw;
+        }
+        WMK_ROLLED for (size_t k = 0; k < K; k++, p += PANEL_N * LANES) {
+            wmk_quad four = {from[0][k], from[1][k], from[2][k], from[3][k]};
+            memcpy(p, &four, sizeof four);
+        }
+    }
+}
+
+// w [K, N], or [N, K] turned: then y's last panel is written whole.
 WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                              size_t ldw, const float *b, size_t T, size_t N, size_t K,
-                             WMK(widener) *widen) {
+                             WMK(widener) *widen, bool turned) {
     enum { WIDTH = PANEL_N * LANES };
     static const float zeros[WIDTH];
     float packed[WMK_PANEL_K * WIDTH] = {0};
@@ -386,10 +401,15 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
             panel.K = WM_MIN(k_block, K - k);
             panel.from = k ? y + n : b ? b + n : zeros;
             panel.ld_from = k ? ldy : 0;
-            panel.w = (const uint8_t *)w + size * (k * ldw + n);
+            panel.w = (const uint8_t *)w + size * (turned ? n * ldw + k : k * ldw + n);
             panel.ldw = size * ldw;
-            if (widen || columns < WIDTH || T > WMK_FEW) {
-                WMK(panel_pack)(packed, panel.w, panel.ldw, columns, panel.K, widen);
+            if (turned || widen || columns < WIDTH || T > WMK_FEW) {
+                if (turned) {
+                    WMK(panel_turn)(packed, panel.w, panel.ldw, columns, panel.K);
+                    columns = WIDTH;
+                } else {
+                    WMK(panel_pack)(packed, panel.w, panel.ldw, columns, panel.K, widen);
+                }
                 panel.w = (const uint8_t *)packed;
                 panel.ldw = WIDTH * sizeof *packed;
             }
@@ -410,7 +430,7 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
                                      const void *w, size_t ldw, const float *b, size_t T,       \
                                      size_t N, size_t K) {                                      \
         WMK(linear_t)(y, ldy, x, ldx, w, ldw, b, T, N, K,                                       \
-                      size == 4 ? NULL : WMK(widen_##name));                                    \
+                      size == 4 ? NULL : WMK(widen_##name), false);                                    \
     }
 #ifdef QUADS
 #include "quad_rows.h"
@@ -440,6 +460,10 @@ WMK_LINEAR(bf16, WM_BF16, 2)
 WMK_LINEAR_T(f32, 4)
 WMK_LINEAR_T(f16, 2)
 WMK_LINEAR_T(bf16, 2)
+static void WMK(scores)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw,
+                        const float *b, size_t T, size_t N, size_t K) {
+    WMK(linear_t)(y, ldy, x, ldx, w, ldw, b, T, N, K, NULL, true);
+}
 #undef WMK_LINEAR_T
 #undef WMK_LINEAR
 
@@ -496,11 +520,11 @@ WMK_INLINE vec WMK(polynomial)(vec x, const vec *c, const size_t n) {
     return p;
 }
 
-// p [n] = e^(p - top), whole vectors; returns their sum. p - top = k ln 2 + r; a polynomial for eʳ.
+// p [n] = e^((p - top) s), whole vectors; returns their sum. (p - top) s = k ln 2 + r; a polynomial for eʳ.
 // Added to 1.5 · 2²³ + 254, k stands in the lowest bits with twice an exponent's bias, which two
 // scales halve: so results among the subnormals are rounded once. In two goes: a processor looks
 // some hundred operations ahead, so that short chains run side by side, long ones do not.
-WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, const wmk_maths *c) {
+WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, float s, const wmk_maths *c) {
     vec total = v_set(0.0f);
     for (size_t at = 0; at < n; at += WMK_MAP, p += WMK_MAP) {
         float powers[WMK_MAP];
@@ -508,7 +532,7 @@ WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, const wmk_maths *c
         vec most = v_set(c->most), least = v_set(c->least), log2_e = v_set(c->log2_e);
         vec round = v_set(c->round), ln2 = v_set(c->ln2), ln2_rest = v_set(c->ln2_rest);
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
-            vec v = v_load(p + i) - v_set(top); // beyond the limits infinity, zero; a NaN stays one
+            vec v = (v_load(p + i) - v_set(top)) * v_set(s); // beyond the limits infinity, zero; a NaN stays one
             v = v_min(most, v_max(least, v));
             vec shifted = v_fma(v, log2_e, round), k = shifted - round;
             v_store(powers + i, shifted);
@@ -576,7 +600,7 @@ WMK_APART void WMK(map_whole)(float *x, size_t n, int kind, const wmk_maths *c) 
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
             v_store(powers + i, WMK(exponent)(v_load(x + i), kind, c));
         }
-        WMK(exp_whole)(powers, count, 0, c);
+        WMK(exp_whole)(powers, count, 0, 1, c);
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
             vec v = v_load(x + i), e = v_load(powers + i);
             if (kind == WMK_TANH) {
@@ -603,16 +627,16 @@ WMK_APART void WMK(map)(float *x, size_t n, int kind) {
     WMK(copy_few)(x + n - few, lanes, few);
 }
 
-// x [n] = e^(x - top); returns their sum.
-WMK_INLINE float WMK(exp)(float *x, size_t n, float top) {
+// x [n] = e^((x - top) s); returns their sum.
+WMK_INLINE float WMK(exp)(float *x, size_t n, float top, float s) {
     size_t few = n % LANES;
     const wmk_maths *c = &wmk_numbers;
     WMK_OPAQUE(c);
-    float sum = WMK(exp_whole)(x, n - few, top, c);
+    float sum = WMK(exp_whole)(x, n - few, top, s, c);
     if (!few) return sum;
     float lanes[LANES];
     v_store(lanes, WMK(load_tail)(x + n - few, few, -__builtin_inff()));
-    sum += WMK(exp_whole)(lanes, LANES, top, c);
+    sum += WMK(exp_whole)(lanes, LANES, top, s, c);
     WMK(copy_few)(x + n - few, lanes, few);
     return sum;
 }
@@ -650,23 +674,23 @@ static void WMK(scale)(float *y, float s, size_t n) {
 
 // ---- Rows: softmax and norms -------------------------------------------------------------------
 
-static void WMK(softmax)(float *x, const float *bias, float s, size_t n) {
+static float WMK(softmax)(float *x, const float *bias, float s, size_t n) {
     const float none = -__builtin_inff();
     vec top = v_set(none);
+    size_t few = n % LANES;
     if (bias) {
-        WMK(scale)(x, s, n);
-        WMK(add)(x, bias, n);
+        WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
+            vec v = WMK(load)(x + i, n - i, 0) * v_set(s) + WMK(load)(bias + i, n - i, 0);
+            WMK(store)(x + i, v, n - i);
+        }
         s = 1;
     }
-    WMK_ROLLED for (size_t i = 0; i < n; i += LANES) {
-        vec v = WMK(load)(x + i, n - i, none) * v_set(s);
-        top = v_max(top, v);
-        WMK(store)(x + i, v, n - i);
-    }
+    if (few) top = WMK(load_tail)(x + n - few, few, none);
+    WMK_ROLLED for (size_t i = 0; i < n - few; i += LANES) top = v_max(top, v_load(x + i));
     float lanes[LANES], most = none;
     v_store(lanes, top);
     WMK_UNROLL for (size_t i = 0; i < LANES; i++) most = lanes[i] > most ? lanes[i] : most;
-    WMK(scale)(x, 1.0f / WMK(exp)(x, n, most), n);
+    return 1.0f / WMK(exp)(x, n, most, s);
 }
 
 // Σ (x - center)² or, with no squares, Σ (x - center): four accumulators.
@@ -721,6 +745,7 @@ const wm_kernels WMK(kernels) = {
 #endif
     },
     .linear_t = {WMK(linear_t_f32), WMK(linear_t_f16), WMK(linear_t_bf16)},
+    .scores = WMK(scores),
     .linear_int8 = WMK(linear_int8),
 #ifdef BY_HALVES
     .linear_halves = WMK(linear_halves),

@@ -30,7 +30,7 @@ uint64_t wm_session_bytes(const wm_model *model, size_t tokens) {
     uint64_t floats = score_rows(model) + token_floats(arch);
     if (arch->relative_buckets) floats += 2 * (uint64_t)arch->heads;
     if (arch->side) tokens += tokens / arch->side_block;
-    return floats * sizeof(float) * tokens;
+    return (floats * tokens + score_rows(model) * 2 * WM_SCORES) * sizeof(float);
 }
 
 wm_status wm_session_open(wm_session **session, const wm_model *model,
@@ -67,7 +67,8 @@ static wm_status reserve(wm_session *session, size_t tokens, size_t longest, wm_
     session->tokens = session->longest = 0;
     float *all; // one block: its size is what wm_session_bytes says
     WM_TRY(WM_ALLOC(&session->memory[WM_MEMORY_BUFFERS], all,
-                    (uint64_t)tokens * token_floats(arch) + score_rows(session->model) * longest,
+                    (uint64_t)tokens * token_floats(arch) +
+                        score_rows(session->model) * (longest + 2 * WM_SCORES),
                     error));
     buffers->hidden = all;
     buffers->normed = buffers->hidden + tokens * arch->width;

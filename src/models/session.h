@@ -12,7 +12,7 @@ typedef struct wm_buffers {
     // [tokens, max(W + A, F or 2 F)] q, k, v and the context, or a feed-forward's inside
     float *wide;
     float *angles; // [tokens, rotary_width]
-    float *scores; // [lanes, WM_ATTENTION_ROWS, longest]
+    float *scores; // [lanes, WM_ATTENTION_ROWS, longest + 2 WM_SCORES]
 } wm_buffers;
 
 // Of the relative positions of one stack: [H, row], distance 0 at `zero`.

@@ -164,6 +164,7 @@ static void restrict_spec(const wm_pass *pass, uint32_t depth, wm_attention_spec
     if (pass->stack == 0 && (arch->local_encoder || (depth < 64 && arch->local >> depth & 1)))
         spec->before = spec->after = arch->window - 1;
     if (pass->causal) spec->after = 0;
+    spec->whole = !pass->causal;
     if (arch->attention_scale_by_layer) spec->scale /= (float)(depth + 1);
     spec->bias = bias->values;
     spec->bias_row = bias->row;

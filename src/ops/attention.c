@@ -15,22 +15,24 @@ static key_range keys_seen(const wm_attention_spec *spec, size_t t, size_t keys)
     return seen;
 }
 
-// Softmax of one row of scores [first, end) … with zeros where the query does not see.
-static void weigh_row(const wm_kernels *kernels, float *scores, const wm_attention_spec *spec,
-                      size_t h, size_t t, key_range block, size_t keys) {
+// A row of scores [block] as powers of e, zeros where the query does not see; returns what makes
+// probabilities of them.
+static float weigh_row(const wm_kernels *kernels, float *scores, const wm_attention_spec *spec,
+                       size_t h, size_t t, key_range block, size_t keys) {
     key_range seen = keys_seen(spec, t, keys);
     const float *bias = NULL;
     if (spec->bias)
         bias = spec->bias + h * spec->bias_row + (spec->bias_zero + seen.first - (spec->past + t));
     for (size_t i = block.first; i < seen.first; i++) scores[i - block.first] = 0;
-    kernels->softmax(scores + (seen.first - block.first), bias, spec->scale, seen.end - seen.first);
     for (size_t i = seen.end; i < block.end; i++) scores[i - block.first] = 0;
+    return kernels->softmax(scores + (seen.first - block.first), bias, spec->scale,
+                            seen.end - seen.first);
 }
 
 // The same of scores [block, side]: what the query does not see is as good as minus infinity.
-static void weigh_row_and_side(const wm_kernels *kernels, float *scores,
-                               const wm_attention_spec *spec, size_t h, size_t t, key_range block,
-                               size_t keys) {
+static float weigh_row_and_side(const wm_kernels *kernels, float *scores,
+                                const wm_attention_spec *spec, size_t h, size_t t, key_range block,
+                                size_t keys) {
     key_range seen = keys_seen(spec, t, keys);
     size_t n = block.end - block.first, own = WM_MIN(t / spec->side_block, spec->side - 1);
     for (size_t i = block.first; i < block.end; i++)
@@ -40,7 +42,7 @@ static void weigh_row_and_side(const wm_kernels *kernels, float *scores,
                  seen.end - seen.first);
     kernels->add(scores + n, spec->side_bias + h * spec->side_row + (spec->side_zero - own),
                  spec->side);
-    kernels->softmax(scores, NULL, 1, n + spec->side);
+    return kernels->softmax(scores, NULL, 1, n + spec->side);
 }
 
 typedef struct attention_task {
@@ -52,7 +54,8 @@ typedef struct attention_task {
     size_t T, keys, step; // step: (head, block of queries) pairs of a part
 } attention_task;
 
-// Queries t, … of head h, a block of them.
+// Queries t, … of head h, a block of them. The side keys' scores stand behind those of as many keys
+// as `dots` writes.
 static void attend_block(const attention_task *task, float *scratch, size_t h, size_t t) {
     const wm_kernels *kernels = task->kernels;
     const wm_attention_spec *spec = task->spec;
@@ -60,31 +63,37 @@ static void attend_block(const attention_task *task, float *scratch, size_t h, s
     size_t rows = WM_MIN(task->T - t, (size_t)WM_ATTENTION_ROWS), keys = task->keys;
     key_range block = {keys_seen(spec, t, keys).first, keys_seen(spec, t + rows - 1, keys).end};
     size_t n = block.end - block.first, at = block.first * spec->kv_row + kv;
-    size_t row_size = n + spec->side;
+    size_t side_at = n + -n % WM_SCORES, row_size = side_at + spec->side + -spec->side % WM_SCORES;
     float *q = task->q + t * spec->q_row + h * spec->q_head,
-          *y = task->y + t * spec->y_row + h * dh;
-    kernels->linear[WM_F32](scratch, row_size, q, spec->q_row, task->k + at, spec->kv_row, NULL,
-                            rows, n, dh);
-    if (spec->side)
-        kernels->linear[WM_F32](scratch + n, row_size, q, spec->q_row, spec->side_k + kv,
-                                spec->kv_row, NULL, rows, spec->side, dh);
+          *y = task->y + t * spec->y_row + h * dh, *side = scratch + side_at;
+    float factors[WM_ATTENTION_ROWS];
+    wm_dots *dots = spec->whole ? kernels->scores : kernels->linear[WM_F32];
+    dots(scratch, row_size, q, spec->q_row, task->k + at, spec->kv_row, NULL, rows, n, dh);
+    if (spec->side) {
+        dots(side, row_size, q, spec->q_row, spec->side_k + kv, spec->kv_row, NULL, rows,
+             spec->side, dh);
+        block.end = block.first + side_at;
+    }
     for (size_t row = 0; row < rows; row++)
-        (spec->side ? weigh_row_and_side : weigh_row)(kernels, scratch + row * row_size, spec, h,
-                                                      t + row, block, keys);
+        factors[row] = (spec->side ? weigh_row_and_side : weigh_row)(
+            kernels, scratch + row * row_size, spec, h, t + row, block, keys);
     kernels->linear_t[WM_F32](y, spec->y_row, scratch, row_size, task->v + at, spec->kv_row, NULL,
                               rows, dh, n);
-    if (!spec->side) return;
-    kernels->linear_t[WM_F32](q, spec->q_row, scratch + n, row_size, spec->side_v + kv,
-                              spec->kv_row, NULL, rows, dh, spec->side);
-    for (size_t row = 0; row < rows; row++)
-        kernels->add(y + row * spec->y_row, q + row * spec->q_row, dh);
+    if (spec->side)
+        kernels->linear_t[WM_F32](q, spec->q_row, side, row_size, spec->side_v + kv, spec->kv_row,
+                                  NULL, rows, dh, spec->side);
+    for (size_t row = 0; row < rows; row++, y += spec->y_row, q += spec->q_row) {
+        if (spec->side) kernels->add(y, q, dh);
+        kernels->scale(y, factors[row], dh);
+    }
 }
 
 static void attention_part(void *context, size_t part, size_t lane) {
     const attention_task *task = context;
     size_t blocks = (task->T + WM_ATTENTION_ROWS - 1) / WM_ATTENTION_ROWS;
     size_t first = part * task->step, end = WM_MIN(first + task->step, task->spec->heads * blocks);
-    float *scratch = task->scratch + lane * WM_ATTENTION_ROWS * (task->keys + task->spec->side);
+    float *scratch =
+        task->scratch + lane * WM_ATTENTION_ROWS * (task->keys + task->spec->side + 2 * WM_SCORES);
     for (size_t i = first; i < end; i++)
         attend_block(task, scratch, i / blocks, i % blocks * WM_ATTENTION_ROWS);
 }

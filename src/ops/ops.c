@@ -161,3 +161,7 @@ void wm_l2_normalize(const wm_kernels *kernels, float *x, size_t n) {
     double norm = __builtin_sqrt(sum);
     kernels->scale(x, (float)(1 / WM_MAX(norm, 1e-12)), n);
 }
+
+void wm_softmax(const wm_kernels *kernels, float *x, size_t n) {
+    kernels->scale(x, kernels->softmax(x, NULL, 1, n), n);
+}

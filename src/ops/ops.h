@@ -68,11 +68,13 @@ typedef struct wm_attention_spec {
     // as the others; side_bias [heads, …]: of one `d` blocks after the query's own, as above.
     const float *side_k, *side_v, *side_bias;
     size_t side, side_block, side_row, side_zero;
+    // All queries of a text come at once, so that sums need not be those of one query alone.
+    bool whole;
 } wm_attention_spec;
 
 // y [T, heads · width] = softmax(scale · q · kᵀ + bias) · v for T queries and `keys` keys; y may be
 // q. Where there are side keys, y is not q, q is overwritten, and scale is 1.
-// scratch [WM_ATTENTION_ROWS, keys + side].    "Attention Is All You Need", eq. 1
+// scratch [WM_ATTENTION_ROWS, keys + side + 2 WM_SCORES].    "Attention Is All You Need", eq. 1
 enum { WM_ATTENTION_ROWS = 64, WM_ATTENTION_WORK = 8192 };
 void wm_attention(const wm_kernels *kernels, float *y, float *q, const float *k, const float *v,
                   float *scratch, const wm_attention_spec *spec, size_t T, size_t keys);
@@ -116,5 +118,8 @@ void wm_pool_rows(const wm_kernels *kernels, float *y, const float *hidden, wm_p
 
 // x [n] /= max(‖x‖₂, 1e-12)    torch.nn.functional.normalize
 void wm_l2_normalize(const wm_kernels *kernels, float *x, size_t n);
+
+// x [n] = softmax(x)
+void wm_softmax(const wm_kernels *kernels, float *x, size_t n);
 
 #endif

@@ -165,7 +165,7 @@ static wm_status score_state(prediction_call *call, bool rank, size_t index) {
     uint32_t labels = p->model->arch.labels;
     if (!call->options.raw) {
         if (!rank && p->softmax)
-            p->model->kernels->softmax(call->logits, NULL, 1, labels);
+            wm_softmax(p->model->kernels, call->logits, labels);
         else
             wm_activate(p->model->kernels, call->logits, rank ? p->rerank : p->classify, labels);
     }
@@ -237,7 +237,7 @@ static wm_status fill_masks(prediction_call *call) {
     for (size_t at = 0; at < encoding->count; at++) {
         if (encoding->ids[at] != mask) continue;
         head_logits(call, at, 1);
-        call->pipeline->model->kernels->softmax(call->logits, NULL, 1, V);
+        wm_softmax(call->pipeline->model->kernels, call->logits, V);
         for (uint32_t id = 0; id < V; id++)
             WM_TRY(keep_prediction(call, call->logits[id], id, encoding->starts[at],
                                    encoding->ends[at]));
@@ -319,7 +319,7 @@ static wm_status tag_text(prediction_call *call) {
     for (size_t t = 0; t < count; t++) {
         float *row = call->logits + t * labels;
         uint32_t best = 0;
-        p->model->kernels->softmax(row, NULL, 1, labels);
+        wm_softmax(p->model->kernels, row, labels);
         for (uint32_t i = 1; i < labels; i++)
             if (row[i] > row[best]) best = i;
         WM_TRY(check_score(call, row[best]));
@@ -376,8 +376,8 @@ static wm_status run_window(prediction_call *call, const answer_windows *w, size
         start[i] = none ? -WM_INFINITY : row[0];
         end[i] = none ? -WM_INFINITY : row[1];
     }
-    kernels->softmax(start, NULL, 1, n + 1);
-    kernels->softmax(end, NULL, 1, n + 1);
+    wm_softmax(kernels, start, n + 1);
+    wm_softmax(kernels, end, n + 1);
     at += w->before - 1;
     for (size_t s = 1; s <= n; s++)
         for (size_t e = s; e <= n && e - s < longest; e++)
