@@ -45,10 +45,11 @@ enum { LAYERS = 6, D = 384, F = 1536, ROWS = 256, LAYER = 4 * D * D + 2 * D * F 
 
 // Decoding: one row of x against weights that no cache holds, even at four bits.
 enum { LONG_K = 768, LONG_N = 96 * 1024 };
+enum { INT8_OF_I8 = WM_Q4 + 1, INT8_OF_Q4, TYPES }; // what is measured besides the types of files
 
 typedef struct bench {
     const wm_kernels *k;
-    wm_weight_type type;
+    unsigned type; // of wm_weight_type, or INT8_OF_…
     float *x, *y, *weights; // [ROWS, F] twice; LAYERS · LAYER
     double peak, bandwidth; // GFLOP/s of this instruction set, GB/s
     double whole;           // of products of whole numbers, 0: not measured
@@ -90,8 +91,8 @@ static void run_linear_t(bench *b) {
 static void run_decode(bench *b) {
     wm_quantized w = {b->stored, b->scale, b->stored};
     bool plain = b->type <= WM_BF16;
-    if (b->type >= WM_WEIGHT_TYPES) {
-        wm_weight_type type = b->type == WM_WEIGHT_TYPES ? WM_I8 : WM_Q4;
+    if (b->type > WM_Q4) {
+        wm_weight_type type = b->type == INT8_OF_I8 ? WM_I8 : b->k->weave ? WM_WOVEN : WM_Q4;
         b->k->linear_int8(b->y, b->N, b->x, b->K, &w, type, NULL, b->T, b->N, b->K);
         return;
     }
@@ -207,7 +208,7 @@ static void products(bench *b) {
         bench_row("linear bf16 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
         rate = work / least(run_linear_t, b, 0.2);
         bench_row("linear_t f32 GFLOP/s", b->k->isa, b->T, b->N, b->K, rate, rate / b->peak);
-        b->type = WM_WEIGHT_TYPES;
+        b->type = INT8_OF_I8;
         rate = work / least(run_decode, b, 0.2);
         bench_row("linear int8 GOP/s", b->k->isa, b->T, b->N, b->K, rate, b->whole > 0 ? rate / b->whole : 0);
     }
@@ -221,9 +222,9 @@ static void decoding(bench *b) {
     char what[] = "1 row of         Gweights/s";
     for (size_t i = 0; i < WM_COUNT(rows); i++) {
         double first = 0;
-        for (unsigned type = 0; type <= WM_WEIGHT_TYPES + 1; type++) {
+        for (unsigned type = 0; type < TYPES; type++) {
             b->K = LONG_K, b->N = rows[i] == 1 ? LONG_N : 4096, b->T = rows[i];
-            b->type = (wm_weight_type)type;
+            b->type = type;
             double rate = 1e-9 * b->N * b->K * b->T / least(run_decode, b, 0.4);
             if (!type) first = rate;
             memcpy(what + 9, "        ", 8);
