@@ -43,14 +43,14 @@ class Packer:
         self.low, self.range, self.size = 0, 0xFFFFFFFF, 4
 
     def bit(self, contexts, node, bit):
-        seen = []
+        seen, total = [], 65536
         for context in contexts:
             hashed = (context + node * 0x2545F491) * 0x9E3779B1 & 0xFFFFFFFF
             slot, tag = self.seen[hashed >> 17], hashed >> 1 & 0xFFFF | 1
             if slot[1] != tag:
                 slot[:] = [65536, tag, 0]
             seen.append(slot)
-        total = sum(STRETCHED[slot[0] >> 6] for slot in seen) + 65536
+            total += STRETCHED[slot[0] >> 6]  # here: the next context may take the same slot
         bound = (self.range >> 16) * SQUASHED[min(max(total, 0), 131071) >> 6]
         self.low += 0 if bit else bound
         self.range = bound if bit else self.range - bound
@@ -93,7 +93,7 @@ class Maps:
     def __init__(self, out, maps):
         self.out, self.maps = out, maps
         self.counts, self.last_from = [0] * 3, [0] * 3
-        self.bits, self.seen = collections.Counter(), collections.defaultdict(lambda: [0, 0, 0])
+        self.bits, self.seen = collections.Counter(), collections.defaultdict(lambda: [0, 0])
 
     def put(self, which, code, klass):
         parts = self.maps[which][code]
@@ -103,15 +103,15 @@ class Maps:
         for i, part in enumerate(parts):
             kind = which | min(i, 2) << 2 | (count << 4 if which == CANONICAL else 0)
             same, bits = kind | self.bits[kind] << 8, part.bit_length()
-            self.out.number(16, same, same | count << 21, kind | before << 8, bits ^ self.bits[kind])
+            self.out.number(16, same, same | klass << 13, kind | before << 8, bits ^ self.bits[kind])
             self.bits[kind] = bits
             kind |= bits << 8
             seen = self.seen[kind]
             step = code - self.last_from[which] if i == 0 and which < COMPATIBLE else 0
             difference = zigzag(part - seen[0] - step)
-            self.out.number(20, kind | min(seen[1], 15) << 16, kind | seen[1] * 40503 + seen[2] * 1000003 & 0xFFFFFFFF,
+            self.out.number(20, kind | min(seen[1], 15) << 16, kind + seen[0] * 40503,
                             (kind | before << 8) + klass * 40503, difference)
-            seen[:] = [part, difference, seen[1]]
+            seen[:] = [part, difference]
             before = part
         self.last_from[which] = code
 
@@ -119,7 +119,7 @@ class Maps:
 def pack(flags, maps):
     out, recent, lengths = Packer(), [], collections.Counter()
     put = Maps(out, maps).put
-    klasses, places, code = [0, 0], [0, 0], 0
+    klasses, place_before, code = [0, 0], 0, 0
     while code < 0x110000:
         end = code
         while end < 0x110000 and flags[end] == flags[code]:
@@ -128,8 +128,8 @@ def pack(flags, maps):
         if not known:
             recent.append(flags[code])
         place = recent.index(flags[code])
-        out.number(0, klasses[0], klasses[0] | klasses[1] << 8, places[0] | places[1] << 8, place - (code > 0))
-        places = [min(place - (code > 0), 7), places[0]]
+        out.number(0, code >> 7, klasses[0] | klasses[1] << 8, place_before, place - (code > 0))
+        place_before = place - (code > 0)
         if not known:
             lengths[flags[code]] = 0
             out.flags(flags[code])

@@ -3,7 +3,7 @@
 // tools/pack_wasm.py makes `unpack` the start function. An LZ77 with an adaptive binary range
 // coder, as small as it can be: a flag a token; a literal by a tree of its bits; a match by its
 // offset, or again the last one's, and its length, both as Elias gamma codes whose every bit has
-// its own probability.
+// its own probability. Unicode's tables, which are packed already, follow it as they are.
 #include "../src/base/base.h"
 
 enum { PACKED = 1024 }; // where the packed bytes lie: at the far end of the stack
@@ -45,7 +45,9 @@ static uint32_t unpack_number(unpacker *u, uint32_t context) {
 __attribute__((export_name("unpack"))) void unpack(void) {
     const uint8_t *packed = (const uint8_t *)PACKED;
     uint8_t *to = (uint8_t *)wm_read_u32(packed), *end = to + wm_read_u32(packed + 4);
-    unpacker u = {.p = packed + 8, .range = UINT32_MAX};
+    uint8_t *hole = to + wm_read_u32(packed + 8); // where those tables go
+    uint32_t hole_size = wm_read_u32(packed + 12);
+    unpacker u = {.p = packed + 16, .range = UINT32_MAX};
     for (size_t i = 0; i < 4; i++) u.code = u.code << 8 | *u.p++;
     for (size_t i = 0; i < CONTEXTS; i++) u.fast[i] = u.slow[i] = 32768;
     uint32_t matched = 0, offset = 0;
@@ -64,4 +66,6 @@ __attribute__((export_name("unpack"))) void unpack(void) {
             *to = last = to[-offset];
         matched = 1;
     }
+    memmove(hole + hole_size, hole, (size_t)(end - hole));
+    memcpy(hole, u.p, hole_size);
 }

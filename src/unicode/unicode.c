@@ -16,10 +16,9 @@ typedef struct seen_bits {
     uint16_t tag, count;
 } seen_bits;
 
-// The parts of one kind (map, place, bits): the last one, and how the last two differ from the ones
-// before.
+// The parts of one kind (map, place, bits): the last one, and how it differs from the one before.
 typedef struct seen_parts {
-    uint32_t last, difference, difference_before;
+    uint32_t last, difference;
 } seen_parts;
 
 enum { SEEN_BITS = 15, SEEN_KINDS = 32, SEEN_MOST = 20, SEEN_STEPS = 2048 };
@@ -127,14 +126,12 @@ static void unpack_row(unpacker *in, uint32_t map, uint32_t from) {
     for (uint32_t i = 0; i <= *count; i++) {
         uint32_t kind = map | WM_MIN(i, 2) << 2 | (map == WM_MAP_CANONICAL ? *count << 4 : 0);
         uint32_t *bits = &in->part_lengths[kind], same = kind | *bits << 8;
-        *bits ^= unpack_number(in, 16, same, same | *count << 21, kind | before << 8);
+        *bits ^= unpack_number(in, 16, same, same | in->class << 13, kind | before << 8);
         seen_parts *seen = &in->parts[kind][*bits];
         kind |= *bits << 8;
         uint32_t difference =
             unpack_number(in, 20, kind | WM_MIN(seen->difference, 15) << 16,
-                          kind | (seen->difference * 40503 + seen->difference_before * 1000003),
-                          (kind | before << 8) + in->class * 40503);
-        seen->difference_before = seen->difference;
+                          kind + seen->last * 40503, (kind | before << 8) + in->class * 40503);
         seen->difference = difference;
         before = seen->last + (difference & 1 ? ~(difference >> 1) : difference >> 1);
         // What follows in step makes the same difference.
@@ -151,12 +148,11 @@ static void unpack_row(unpacker *in, uint32_t map, uint32_t from) {
 static void unpack_classes(unpacker *in) {
     wm_unicode *unicode = in->unicode;
     uint8_t recent[WM_UNICODE_CLASSES], lengths[WM_UNICODE_CLASSES] = {0}; // classes, newest first
-    uint32_t class_count = 0, place_before = 0, place_two_before = 0;
+    uint32_t class_count = 0, place_before = 0;
     for (uint32_t c = 0; c < 0x110000;) {
-        uint32_t place = unpack_number(in, 0, in->class, in->class | in->class_before << 8,
-                                       place_before | place_two_before << 8);
-        place_two_before = place_before;
-        place_before = WM_MIN(place, 7);
+        uint32_t place =
+            unpack_number(in, 0, c >> 7, in->class | in->class_before << 8, place_before);
+        place_before = place;
         in->class_before = in->class;
         place += c > 0;
         if (place == class_count) {
