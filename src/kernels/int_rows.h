@@ -277,7 +277,8 @@ typedef struct WMK(turned) {
 } WMK(turned);
 
 // y [4, 4] = sums of four rows of x in their lanes, times steps and scales, + b.
-WMK_APART void WMK(turned_end)(const WMK(turned) * tile, size_t r, vint a, vint b, vint c, vint d) {
+WMK_INLINE void WMK(turned_end)(const WMK(turned) * tile, size_t r, vint a, vint b, vint c,
+                                vint d) {
     vec unit = v_load(tile->scale), bias = v_load(tile->b);
     vint sum[4] = {a, b, c, d};
     float *y = tile->y + r * tile->ldy;
@@ -285,6 +286,11 @@ WMK_APART void WMK(turned_end)(const WMK(turned) * tile, size_t r, vint a, vint 
     WMK_UNROLL for (size_t i = 0; i < 4; i++, y += tile->ldy) {
         v_store(y, v_convert(sum[i]) * (v_set(tile->steps[r + i]) * unit) + bias);
     }
+}
+
+WMK_APART void WMK(turned_last)(const WMK(turned) * tile, size_t r, vint a, vint b, vint c,
+                                vint d) {
+    WMK(turned_end)(tile, r, a, b, c, d);
 }
 
 WMK_INLINE void WMK(turned_step)(vint sum[2][4], const int16_t *const group[2],
@@ -318,9 +324,10 @@ WMK_INLINE void WMK(turned_tile)(const WMK(turned) * tile, const size_t groups) 
         WMK_UNROLL for (size_t g = 0; g < groups; g++) WMK_ADVANCE(group[g], 16);
         WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(row[c], 4);
     }
-    WMK_UNROLL for (size_t g = 0; g < groups; g++) {
-        WMK(turned_end)(tile, 4 * g, sum[g][0], sum[g][1], sum[g][2], sum[g][3]);
-    }
+    // a call for the last group; over one for the first the other's sums would go by memory
+    size_t last = groups - 1;
+    if (last) WMK(turned_end)(tile, 0, sum[0][0], sum[0][1], sum[0][2], sum[0][3]);
+    WMK(turned_last)(tile, 4 * last, sum[last][0], sum[last][1], sum[last][2], sum[last][3]);
 }
 
 WMK_APART void WMK(turned_two)(const WMK(turned) * tile) { WMK(turned_tile)(tile, 2); }
