@@ -69,13 +69,16 @@ ${rows
 
 const nativeTable = (rows) => {
   const names = Object.keys(rows[0]).slice(2);
-  return `| threads | tokens | ${names.join(' | ')} | ratios of medians |
-|--:|--:|${names.map(() => '--:|').join('')}--:|
+  return `| threads | tokens | ${names.join(' | ')} | ratios of medians | of processor time | turns |
+|--:|--:|${names.map(() => '--:|').join('')}--:|--:|--:|
 ${rows
   .map(({ threads, length, ...engines }) => {
-    const cells = Object.values(engines).map(({ median, min }) => `${ms(median)} (${ms(min)})`);
-    const [ours, ...others] = Object.values(engines).map(({ median }) => median);
-    return `| ${[threads, length, ...cells].join(' | ')} | ${others.map((other) => times(other / ours)).join(', ')} |`;
+    const list = Object.values(engines),
+      [ours, ...others] = list;
+    const ratios = (what) => others.map((other) => times(other[what] / ours[what])).join(', ');
+    const cells = list.map(({ median, min }) => `${ms(median)} (${ms(min)})`);
+    const processor = threads === 1 ? ratios('processor') : '';
+    return `| ${[threads, length, ...cells, ratios('median'), processor, ours.turns].join(' | ')} |`;
   })
   .join('\n')}`;
 };
@@ -108,8 +111,9 @@ ${webTable(int8.rows, 'onnxruntime-web q8')}
 
 From token ids to hidden states: ${Object.entries(versions)
   .map((pair) => pair.join(' '))
-  .join(', ')}. Medians (minima) in milliseconds, by turns. PyTorch without
-its padding and its module tree, candle in a process of its own.
+  .join(', ')}. Medians (minima) in milliseconds, call
+by call by turns, each turn beginning with another; candle and PyTorch take part in every fourth. PyTorch without
+its padding and its module tree, candle in a process of its own, by its own clock. Turns: of wasmicro and onnxruntime.
 
 ${nativeTable(native.rows)}
 

@@ -84,23 +84,34 @@ class Candle:
         return np.array([mean], np.float32)
 
 
-def timed(engine, ids: np.ndarray) -> float:
-    start = time.perf_counter()
+def timed(engine, ids: np.ndarray) -> tuple:
+    """Milliseconds by the clock and of the processor."""
+    start, used = time.perf_counter(), time.process_time()
     engine(ids)
-    return getattr(engine, "milliseconds", (time.perf_counter() - start) * 1e3)
+    used = (time.process_time() - used) * 1e3
+    taken = getattr(engine, "milliseconds", None)
+    return (taken, taken) if taken else ((time.perf_counter() - start) * 1e3, used)
 
 
-def measure(engines: dict, ids: np.ndarray, seconds: float) -> dict:
-    times = {name: [] for name in engines}
-    start = time.perf_counter()
-    while time.perf_counter() < start + seconds or len(times["wasmicro"]) < 5:
-        for name, engine in engines.items():
-            time.sleep(0.1)  # threads go on spinning for a while
-            engine(ids)  # each with its own data in the caches
-            taken = timed(engine, ids)
-            if time.perf_counter() > start + seconds / 4 or len(times[name]) < 5:
+def measure(engines: dict, ids: np.ndarray, seconds: float, threads: int) -> dict:
+    """Call by call by turns, and each turn begins with another engine; all but the first two take part in every fourth."""
+    times, names = {name: [] for name in engines}, list(engines)
+    start, turn = time.perf_counter(), -4
+    while time.perf_counter() < start + seconds or turn < 8:
+        now = names if turn % 4 == 0 else names[:2]
+        first = turn + turn // 4
+        for i in range(len(now)):
+            name = now[(first + i) % len(now)]
+            if threads > 1:
+                time.sleep(0.05)  # threads go on spinning for a while
+            engines[name](ids)  # each with its own data in the caches
+            taken = timed(engines[name], ids)
+            if turn >= 0:
                 times[name].append(taken)
-    return {name: {"median": float(np.median(list_)), "min": min(list_)} for name, list_ in times.items()}
+        turn += 1
+    rows = {name: np.array(list_).T for name, list_ in times.items()}
+    return {name: {"median": float(np.median(clock)), "min": float(clock.min()), "turns": len(clock),
+                   "processor": float(np.median(used))} for name, (clock, used) in rows.items()}
 
 
 def mean(states: np.ndarray) -> np.ndarray:
@@ -130,7 +141,8 @@ def main(library: str, folder: str, graph: str, i8: str, q8: str, candle: str, s
                 if np.abs(vector - means["wasmicro"]).max() > 1e-5:
                     sys.exit(f"{name} and wasmicro do not agree at {length} tokens")
             for kind, of in (("f32", engines), ("int8", int8)):
-                rows[kind].append({"threads": threads, "length": length, **measure(of, ids, float(seconds))})
+                taken = measure(of, ids, float(seconds) * (2 if length >= 128 else 1), threads)
+                rows[kind].append({"threads": threads, "length": length, **taken})
     exact = [mean(engines["wasmicro"](np.array(ids, np.int64))) for ids in texts]
     cosines = {name: [float(mean(engine(np.array(ids, np.int64))) @ vector) for ids, vector in zip(texts, exact)]
                for name, engine in int8.items()}

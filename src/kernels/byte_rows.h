@@ -359,7 +359,7 @@ static void WMK(linear_bytes)(float *y, size_t ldy, const float *x, size_t ldx,
     static const float zeros[WIDTH];
     const float *scale = (const float *)(const void *)w->scale;
     WMK(byte_rows) rows;
-    union {
+    _Alignas(64) union {
         uint8_t panel[WMK_BYTE_K * WIDTH];
 #ifdef QUADS
         WMK(byte_quads) x;
