@@ -196,12 +196,15 @@ $(TESTS:%=$(BUILD)/wasm-tests/test_%.wasm): $(BUILD)/wasm-tests/test_%.wasm: $(B
 	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
 	    --export-table --export=__stack_pointer $^ -o $@
 
-$(BUILD)/wasm-tests/%/test_kernels.wasm: $(BUILD)/wasm/tests/test_kernels.o $(BUILD)/wasm/tests/harness.o $(filter-out $(BUILD)/wasm/src/kernels/%,$(WASM_CORE)) $(WASM_LIBC)
-	@$(MAKE) -s $(patsubst $(BUILD)/wasm-lto/%,$(BUILD)/wasm-$*/%,$(WASM_KERNELS))
-	$(say) LD $@
-	@mkdir -p $(@D)
-	$(Q)$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
-	    --export-table --export=__stack_pointer $^ $(WASM_KERNELS:$(BUILD)/wasm-lto/%=$(BUILD)/wasm-$*/%) -o $@
+define KIND_TEST
+$$(BUILD)/wasm-tests/%/test_$(1).wasm: $$(BUILD)/wasm/tests/test_$(1).o $$(BUILD)/wasm/tests/harness.o $$(filter-out $$(BUILD)/wasm/src/kernels/%,$$(WASM_CORE)) $$(WASM_LIBC)
+	@$$(MAKE) -s $$(patsubst $$(BUILD)/wasm-lto/%,$$(BUILD)/wasm-$$*/%,$$(WASM_KERNELS))
+	$$(say) LD $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(WASM_LD) --no-entry --stack-first -z stack-size=1048576 --gc-sections \
+	    --export-table --export=__stack_pointer $$^ $$(WASM_KERNELS:$$(BUILD)/wasm-lto/%=$$(BUILD)/wasm-$$*/%) -o $$@
+endef
+$(foreach test,kernels int_rows,$(eval $(call KIND_TEST,$(test))))
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ unit-wasm: $(T:%=$(BUILD)/wasm-tests/test_%.wasm)
 	@$(NODE) tests/run_wasm.mjs $^
 
 # The kernels without SIMD and with relaxed SIMD, as wasm.
-unit-wasm-kinds: $(BUILD)/wasm-tests/scalar/test_kernels.wasm $(BUILD)/wasm-tests/relaxed/test_kernels.wasm
+unit-wasm-kinds: $(foreach kind,scalar relaxed,$(foreach test,kernels int_rows,$(BUILD)/wasm-tests/$(kind)/test_$(test).wasm))
 	@$(NODE) --experimental-wasm-relaxed-simd tests/run_wasm.mjs $^
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
