@@ -75,7 +75,7 @@ ${rows
   .map(({ threads, length, ...engines }) => {
     const list = Object.values(engines),
       [ours, ...others] = list;
-    const ratios = (what) => others.map((other) => times(other[what] / ours[what])).join(', ');
+    const ratios = (what) => others.map((other) => (other[what] === null ? '–' : times(other[what] / ours[what]))).join(', ');
     const cells = list.map(({ median, min }) => `${ms(median)} (${ms(min)})`);
     const processor = threads === 1 ? ratios('processor') : '';
     return `| ${[threads, length, ...cells, ratios('median'), processor, ours.turns].join(' | ')} |`;
