@@ -11,6 +11,7 @@
 #include "base/utf8.c"
 #include "base/magic.c"
 #include "base/json.c"
+#include "base/range.c"
 
 #include "unicode/tables.c"
 #include "unicode/unicode.c"

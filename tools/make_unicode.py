@@ -40,7 +40,7 @@ class Packer:
 
     def __init__(self):
         self.seen = [[65536, 0, 0] for _ in range(1 << 15)]  # likely, tag, count
-        self.low, self.range, self.size = 0, 0xFFFFFFFF, 4
+        self.low, self.range, self.size = 0, 1, 0
 
     def bit(self, contexts, node, bit):
         seen, total = [], 65536
@@ -51,13 +51,13 @@ class Packer:
                 slot[:] = [65536, tag, 0]
             seen.append(slot)
             total += STRETCHED[slot[0] >> 6]  # here: the next context may take the same slot
-        bound = (self.range >> 16) * SQUASHED[min(max(total, 0), 131071) >> 6]
-        self.low += 0 if bit else bound
-        self.range = bound if bit else self.range - bound
         while self.range < 1 << 24:
             self.range <<= 8
             self.low <<= 8
             self.size += 1
+        bound = (self.range >> 16) * SQUASHED[min(max(total, 0), 131071) >> 6]
+        self.low += 0 if bit else bound
+        self.range = bound if bit else self.range - bound
         for slot in seen:
             slot[2] = min(slot[2] + 1, 20)
             slot[0] += (131071 - slot[0]) * RATES[slot[2]] >> 14 if bit else -(slot[0] * RATES[slot[2]] >> 14)

@@ -42,35 +42,20 @@ class Model:
 
 class Encoder:
     def __init__(self):
-        self.model, self.low, self.range, self.out = Model(), 0, 0xFFFFFFFF, bytearray()
+        self.model, self.low, self.range, self.size = Model(), 0, 1, 0
 
     def bit(self, context, bit):
-        bound = (self.range >> 16) * self.model.probability(context)
-        if bit:
-            self.range = bound
-        else:
-            self.low += bound
-            self.range -= bound
-        self.model.update(context, bit)
         while self.range < 1 << 24:
             self.range <<= 8
-            self.shift()
+            self.low <<= 8
+            self.size += 1
+        bound = (self.range >> 16) * self.model.probability(context)
+        self.low += 0 if bit else bound
+        self.range = bound if bit else self.range - bound
+        self.model.update(context, bit)
 
-    def shift(self):
-        """Writes the highest of the low end's four bytes; a carry goes into those before it."""
-        if self.low >> 32:
-            at = len(self.out) - 1
-            while self.out[at] == 255:
-                self.out[at] = 0
-                at -= 1
-            self.out[at] += 1
-        self.out.append(self.low >> 24 & 255)
-        self.low = (self.low & 0xFFFFFF) << 8
-
-    def finish(self):
-        for _ in range(4):
-            self.shift()
-        return bytes(self.out)
+    def data(self):
+        return self.low.to_bytes(self.size, "big")
 
 
 def number_bits(context, number):
@@ -206,7 +191,7 @@ def pack(data):
     shortest = None
     for _ in range(ROUNDS):
         encoder = encode(data, cheapest(data, matches, Costs(encoder.model)))
-        packed = encoder.finish()
+        packed = encoder.data()
         if shortest is None or len(packed) < len(shortest):
             shortest = packed
     return shortest

@@ -4,35 +4,24 @@
 // coder, as small as it can be: a flag a token; a literal by a tree of its bits; a match by its
 // offset, or again the last one's, and its length, both as Elias gamma codes whose every bit has
 // its own probability. Unicode's tables, which are packed already, follow it as they are.
-#include "../src/base/base.h"
+#include "../src/base/range.h"
 
 enum { PACKED = 1024 }; // where the packed bytes lie: at the far end of the stack
 
 enum { MATCH = 0, SAME = 2, OFFSET = 4, LENGTH = 68, AGAIN = 132, LITERAL = 196, CONTEXTS = 708 };
 
 typedef struct unpacker {
-    const uint8_t *p;
-    uint32_t range, code;
+    wm_range range;
     uint16_t fast[CONTEXTS],
         slow[CONTEXTS]; // probabilities of a one in 65,536ths; their mean counts
 } unpacker;
 
 static WM_NOINLINE uint32_t unpack_bit(unpacker *u, uint32_t context) {
     uint16_t *fast = &u->fast[context], *slow = &u->slow[context];
-    uint32_t bound = (u->range >> 16) * ((uint32_t)(*fast + *slow) >> 1), bit = u->code < bound;
-    if (bit) {
-        u->range = bound;
-    } else {
-        u->range -= bound;
-        u->code -= bound;
-    }
+    uint32_t bit = wm_range_bit(&u->range, (uint32_t)(*fast + *slow) >> 1);
     uint32_t target = bit ? 65535 : 31; // never 0
     *fast = (uint16_t)(*fast + ((int32_t)(target - *fast) >> 4));
     *slow = (uint16_t)(*slow + ((int32_t)(target - *slow) >> 7));
-    while (u->range < 1u << 24) {
-        u->range <<= 8;
-        u->code = u->code << 8 | *u->p++;
-    }
     return bit;
 }
 
@@ -47,8 +36,7 @@ __attribute__((export_name("unpack"))) void unpack(void) {
     uint8_t *to = (uint8_t *)wm_read_u32(packed), *end = to + wm_read_u32(packed + 4);
     uint8_t *hole = to + wm_read_u32(packed + 8); // where those tables go
     uint32_t hole_size = wm_read_u32(packed + 12);
-    unpacker u = {.p = packed + 16, .range = UINT32_MAX};
-    for (size_t i = 0; i < 4; i++) u.code = u.code << 8 | *u.p++;
+    unpacker u = {.range = {packed + 16, 1, 0}};
     for (size_t i = 0; i < CONTEXTS; i++) u.fast[i] = u.slow[i] = 32768;
     uint32_t matched = 0, offset = 0;
     uint8_t last = 0;
@@ -67,5 +55,5 @@ __attribute__((export_name("unpack"))) void unpack(void) {
         matched = 1;
     }
     memmove(hole + hole_size, hole, (size_t)(end - hole));
-    memcpy(hole, u.p, hole_size);
+    memcpy(hole, u.range.next, hole_size);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "unicode.h"
 
+#include "../base/range.h"
 #include "tables.h"
 
 enum { HANGUL_FIRST = 0xAC00, HANGUL_COUNT = 11172 };
@@ -25,8 +26,7 @@ enum { SEEN_BITS = 15, SEEN_KINDS = 32, SEEN_MOST = 20, SEEN_STEPS = 2048 };
 
 typedef struct unpacker {
     wm_unicode *unicode;
-    const uint8_t *next;
-    uint32_t code, range;
+    wm_range range;
     uint32_t contexts[3];
     uint32_t class, class_before, part_count;
     uint32_t part_lengths[SEEN_KINDS]; // in bits
@@ -39,9 +39,7 @@ typedef struct unpacker {
 } unpacker;
 
 static void start_unpacking(unpacker *in) {
-    in->range = UINT32_MAX;
-    in->next = wm_unicode_data;
-    for (int i = 0; i < 4; i++) in->code = in->code << 8 | *in->next++;
+    in->range = (wm_range){wm_unicode_data, 1, 0};
     for (int i = 0; i < SEEN_STEPS; i++) {
         double y = i * 64 + 32 - 65536;
         in->stretched[i] = (int32_t)(y * 1760 / __builtin_sqrt(4295396792 - y * y));
@@ -61,17 +59,8 @@ static uint32_t unpack_bit(unpacker *in, uint32_t node) {
         if (seen[i]->tag != tag) *seen[i] = (seen_bits){65536, tag, 0};
         sum += in->stretched[seen[i]->likely / 64];
     }
-    while (in->range < 1u << 24) {
-        in->range <<= 8;
-        in->code = in->code << 8 | *in->next++;
-    }
     sum = WM_MIN(WM_MAX(sum, 0), 131071);
-    uint32_t bound = (in->range >> 16) * in->squashed[sum / 64], bit = in->code < bound;
-    in->range -= bound;
-    if (bit)
-        in->range = bound;
-    else
-        in->code -= bound;
+    uint32_t bit = wm_range_bit(&in->range, in->squashed[sum / 64]);
     for (int i = 0; i < 3; i++) {
         if (seen[i]->count < SEEN_MOST) seen[i]->count++;
         uint32_t rate = in->rates[seen[i]->count], likely = seen[i]->likely;
