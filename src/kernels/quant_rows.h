@@ -215,11 +215,13 @@ WMK_INLINE void WMK(bytes_step)(vec sum[4], const float *x, const uint8_t *const
     }
 }
 
-// Sums of n products, for four rows of w that are `apart` bytes apart. V8: see dot_tile.
+// Sums of n products, for four rows of w that are `apart` bytes apart. V8: see dot_tile; two
+// ways out on the same condition are one to it.
 WMK_INLINE void WMK(thin_sums)(vec to[4], const float *x, const uint8_t *data, size_t apart,
                                size_t n, const wm_weight_type type) {
     const size_t size = type == WM_F32 ? 4 : type == WM_I8 ? 1 : 2;
-    const size_t step = type == WM_F32 ? 4 * LANES : type == WM_I8 ? 16 : 2 * LANES;
+    const size_t step = type == WM_F32 ? LANES : type == WM_I8 ? 16 : 2 * LANES;
+    const size_t steps = type == WM_F32 ? 4 : 1;
     size_t never = 0;
     const uint8_t *w[4];
     const WMK(halves) halves = WMK(no_halves)();
@@ -227,16 +229,16 @@ WMK_INLINE void WMK(thin_sums)(vec to[4], const float *x, const uint8_t *data, s
     vec sum[4] = {zero, zero, zero, zero};
     WMK_OPAQUE(never);
     WMK_UNROLL for (size_t c = 0; c < 4; c++) w[c] = data + c * apart;
-    for (size_t left = n / step; left; left--) {
+    for (size_t left = n / step; left; left -= steps) {
         if (type == WM_I8) {
             WMK(bytes_step)(sum, x, w);
         } else if (type == WM_F32) {
             WMK(floats_step)(sum, x, w, 0);
-            if (left == never) break;
+            if (left == 1) break;
             WMK(floats_step)(sum, x, w, LANES);
-            if (left == never) break;
+            if (left == 2) break;
             WMK(floats_step)(sum, x, w, 2 * LANES);
-            if (left == never) break;
+            if (left == 3) break;
             WMK(floats_step)(sum, x, w, 3 * LANES);
         } else {
             vec a[2] = {v_load(x), v_load(x + LANES)};
@@ -244,8 +246,8 @@ WMK_INLINE void WMK(thin_sums)(vec to[4], const float *x, const uint8_t *data, s
             if (left == never) break;
             WMK(halves_step)(sum + 2, a, w + 2, type, &halves);
         }
-        WMK_ADVANCE(x, step);
-        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], step * size);
+        WMK_ADVANCE(x, steps * step);
+        WMK_UNROLL for (size_t c = 0; c < 4; c++) WMK_ADVANCE(w[c], steps * step * size);
     }
     WMK_UNROLL for (size_t c = 0; c < 4; c++) to[c] = sum[c];
 }
