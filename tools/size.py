@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # A ratchet: what the wasm has now, rounded up. The promise is 100 KB with everything in. Lower it with every
 # commit that saves; a commit that must raise it says by how much and why.
-WASM_LIMIT = 143 * 1024
+WASM_LIMIT = 145 * 1024
 # The main entry with the hub's part of it. The promise is 10 KB: a ratchet too.
 GLUE_LIMIT = 33 * 512
 LAYERS = ["base", "unicode", "load", "token", "quant", "kernels", "ops", "models", "gen", "pipeline", "wasm"]
