@@ -430,7 +430,7 @@ WMK_APART void WMK(linear_t)(float *y, size_t ldy, const float *x, size_t ldx, c
                                      const void *w, size_t ldw, const float *b, size_t T,       \
                                      size_t N, size_t K) {                                      \
         WMK(linear_t)(y, ldy, x, ldx, w, ldw, b, T, N, K,                                       \
-                      size == 4 ? NULL : WMK(widen_##name), false);                                    \
+                      size == 4 ? NULL : WMK(widen_##name), false);                             \
     }
 #ifdef QUADS
 #include "quad_rows.h"
@@ -520,8 +520,8 @@ WMK_INLINE vec WMK(polynomial)(vec x, const vec *c, const size_t n) {
     return p;
 }
 
-// p [n] = e^((p - top) s), whole vectors; returns their sum. (p - top) s = k ln 2 + r; a polynomial for eʳ.
-// Added to 1.5 · 2²³ + 254, k stands in the lowest bits with twice an exponent's bias, which two
+// p [n] = e^((p - top) s), whole vectors; returns their sum. (p - top) s = k ln 2 + r; a polynomial
+// for eʳ. Added to 1.5 · 2²³ + 254, k stands in the lowest bits with twice an exponent's bias, which two
 // scales halve: so results among the subnormals are rounded once. In two goes: a processor looks
 // some hundred operations ahead, so that short chains run side by side, long ones do not.
 WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, float s, const wmk_maths *c) {
@@ -532,7 +532,8 @@ WMK_APART float WMK(exp_whole)(float *p, size_t n, float top, float s, const wmk
         vec most = v_set(c->most), least = v_set(c->least), log2_e = v_set(c->log2_e);
         vec round = v_set(c->round), ln2 = v_set(c->ln2), ln2_rest = v_set(c->ln2_rest);
         WMK_ROLLED for (size_t i = 0; i < count; i += LANES) {
-            vec v = (v_load(p + i) - v_set(top)) * v_set(s); // beyond the limits infinity, zero; a NaN stays one
+            vec v = (v_load(p + i) - v_set(top)) * v_set(s);
+            // beyond the limits infinity, zero; a NaN stays one
             v = v_min(most, v_max(least, v));
             vec shifted = v_fma(v, log2_e, round), k = shifted - round;
             v_store(powers + i, shifted);

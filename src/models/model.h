@@ -68,8 +68,8 @@ void wm_model_linear(const wm_model *model, float *y, const float *x, const wm_m
 
 // Brings weights into the form that is read fastest, in the host's own bytes, which have to be
 // writable and are this model's alone: Q4 that goes by whole numbers is woven; a decoder's stored
-// [inputs, outputs] are turned round, its F16 is rebased (kernels.h). Where there is no memory for a
-// copy of one, or no such kernel, it stays as it is.
+// [inputs, outputs] are turned round, its F16 is rebased (kernels.h). Where there is no memory for
+// a copy of one, or no such kernel, it stays as it is.
 void wm_model_settle(wm_model *model);
 
 enum { WM_MAX_SEQUENCES = 64 }; // of one call
