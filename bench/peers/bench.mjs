@@ -53,17 +53,17 @@ const median = (list) => list[list.length >> 1];
 const speed = measured([process.execPath, script('speed.mjs'), model, graph, i8, q8, seconds]),
   native = measured([python, script('native.py'), library, model, graph, i8, q8, candle, seconds], JSON.stringify(speed.ids)),
   starts = await measureStarts();
-const three = ({ median, min, processor }) => [median, min, processor].map(ms).join(' | ');
+const two = ({ median, min }) => [median, min].map(ms).join(' | ');
 const kb = (path) => (statSync(path).size / 1024).toFixed(1);
 const candleVersion = /name = "candle-core"\nversion = "(.*)"/.exec(readFileSync(script('candle/Cargo.lock'), 'utf8'))[1];
 
-const webTable = (rows, theirs) => `| texts × tokens | wasmicro median | min | processor | ${theirs} median | min | processor | ratio of medians | of minima | of processor time |
-|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+const webTable = (rows, theirs) => `| texts × tokens | wasmicro median | min | ${theirs} median | min | ratio of medians | of minima | of pairs | pairs |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ${rows
   .map(
-    ({ batch, length, ours, theirs }) =>
-      `| ${batch} × ${length} | ${three(ours)} | ${three(theirs)} | ${times(theirs.median / ours.median)} ` +
-      `| ${times(theirs.min / ours.min)} | ${times(theirs.processor / ours.processor)} |`,
+    ({ batch, length, ours, theirs, pairs }) =>
+      `| ${batch} × ${length} | ${two(ours)} | ${two(theirs)} | ${times(theirs.median / ours.median)} ` +
+      `| ${times(theirs.min / ours.min)} | ${times(pairs)} | ${ours.turns} |`,
   )
   .join('\n')}`;
 
@@ -95,8 +95,8 @@ By \`make bench-peers\`. Ratios: how many times as fast wasmicro is; **bold** wh
 
 ## In Node, one thread, f32
 
-Milliseconds a call, by turns in one process, warm; processor: the median of what the process used of it, which
-other load on the machine disturbs least. wasmicro is timed with its tokenizer, onnxruntime-web without.
+Milliseconds a call, by turns in one process, warm. Of pairs: the median of the ratios of two calls that followed each
+other, which a machine that changes its speed disturbs least. wasmicro is timed with its tokenizer, onnxruntime-web without.
 
 ${webTable(speed.rows, 'onnxruntime-web')}
 
