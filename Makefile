@@ -178,7 +178,7 @@ $(DIST)/wasmicro-relaxed.wasm: $(BUILD)/wasm-relaxed/linked.wasm
 $(DIST)/wasmicro-scalar.wasm: $(BUILD)/wasm-scalar/linked.wasm
 $(DIST)/wasmicro.wasm: SIMD = --enable-simd
 $(DIST)/wasmicro-relaxed.wasm: SIMD = --enable-simd --enable-relaxed-simd
-$(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py
+$(DIST)/wasmicro.wasm $(DIST)/wasmicro-relaxed.wasm $(DIST)/wasmicro-scalar.wasm: tools/pack_wasm.py tools/range_coder.py
 	$(say) OPT $@
 	@mkdir -p $(@D)
 	$(Q)$(WASM_OPT) $(WASM_OPT_FEATURES) $(SIMD) $(WASM_OPT_PASSES) $(filter %.wasm,$^) -o $@

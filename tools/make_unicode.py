@@ -22,6 +22,8 @@ import unicodedata
 
 from tokenizers import Regex, __version__, normalizers, pre_tokenizers
 
+from range_coder import RangeCoder
+
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 HANGUL = range(0xAC00, 0xD7A4)
 LOWER, CANONICAL, COMPATIBLE = range(3)  # enum wm_char_map
@@ -35,12 +37,12 @@ SQUASHED = [32768 + int(y * 32700 / math.sqrt(y * y + 16777216)) for y in MIDDLE
 RATES = [163840 // (count * 10 + 9) for count in range(21)]
 
 
-class Packer:
+class Packer(RangeCoder):
     """unicode.c's unpacker, the other way round."""
 
     def __init__(self):
+        super().__init__()
         self.seen = [[65536, 0, 0] for _ in range(1 << 15)]  # likely, tag, count
-        self.low, self.range, self.size = 0, 1, 0
 
     def bit(self, contexts, node, bit):
         seen, total = [], 65536
@@ -51,13 +53,7 @@ class Packer:
                 slot[:] = [65536, tag, 0]
             seen.append(slot)
             total += STRETCHED[slot[0] >> 6]  # here: the next context may take the same slot
-        while self.range < 1 << 24:
-            self.range <<= 8
-            self.low <<= 8
-            self.size += 1
-        bound = (self.range >> 16) * SQUASHED[min(max(total, 0), 131071) >> 6]
-        self.low += 0 if bit else bound
-        self.range = bound if bit else self.range - bound
+        self.code(SQUASHED[min(max(total, 0), 131071) >> 6], bit)
         for slot in seen:
             slot[2] = min(slot[2] + 1, 20)
             slot[0] += (131071 - slot[0]) * RATES[slot[2]] >> 14 if bit else -(slot[0] * RATES[slot[2]] >> 14)
@@ -78,9 +74,6 @@ class Packer:
             past = flags & (1 << i) - 1
             contexts = (i | (past & 255 > 0) << 5, i | past << 5, i | past >> max(i - 4, 0) << 5)
             self.bit([c * 64 + 4 + k for k, c in enumerate(contexts)], 0, flags >> i & 1)
-
-    def data(self):
-        return self.low.to_bytes(self.size, "big")
 
 
 def zigzag(difference):

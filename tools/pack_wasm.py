@@ -12,6 +12,8 @@ import re
 import sys
 from pathlib import Path
 
+from range_coder import RangeCoder
+
 PACKED = 1024  # address of the packed bytes: free until the stack is that deep
 START, DATA, DATA_COUNT, EXPORT = 8, 11, 12, 7
 MATCH, SAME, OFFSET, LENGTH, AGAIN, LITERAL, CONTEXTS = 0, 2, 4, 68, 132, 196, 708
@@ -21,7 +23,7 @@ DENSE = 48  # of a match every length up to this is considered, then the longest
 ROUNDS = 4
 
 
-# ---- Model and range coder, as in unpack.c ---------------------------------------------------------------------
+# ---- Model, as in unpack.c -------------------------------------------------------------------------------------
 
 
 class Model:
@@ -40,22 +42,14 @@ class Model:
         self.slow[context] += (target - self.slow[context]) >> 7
 
 
-class Encoder:
+class Encoder(RangeCoder):
     def __init__(self):
-        self.model, self.low, self.range, self.size = Model(), 0, 1, 0
+        super().__init__()
+        self.model = Model()
 
     def bit(self, context, bit):
-        while self.range < 1 << 24:
-            self.range <<= 8
-            self.low <<= 8
-            self.size += 1
-        bound = (self.range >> 16) * self.model.probability(context)
-        self.low += 0 if bit else bound
-        self.range = bound if bit else self.range - bound
+        self.code(self.model.probability(context), bit)
         self.model.update(context, bit)
-
-    def data(self):
-        return self.low.to_bytes(self.size, "big")
 
 
 def number_bits(context, number):
